@@ -1,19 +1,47 @@
+include(GNUInstallDirs)
+
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+# Programs find the libraries beside them, in the build tree and where it is installed or moved to.
+set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
+set(CMAKE_INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR};$ORIGIN")
+
+# Kernel targets raise this to -O3 themselves.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_DEBUG "-Og -g -D_GLIBCXX_ASSERTIONS")
+
+if(NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  find_program(OCTET_CCACHE ccache)
+  if(OCTET_CCACHE)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${OCTET_CCACHE})
+  endif()
+endif()
 
 add_library(octet_settings INTERFACE)
 target_compile_options(octet_settings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Werror)
+# Float results must not depend on whether the target has a fused multiply-add.
+target_compile_options(octet_settings INTERFACE -ffp-contract=off)
 target_include_directories(octet_settings INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/runtime/include)
 if(OCTET_SANITIZE STREQUAL "address")
-  target_compile_options(octet_settings INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-  target_link_options(octet_settings INTERFACE -fsanitize=address,undefined)
+  set(octet_sanitizers -fsanitize=address,undefined -fno-sanitize-recover=undefined)
 elseif(OCTET_SANITIZE STREQUAL "thread")
-  target_compile_options(octet_settings INTERFACE -fsanitize=thread)
-  target_link_options(octet_settings INTERFACE -fsanitize=thread)
+  set(octet_sanitizers -fsanitize=thread)
+elseif(OCTET_SANITIZE)
+  message(FATAL_ERROR "OCTET_SANITIZE is '${OCTET_SANITIZE}', wanted empty, 'address' or 'thread'")
+endif()
+if(OCTET_SANITIZE)
+  target_compile_options(octet_settings INTERFACE ${octet_sanitizers} -fno-omit-frame-pointer)
+  target_link_options(octet_settings INTERFACE ${octet_sanitizers})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # GCC reports false uses of uninitialised values in instrumented code.
+    target_compile_options(octet_settings INTERFACE -Wno-maybe-uninitialized)
+  endif()
 endif()
 
 # octet_library(NAME SOURCES ... [LIBS ...] [PRIVATE_LIBS ...])
@@ -23,20 +51,20 @@ function(octet_library name)
   target_link_libraries(${name} PUBLIC ${arg_LIBS} PRIVATE octet_settings ${arg_PRIVATE_LIBS})
 endfunction()
 
-# octet_program(NAME SOURCES ... LIBS ...)
+# octet_program(NAME SOURCES ... LIBS ...): a program that is installed
 function(octet_program name)
   cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE octet_settings ${arg_LIBS})
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 
-# octet_test(NAME SOURCES ... LIBS ... [LABELS ...]): a GoogleTest program, one ctest entry
+# octet_test(NAME SOURCES ... LIBS ... [LABELS ...]): a GoogleTest program, one ctest entry.
+# The label `slow` leaves it out of the sanitizer runs of scripts/test.
 function(octet_test name)
   cmake_parse_arguments(arg "" "" "SOURCES;LIBS;LABELS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
-  target_link_libraries(${name} PRIVATE octet_settings ${arg_LIBS} GTest::gtest GTest::gtest_main)
+  target_link_libraries(${name} PRIVATE octet_settings ${arg_LIBS} GTest::gmock GTest::gtest GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-  if(arg_LABELS)
-    set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}")
-  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT 600 LABELS "${arg_LABELS}")
 endfunction()
