@@ -1,0 +1,3 @@
+if(OCTET_ONEDNN)
+  list(APPEND kernel_libs DNNL::dnnl)
+endif()

@@ -1,0 +1,45 @@
+#pragma once
+// What the processor can do and how much of it this process may use. Found once, then passed down as a value.
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace octet::cpu {
+
+// Levels of the instruction set in the order of preference. The order is not inclusion: avx512 lacks the dot products of avx2_vnni.
+enum class Isa : std::uint8_t { sse41, avx2, avx2_vnni, avx512, avx512_vnni, amx };
+
+// The spelling of OCTET_MAX_CPU_ISA: SSE41, AVX2, AVX2_VNNI, AVX512_CORE, AVX512_CORE_VNNI, AVX512_CORE_AMX.
+std::string_view name_of(Isa isa);
+std::optional<Isa> isa_of(std::string_view name);
+
+struct Machine {
+    Isa isa = Isa::sse41;
+    bool vbmi = false;  // AVX512_VBMI, never above the cap
+    int cores = 1;      // allowed by affinity and control groups
+    std::size_t l1_bytes = 32 * 1024;
+    std::size_t l2_bytes = 1024 * 1024;
+    std::size_t l3_bytes = 0;
+    std::string name = {};
+
+    bool avx2() const { return isa >= Isa::avx2; }
+    bool avx512() const { return isa >= Isa::avx512; }
+    // u8 x s8 dot products into 32 bits; without them pairs of products saturate 16 bits.
+    bool vnni() const { return isa == Isa::avx2_vnni || isa >= Isa::avx512_vnni; }
+    bool amx() const { return isa == Isa::amx; }
+};
+
+// The best level not above `cap` that the processor has. Without AVX-512 and AMX on other architectures: sse41 stands for "portable".
+Machine detect_machine(std::optional<Isa> cap);
+
+// detect_machine under the cap OCTET_MAX_CPU_ISA; an unknown value is an octet::Error that lists the known ones.
+Machine detect_machine();
+
+// Whole cores that the control groups (v1 and v2) of this process grant, at least 1; nothing where there is no limit. `root` stands
+// for "/": files under root/proc and root/sys are read. Unreadable or malformed files mean no limit.
+std::optional<int> cores_of_control_groups(const std::filesystem::path& root);
+
+}  // namespace octet::cpu
