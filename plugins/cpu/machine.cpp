@@ -116,6 +116,11 @@ std::optional<std::int64_t> number_of(std::string_view text) {
     return error == std::errc() && end != text.data() ? std::optional(value) : std::nullopt;
 }
 
+std::string_view after_space(std::string_view text) {
+    const std::size_t space = text.find(' ');
+    return space == std::string_view::npos ? std::string_view() : text.substr(space + 1);
+}
+
 void take_quota(std::optional<int>& cores, std::optional<std::int64_t> quota, std::optional<std::int64_t> period) {
     if (quota && period && *quota > 0 && *period > 0) {
         const std::int64_t whole = std::clamp<std::int64_t>(*quota / *period, 1, std::numeric_limits<int>::max());
@@ -128,7 +133,7 @@ void take_quotas_upwards(std::optional<int>& cores, const std::filesystem::path&
     for (std::string path(group);; path.resize(path.rfind('/'))) {
         const std::filesystem::path folder = mount.string() + path;
         const std::string v2 = head_of(folder / "cpu.max", 64);
-        take_quota(cores, number_of(v2), number_of(std::string_view(v2).substr(std::min(v2.find(' ') + 1, v2.size()))));
+        take_quota(cores, number_of(v2), number_of(after_space(v2)));
         take_quota(cores, number_of(head_of(folder / "cpu.cfs_quota_us", 32)), number_of(head_of(folder / "cpu.cfs_period_us", 32)));
         if (path.find('/') == std::string::npos) {
             return;

@@ -1,0 +1,7 @@
+octet_test(test_cpu_machine SOURCES machine_test.cpp LIBS octet_cpu_kernels)
+octet_test(test_cpu_pool SOURCES pool_test.cpp LIBS octet_cpu_kernels)
+# The pool inside an application's OpenMP region and with OpenMP settings of the application's own.
+find_package(OpenMP QUIET COMPONENTS CXX)
+if(OpenMP_CXX_FOUND)
+  octet_test(test_cpu_pool_openmp SOURCES pool_openmp_test.cpp LIBS octet_cpu_kernels OpenMP::OpenMP_CXX)
+endif()
