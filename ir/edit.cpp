@@ -1,0 +1,212 @@
+#include "ir/edit.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <iterator>
+
+#include "ir/ops/core.hpp"
+
+namespace octet::ir {
+
+Origins united(const Origins& a, const Origins& b) {
+    if (a.empty() || a == b) return b;
+    if (b.empty()) return a;
+    Origins result;
+    std::ranges::set_union(a, b, std::back_inserter(result));
+    return result;
+}
+
+std::string Edit::unique(std::string_view wanted) const {
+    std::string name(wanted);
+    for (int i = 2; graph_.names_.contains(name); ++i) name = fmt::format("{}.{}", wanted, i);
+    return name;
+}
+
+void Edit::infer(Node& node) const {
+    // Operands rarely number more than a few: no allocation for those.
+    std::array<Input, 8> few;
+    std::vector<Input> many;
+    std::span<Input> inputs(few.data(), std::min(node.inputs.size(), few.size()));
+    if (node.inputs.size() > few.size()) {
+        many.resize(node.inputs.size());
+        inputs = many;
+    }
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        const Output& source = graph_.nodes_[node.inputs[i].node].outputs[node.inputs[i].port];
+        inputs[i] = {&source.type, &source.partial};
+    }
+    const OpDef& def = node.op.def();
+    Types types;
+    try {
+        types = def.infer(node.op.data(), inputs);
+    } catch (const InternalError&) {
+        throw;
+    } catch (const Error& e) {
+        throw Error(fmt::format("layer '{}': {}: {}", node.name, def.name, e.what()));
+    }
+    Partials partials;
+    if (def.partial) partials = def.partial(node.op.data(), inputs, types);
+    node.outputs.resize(types.size());
+    for (std::size_t i = 0; i < types.size(); ++i) {
+        node.outputs[i].type = std::move(types[i]);
+        node.outputs[i].partial = i < partials.size() ? partials[i] : nullptr;
+    }
+}
+
+void Edit::connect(NodeId id) {
+    const auto inputs = graph_.nodes_[id].inputs;
+    for (std::uint32_t i = 0; i < inputs.size(); ++i) graph_.nodes_[inputs[i].node].outputs[inputs[i].port].uses.push_back({id, i});
+}
+
+Value Edit::add(Op op, std::vector<Value> inputs, std::string_view name) {
+    for (Value v : inputs)
+        check(v.node < graph_.nodes_.size() && graph_.nodes_[v.node].alive && v.port < graph_.nodes_[v.node].outputs.size(),
+              "'{}' reads a value that does not exist", name);
+    Node node;
+    node.generated = name.empty();
+    node.name = unique(name.empty() ? prefix_ + "." + std::string(op.name()) : std::string(name));
+    node.op = std::move(op);
+    node.inputs = std::move(inputs);
+    node.origins = origins_;
+    infer(node);
+    const auto id = static_cast<NodeId>(graph_.nodes_.size());
+    if (node.op.is<Parameter>()) graph_.parameters_.push_back(id);
+    else if (node.op.is<Result>()) graph_.results_.push_back(id);
+    else if (node.op.traits().effect) graph_.sinks_.push_back(id);
+    graph_.names_.emplace(node.name, id);
+    graph_.nodes_.push_back(std::move(node));
+    ++graph_.live_;
+    connect(id);
+    return {id, 0};
+}
+
+Value Edit::constant(Tensor tensor, std::string_view name) { return add(Constant{std::move(tensor)}, {}, name); }
+
+std::vector<Value> Edit::outputs(NodeId node) const {
+    std::vector<Value> values;
+    for (std::uint32_t port = 0; port < graph_.nodes_[node].outputs.size(); ++port) values.push_back({node, port});
+    return values;
+}
+
+void Edit::drop_use(Value v, Use use) {
+    auto& uses = graph_.nodes_[v.node].outputs[v.port].uses;
+    const auto it = std::ranges::find(uses, use);
+    check(it != uses.end(), "a use of '{}' is not recorded", graph_.nodes_[v.node].name);
+    *it = uses.back();
+    uses.pop_back();
+}
+
+void Edit::rename(NodeId id, std::string name) {
+    Node& node = graph_.nodes_[id];
+    graph_.names_.erase(node.name);
+    node.name = std::move(name);
+    graph_.names_.emplace(node.name, id);
+}
+
+void Edit::infer_users(NodeId start) {
+    std::deque<NodeId> waiting{start};
+    while (!waiting.empty()) {
+        const NodeId id = waiting.front();
+        waiting.pop_front();
+        for (const Output& output : graph_.nodes_[id].outputs)
+            for (const Use use : output.uses) {
+                Node& user = graph_.nodes_[use.node];
+                std::vector<Type> before;
+                for (const Output& o : user.outputs) before.push_back(o.type);
+                infer(user);
+                for (std::size_t i = 0; i < before.size(); ++i)
+                    if (before[i] != user.outputs[i].type) {
+                        waiting.push_back(use.node);
+                        break;
+                    }
+            }
+    }
+}
+
+void Edit::replace(Value from, Value to) {
+    if (from == to) return;
+    const Type was = graph_.type(from);
+    const Type is = graph_.type(to);
+    check(was.element == is.element && compatible(was.shape, is.shape), "replacing '{}' would change its type from {} to {}",
+          graph_.node(from).name, to_string(was), to_string(is));
+    // The new node itself may read the value it replaces; such a use stays.
+    std::vector<Use> kept;
+    auto uses = std::move(graph_.nodes_[from.node].outputs[from.port].uses);
+    for (const Use use : uses) {
+        if (use.node == to.node) {
+            kept.push_back(use);
+            continue;
+        }
+        graph_.nodes_[use.node].inputs[use.input] = to;
+        graph_.nodes_[to.node].outputs[to.port].uses.push_back(use);
+    }
+    graph_.nodes_[from.node].outputs[from.port].uses = std::move(kept);
+    const bool takes_name = graph_.nodes_[to.node].generated && graph_.nodes_[from.node].outputs.size() == 1;
+    std::string name = graph_.nodes_[from.node].name;
+    const bool was_generated = graph_.nodes_[from.node].generated;
+    remove_unused(from.node);
+    if (takes_name) {
+        if (graph_.nodes_[from.node].alive) rename(from.node, unique(name + ".inner"));
+        rename(to.node, std::move(name));
+        graph_.nodes_[to.node].generated = was_generated;
+    }
+    if (was.shape != is.shape) infer_users(to.node);
+}
+
+void Edit::replace(NodeId node, std::span<const Value> with) {
+    check(with.size() == graph_.nodes_[node].outputs.size(), "'{}' has {} outputs, {} values replace them", graph_.nodes_[node].name,
+          graph_.nodes_[node].outputs.size(), with.size());
+    for (std::uint32_t port = 0; port < with.size(); ++port) replace(Value{node, port}, with[port]);
+}
+
+void Edit::replace_input(NodeId node, std::size_t input, Value with) {
+    const Value before = graph_.nodes_[node].inputs[input];
+    if (before == with) return;
+    const Use use{node, static_cast<std::uint32_t>(input)};
+    drop_use(before, use);
+    graph_.nodes_[node].inputs[input] = with;
+    graph_.nodes_[with.node].outputs[with.port].uses.push_back(use);
+    std::vector<Type> types;
+    for (const Output& o : graph_.nodes_[node].outputs) types.push_back(o.type);
+    infer(graph_.nodes_[node]);
+    for (std::size_t i = 0; i < types.size(); ++i)
+        if (types[i] != graph_.nodes_[node].outputs[i].type) {
+            infer_users(node);
+            break;
+        }
+    remove_unused(before.node);
+}
+
+void Edit::remove_unused(NodeId start) {
+    std::vector<NodeId> waiting{start};
+    while (!waiting.empty()) {
+        const NodeId id = waiting.back();
+        waiting.pop_back();
+        Node& node = graph_.nodes_[id];
+        if (!node.alive || node.op.is<Parameter>() || node.op.is<Result>() || node.op.traits().effect) continue;
+        if (std::ranges::any_of(node.outputs, [](const Output& o) { return !o.uses.empty(); })) continue;
+        node.alive = false;
+        --graph_.live_;
+        graph_.names_.erase(node.name);
+        for (std::uint32_t i = 0; i < node.inputs.size(); ++i) {
+            drop_use(node.inputs[i], {id, i});
+            waiting.push_back(node.inputs[i].node);
+        }
+        node.inputs.clear();
+        node.op = Op();
+    }
+}
+
+void Edit::set_name(NodeId node, std::string_view name) {
+    rename(node, unique(name));
+    graph_.nodes_[node].generated = false;
+}
+
+void Edit::set_origins(NodeId node, Origins origins) { graph_.nodes_[node].origins = std::move(origins); }
+void Edit::add_origins(NodeId node, const Origins& origins) {
+    graph_.nodes_[node].origins = united(graph_.nodes_[node].origins, origins);
+}
+void Edit::set_layers(std::vector<Layer> layers) { graph_.layers_ = std::make_shared<const std::vector<Layer>>(std::move(layers)); }
+void Edit::set_source(std::string source) { graph_.source_ = std::move(source); }
+
+}  // namespace octet::ir
