@@ -44,6 +44,7 @@ struct Maximum {
     static constexpr NoFields fields() { return {}; }
 };
 Types infer(const Maximum& op, Inputs inputs);
+Partials partial(const Maximum& op, Inputs inputs, const Types& outputs);
 
 struct Minimum {
     static constexpr std::string_view name = "minimum";
@@ -51,6 +52,7 @@ struct Minimum {
     static constexpr NoFields fields() { return {}; }
 };
 Types infer(const Minimum& op, Inputs inputs);
+Partials partial(const Minimum& op, Inputs inputs, const Types& outputs);
 
 struct Power {
     static constexpr std::string_view name = "power";
@@ -82,6 +84,7 @@ struct FloorMod {
     static constexpr NoFields fields() { return {}; }
 };
 Types infer(const FloorMod& op, Inputs inputs);
+Partials partial(const FloorMod& op, Inputs inputs, const Types& outputs);
 
 // x < 0 ? x * slope : x. A slope of rank 1 runs along axis 1 when its size is that of axis 1, else it broadcasts as numpy does.
 struct PRelu {

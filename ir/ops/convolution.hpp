@@ -1,6 +1,6 @@
 #pragma once
 // Convolutions and pools. Data is [N, C, spatial...] with one to three spatial axes. Integer operands (i8, u8) give i32:
-// sum((a - zp_a) * (w - zp_w)), exact.
+// sum((a - zp_a) * (w - zp_w)), exact. zp_a has no entry (0), one, or one per input channel.
 #include "ir/op.hpp"
 
 namespace octet::ir {
@@ -14,6 +14,18 @@ enum class RoundingType : std::uint8_t { floor, ceil, ceil_torch };
 inline constexpr std::array<std::string_view, 3> kRoundingTypeNames{"floor", "ceil", "ceil_torch"};
 constexpr std::span<const std::string_view> enum_names(RoundingType) { return kRoundingTypeNames; }
 
+// Where the windows of a convolution or pool lie along the spatial axes: defaults filled in, the pads of same_* and valid resolved.
+// Window i starts at element i * stride - pad_begin of the data; of a backward convolution, data element i starts there in the result.
+struct Window {
+    Dims data;  // spatial extents of the data
+    Dims kernel;
+    Dims strides;
+    Dims dilations;
+    Dims pads_begin;
+    Dims pads_end;
+    Dims output;  // spatial extents of the result
+};
+
 // Weights [O, I, kernel...].
 struct Convolution {
     static constexpr std::string_view name = "convolution";
@@ -22,7 +34,7 @@ struct Convolution {
     std::vector<std::int64_t> pads_end;
     std::vector<std::int64_t> dilations;
     PadType auto_pad = PadType::explicit_;  // pads are ignored unless explicit_
-    std::int64_t zp_a = 0;  // of integer operands: zero point of the data; padding counts as zp_a
+    std::vector<std::int64_t> zp_a;  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
     std::vector<std::int64_t> zp_w;  // of integer operands: zero points of the weights per output channel, empty for 0
     static constexpr auto fields() {
         return std::array{field<&Convolution::strides>("strides"),
@@ -35,6 +47,7 @@ struct Convolution {
     }
 };
 Types infer(const Convolution& op, Inputs inputs);
+Window window_of(const Convolution& op, const Dims& data, const Dims& weights);
 
 // Weights [G, O/G, I/G, kernel...].
 struct GroupConvolution {
@@ -44,7 +57,7 @@ struct GroupConvolution {
     std::vector<std::int64_t> pads_end;
     std::vector<std::int64_t> dilations;
     PadType auto_pad = PadType::explicit_;  // pads are ignored unless explicit_
-    std::int64_t zp_a = 0;  // of integer operands: zero point of the data; padding counts as zp_a
+    std::vector<std::int64_t> zp_a;  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
     std::vector<std::int64_t> zp_w;  // of integer operands: zero points of the weights per output channel, empty for 0
     static constexpr auto fields() {
         return std::array{field<&GroupConvolution::strides>("strides"),
@@ -57,8 +70,10 @@ struct GroupConvolution {
     }
 };
 Types infer(const GroupConvolution& op, Inputs inputs);
+Window window_of(const GroupConvolution& op, const Dims& data, const Dims& weights);
 
-// Weights [I, O, kernel...]; the optional third operand is the spatial shape of the result.
+// Weights [I, O, kernel...]; the optional third operand is the spatial shape of the result. With it, pads_begin counts and pads_end
+// is what is left over; of same_upper and same_lower both share evenly, and an odd one goes to the end or the beginning.
 struct ConvolutionBackpropData {
     static constexpr std::string_view name = "convolution_backprop_data";
     std::vector<std::int64_t> strides;
@@ -67,7 +82,7 @@ struct ConvolutionBackpropData {
     std::vector<std::int64_t> dilations;
     PadType auto_pad = PadType::explicit_;  // pads are ignored unless explicit_
     std::vector<std::int64_t> output_padding;
-    std::int64_t zp_a = 0;  // of integer operands: zero point of the data; padding counts as zp_a
+    std::vector<std::int64_t> zp_a;  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
     std::vector<std::int64_t> zp_w;  // of integer operands: zero points of the weights per output channel, empty for 0
     static constexpr auto fields() {
         return std::array{field<&ConvolutionBackpropData::strides>("strides"),
@@ -81,6 +96,7 @@ struct ConvolutionBackpropData {
     }
 };
 Types infer(const ConvolutionBackpropData& op, Inputs inputs);
+Window window_of(const ConvolutionBackpropData& op, const Dims& data, const Dims& weights, const Dims& output = {});
 
 // Weights [G, I/G, O/G, kernel...]; the optional third operand is the spatial shape of the result.
 struct GroupConvolutionBackpropData {
@@ -91,7 +107,7 @@ struct GroupConvolutionBackpropData {
     std::vector<std::int64_t> dilations;
     PadType auto_pad = PadType::explicit_;  // pads are ignored unless explicit_
     std::vector<std::int64_t> output_padding;
-    std::int64_t zp_a = 0;  // of integer operands: zero point of the data; padding counts as zp_a
+    std::vector<std::int64_t> zp_a;  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
     std::vector<std::int64_t> zp_w;  // of integer operands: zero points of the weights per output channel, empty for 0
     static constexpr auto fields() {
         return std::array{field<&GroupConvolutionBackpropData::strides>("strides"),
@@ -105,6 +121,7 @@ struct GroupConvolutionBackpropData {
     }
 };
 Types infer(const GroupConvolutionBackpropData& op, Inputs inputs);
+Window window_of(const GroupConvolutionBackpropData& op, const Dims& data, const Dims& weights, const Dims& output = {});
 
 // Results: the maxima, and their flat indices counted from `axis` on.
 struct MaxPool {
@@ -131,7 +148,9 @@ struct MaxPool {
     }
 };
 Types infer(const MaxPool& op, Inputs inputs);
+Window window_of(const MaxPool& op, const Dims& data);
 
+// The mean over the window; without exclude_pad, padding counts in the divisor, but not what lies beyond it.
 struct AvgPool {
     static constexpr std::string_view name = "avg_pool";
     std::vector<std::int64_t> strides;
@@ -152,13 +171,14 @@ struct AvgPool {
     }
 };
 Types infer(const AvgPool& op, Inputs inputs);
+Window window_of(const AvgPool& op, const Dims& data);
 
 // Batched product with numpy broadcasting of the outer axes; a vector operand is a row (left) or a column (right).
 struct MatMul {
     static constexpr std::string_view name = "matmul";
     bool transpose_a = false;
     bool transpose_b = false;
-    std::int64_t zp_a = 0;  // of integer operands: zero point of the data; padding counts as zp_a
+    std::vector<std::int64_t> zp_a;  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
     std::vector<std::int64_t> zp_w;  // of integer operands: zero points of the weights per output channel, empty for 0
     static constexpr auto fields() {
         return std::array{field<&MatMul::transpose_a>("transpose_a"),
