@@ -7,6 +7,11 @@
 #include "ir/ops/core.hpp"
 
 namespace octet::ir {
+namespace {
+
+bool same(const Partial& a, const Partial& b) { return a == b || (a && b && *a == *b); }
+
+}  // namespace
 
 Origins united(const Origins& a, const Origins& b) {
     if (a.empty() || a == b) return b;
@@ -33,7 +38,7 @@ void Edit::infer(Node& node) const {
     }
     for (std::size_t i = 0; i < inputs.size(); ++i) {
         const Output& source = graph_.nodes_[node.inputs[i].node].outputs[node.inputs[i].port];
-        inputs[i] = {&source.type, &source.partial};
+        inputs[i] = {&source.type, &source.partial, graph_.constant(node.inputs[i])};
     }
     const OpDef& def = node.op.def();
     Types types;
@@ -111,11 +116,11 @@ void Edit::infer_users(NodeId start) {
         for (const Output& output : graph_.nodes_[id].outputs)
             for (const Use use : output.uses) {
                 Node& user = graph_.nodes_[use.node];
-                std::vector<Type> before;
-                for (const Output& o : user.outputs) before.push_back(o.type);
+                std::vector<std::pair<Type, Partial>> before;
+                for (const Output& o : user.outputs) before.emplace_back(o.type, o.partial);
                 infer(user);
                 for (std::size_t i = 0; i < before.size(); ++i)
-                    if (before[i] != user.outputs[i].type) {
+                    if (before[i].first != user.outputs[i].type || !same(before[i].second, user.outputs[i].partial)) {
                         waiting.push_back(use.node);
                         break;
                     }

@@ -59,7 +59,7 @@ struct HashInto {
 }  // namespace
 
 std::optional<Dims> Input::constant() const {
-    if (!*partial) return std::nullopt;
+    if (!*partial) return value && is_integer(value->element()) ? std::optional(value->integers()) : std::nullopt;
     Dims values;
     for (Dim d : **partial) {
         if (!d.is_static()) return std::nullopt;

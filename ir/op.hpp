@@ -77,6 +77,7 @@ using NoFields = std::array<FieldDef, 0>;
 struct Input {
     const Type* type;
     const Partial* partial;
+    const Tensor* value = nullptr;  // the contents, where the operand is a constant
     Element element() const { return type->element; }
     const Shape& shape() const { return type->shape; }
     // The numbers in this operand, if all are known.

@@ -27,7 +27,7 @@ void check_edges(const Graph& g, NodeId id, std::vector<Violation>& found) {
 void check_types(const Graph& g, NodeId id, std::vector<Violation>& found) {
     const Node& node = g.node(id);
     std::vector<Input> inputs;
-    for (Value v : node.inputs) inputs.push_back({&g.type(v), &g.node(v).outputs[v.port].partial});
+    for (Value v : node.inputs) inputs.push_back({&g.type(v), &g.node(v).outputs[v.port].partial, g.constant(v)});
     try {
         const Types types = node.op.def().infer(node.op.data(), inputs);
         for (std::size_t i = 0; i < types.size() && i < node.outputs.size(); ++i)
