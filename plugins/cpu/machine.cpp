@@ -182,6 +182,7 @@ std::optional<int> cores_of_control_groups(const std::filesystem::path& root) {
 
 Machine detect_machine(std::optional<Isa> cap) {
     Machine machine;
+    machine.cap = cap;
     detect_instructions(machine, cap.value_or(Isa::amx));
     machine.cores = std::min(cores_of_affinity(), cores_of_control_groups("/").value_or(std::numeric_limits<int>::max()));
     machine.l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, machine.l1_bytes);

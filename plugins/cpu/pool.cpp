@@ -19,8 +19,11 @@ namespace {
 // Longer than the serial steps between two parallel ones, short against the time a sleeping processor is worth.
 constexpr std::chrono::microseconds kSpin{200};
 
-// Waking takes 20-50 us; a caller that waits longer than this lost its partner's processor to someone else.
+// Waking takes 50-150 us; a caller that waits longer than this lost its partner's processor to someone else.
 constexpr std::chrono::microseconds kSpinForEnd{2000};
+
+// From then on a spinning thread offers its processor to others, among them the very thread it waits for.
+constexpr std::chrono::microseconds kSpinAlone{20};
 
 std::atomic<int> forks{0};
 
@@ -35,15 +38,18 @@ void relax() {
 // Whether `done` became true while spinning for `time`.
 template <class Done>
 bool spin(std::chrono::microseconds time, Done done) {
-    const auto end = std::chrono::steady_clock::now() + time;
-    do {
+    const auto begin = std::chrono::steady_clock::now();
+    for (std::chrono::nanoseconds passed{0}; passed < time; passed = std::chrono::steady_clock::now() - begin) {
         for (int i = 0; i < 64; ++i) {
             if (done()) {
                 return true;
             }
             relax();
         }
-    } while (std::chrono::steady_clock::now() < end);
+        if (passed > kSpinAlone) {
+            sched_yield();
+        }
+    }
     return done();
 }
 
@@ -102,7 +108,6 @@ struct alignas(64) ThreadPool::Worker {
     enum State : int { idle, asleep, busy, awaited, leave };
     std::atomic<int> state{idle};
     int index = 0;
-    int cpu = -1;
     const ThreadPool* pool = nullptr;
     Task task;
     std::size_t begin = 0;
@@ -110,8 +115,12 @@ struct alignas(64) ThreadPool::Worker {
     std::exception_ptr error;
     std::thread thread;
 
-    void give(int next) {
+    // `cpus`: where a worker that sleeps may wake, or nullptr for where it may run already.
+    void give(int next, const cpu_set_t* cpus) {
         if (state.exchange(next, std::memory_order_acq_rel) == asleep) {
+            if (cpus != nullptr) {
+                pthread_setaffinity_np(thread.native_handle(), sizeof(*cpus), cpus);
+            }
             state.notify_one();
         }
     }
@@ -133,14 +142,29 @@ struct ThreadPool::Team {
 
     void stop() {
         for (std::size_t i = 0; i < count && members[i].thread.joinable(); ++i) {
-            members[i].give(Worker::leave);
+            members[i].give(Worker::leave, nullptr);
             members[i].thread.join();
             members[i].state.store(Worker::idle, std::memory_order_relaxed);
         }
         started = false;
     }
 
+    // Schedulers like to wake a thread on the processor of the waker, which is the one that stays busy: measured 1-2 ms until they
+    // were apart, against 0.1. So a worker may not wake there, provided that processors for all threads remain.
+    const cpu_set_t* cpus_without_caller() {
+        const int cpu = sched_getcpu();
+        if (!spread || cpu < 0 || cpu >= CPU_SETSIZE) {
+            return nullptr;
+        }
+        others = allowed;
+        CPU_CLR(static_cast<std::size_t>(cpu), &others);
+        return &others;
+    }
+
     std::mutex turn;
+    bool spread = false;
+    cpu_set_t allowed{};
+    cpu_set_t others{};
     std::unique_ptr<Worker[]> members;
     std::size_t count = 0;
     bool started = false;
@@ -193,6 +217,8 @@ ThreadPool::~ThreadPool() {
 void ThreadPool::start() {
     team_->started = true;
     team_->born = forks.load(std::memory_order_relaxed);
+    team_->spread = cpus_.empty() && sched_getaffinity(0, sizeof(team_->allowed), &team_->allowed) == 0 && CPU_COUNT(&team_->allowed) >= threads_;
+    const cpu_set_t* cpus = team_->cpus_without_caller();
     // Signals of the application are for its own threads.
     sigset_t all;
     sigset_t before;
@@ -215,6 +241,8 @@ void ThreadPool::start() {
             CPU_ZERO(&set);
             CPU_SET(static_cast<std::size_t>(cpus_[i + 1]), &set);
             pthread_setaffinity_np(worker.thread.native_handle(), sizeof(set), &set);
+        } else if (cpus != nullptr) {
+            pthread_setaffinity_np(worker.thread.native_handle(), sizeof(*cpus), cpus);
         }
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -240,12 +268,16 @@ void ThreadPool::run(std::size_t units, Task task) {
     if (active > 1 && !team_->started) {
         start();
     }
+    const cpu_set_t* cpus = nullptr;
     for (std::size_t i = 1; i < active; ++i) {
         Worker& worker = team_->members[i - 1];
+        if (cpus == nullptr && worker.state.load(std::memory_order_relaxed) == Worker::asleep) {
+            cpus = team_->cpus_without_caller();
+        }
         worker.task = task;
         worker.begin = units * i / active;
         worker.end = units * (i + 1) / active;
-        worker.give(Worker::busy);
+        worker.give(Worker::busy, cpus);
     }
     std::exception_ptr error;
     try {
