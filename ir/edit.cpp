@@ -59,8 +59,10 @@ void Edit::infer(Node& node) const {
 }
 
 void Edit::connect(NodeId id) {
-    const auto inputs = graph_.nodes_[id].inputs;
-    for (std::uint32_t i = 0; i < inputs.size(); ++i) graph_.nodes_[inputs[i].node].outputs[inputs[i].port].uses.push_back({id, i});
+    Node& node = graph_.nodes_[id];
+    node.use_at.resize(node.inputs.size());
+    for (std::uint32_t i = 0; i < node.inputs.size(); ++i) add_use(node.inputs[i], {id, i});
+    touched_.push_back(id);
 }
 
 Value Edit::add(Op op, std::vector<Value> inputs, std::string_view name) {
@@ -93,12 +95,22 @@ std::vector<Value> Edit::outputs(NodeId node) const {
     return values;
 }
 
-void Edit::drop_use(Value v, Use use) {
+void Edit::add_use(Value v, Use use) {
     auto& uses = graph_.nodes_[v.node].outputs[v.port].uses;
-    const auto it = std::ranges::find(uses, use);
-    check(it != uses.end(), "a use of '{}' is not recorded", graph_.nodes_[v.node].name);
-    *it = uses.back();
+    graph_.nodes_[use.node].use_at[use.input] = static_cast<std::uint32_t>(uses.size());
+    uses.push_back(use);
+}
+
+void Edit::drop_use(Use use) {
+    const Node& reader = graph_.nodes_[use.node];
+    const Value v = reader.inputs[use.input];
+    auto& uses = graph_.nodes_[v.node].outputs[v.port].uses;
+    const std::uint32_t place = reader.use_at[use.input];
+    check(place < uses.size() && uses[place] == use, "a use of '{}' is not recorded", graph_.nodes_[v.node].name);
+    uses[place] = uses.back();
+    graph_.nodes_[uses[place].node].use_at[uses[place].input] = place;
     uses.pop_back();
+    if (uses.size() == 1) touched_.push_back(v.node);
 }
 
 void Edit::rename(NodeId id, std::string name) {
@@ -108,23 +120,28 @@ void Edit::rename(NodeId id, std::string name) {
     graph_.names_.emplace(node.name, id);
 }
 
+// Whether a type changed.
+bool Edit::infer_again(NodeId id) {
+    Node& node = graph_.nodes_[id];
+    std::vector<Type> before;
+    for (const Output& o : node.outputs) before.push_back(o.type);
+    infer(node);
+    for (std::size_t i = 0; i < before.size(); ++i)
+        if (before[i] != node.outputs[i].type) {
+            touched_.push_back(id);
+            return true;
+        }
+    return false;
+}
+
 void Edit::infer_users(NodeId start) {
     std::deque<NodeId> waiting{start};
     while (!waiting.empty()) {
         const NodeId id = waiting.front();
         waiting.pop_front();
         for (const Output& output : graph_.nodes_[id].outputs)
-            for (const Use use : output.uses) {
-                Node& user = graph_.nodes_[use.node];
-                std::vector<std::pair<Type, Partial>> before;
-                for (const Output& o : user.outputs) before.emplace_back(o.type, o.partial);
-                infer(user);
-                for (std::size_t i = 0; i < before.size(); ++i)
-                    if (before[i].first != user.outputs[i].type || !same(before[i].second, user.outputs[i].partial)) {
-                        waiting.push_back(use.node);
-                        break;
-                    }
-            }
+            for (const Use use : output.uses)
+                if (infer_again(use.node)) waiting.push_back(use.node);
     }
 }
 
@@ -139,12 +156,15 @@ void Edit::replace(Value from, Value to) {
     auto uses = std::move(graph_.nodes_[from.node].outputs[from.port].uses);
     for (const Use use : uses) {
         if (use.node == to.node) {
+            graph_.nodes_[use.node].use_at[use.input] = static_cast<std::uint32_t>(kept.size());
             kept.push_back(use);
             continue;
         }
         graph_.nodes_[use.node].inputs[use.input] = to;
-        graph_.nodes_[to.node].outputs[to.port].uses.push_back(use);
+        add_use(to, use);
+        touched_.push_back(use.node);
     }
+    if (kept.size() == 1) touched_.push_back(from.node);
     graph_.nodes_[from.node].outputs[from.port].uses = std::move(kept);
     const bool takes_name = graph_.nodes_[to.node].generated && graph_.nodes_[from.node].outputs.size() == 1;
     std::string name = graph_.nodes_[from.node].name;
@@ -168,17 +188,11 @@ void Edit::replace_input(NodeId node, std::size_t input, Value with) {
     const Value before = graph_.nodes_[node].inputs[input];
     if (before == with) return;
     const Use use{node, static_cast<std::uint32_t>(input)};
-    drop_use(before, use);
+    drop_use(use);
     graph_.nodes_[node].inputs[input] = with;
-    graph_.nodes_[with.node].outputs[with.port].uses.push_back(use);
-    std::vector<Type> types;
-    for (const Output& o : graph_.nodes_[node].outputs) types.push_back(o.type);
-    infer(graph_.nodes_[node]);
-    for (std::size_t i = 0; i < types.size(); ++i)
-        if (types[i] != graph_.nodes_[node].outputs[i].type) {
-            infer_users(node);
-            break;
-        }
+    add_use(with, use);
+    touched_.push_back(node);
+    if (infer_again(node)) infer_users(node);
     remove_unused(before.node);
 }
 
@@ -194,12 +208,21 @@ void Edit::remove_unused(NodeId start) {
         --graph_.live_;
         graph_.names_.erase(node.name);
         for (std::uint32_t i = 0; i < node.inputs.size(); ++i) {
-            drop_use(node.inputs[i], {id, i});
+            drop_use({id, i});
             waiting.push_back(node.inputs[i].node);
         }
         node.inputs.clear();
+        node.use_at.clear();
         node.op = Op();
     }
+}
+
+void Edit::set_op(NodeId node, Op op) {
+    const std::size_t outputs = graph_.nodes_[node].outputs.size();
+    graph_.nodes_[node].op = std::move(op);
+    touched_.push_back(node);
+    if (infer_again(node)) infer_users(node);
+    check(graph_.nodes_[node].outputs.size() == outputs, "another op gave '{}' another number of outputs", graph_.nodes_[node].name);
 }
 
 void Edit::set_name(NodeId node, std::string_view name) {

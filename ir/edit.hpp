@@ -32,6 +32,13 @@ public:
     void replace_input(NodeId node, std::size_t input, Value with);
     void remove_unused(NodeId node);                         // and its operands, as far as nothing uses them
 
+    // The same node with another op: fields changed, or a body. Types are inferred again.
+    void set_op(NodeId node, Op op);
+
+    // Nodes whose surroundings changed through this object: new, reading another value, of another type, or with one reader left of
+    // several. Removed ones may be among them, and some more than once.
+    const std::vector<NodeId>& touched() const { return touched_; }
+
     void set_name(NodeId node, std::string_view name);
     void set_origins(NodeId node, Origins origins);
     void add_origins(NodeId node, const Origins& origins);
@@ -43,12 +50,15 @@ private:
     void infer(Node& node) const;
     void infer_users(NodeId node);
     void connect(NodeId id);
-    void drop_use(Value v, Use use);
+    bool infer_again(NodeId id);
+    void add_use(Value v, Use use);
+    void drop_use(Use use);
     void rename(NodeId id, std::string name);
 
     Graph& graph_;
     std::string prefix_;
     Origins origins_;
+    std::vector<NodeId> touched_;
 };
 
 // Sorted union.

@@ -51,6 +51,7 @@ struct Node {
     Origins origins = {};
     bool alive = true;
     bool generated = false;  // the name was made up; a value it replaces gives it its own
+    std::vector<std::uint32_t> use_at = {};  // by input: its place in the use list of the value it reads
 };
 
 class Graph {

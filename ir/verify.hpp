@@ -23,5 +23,7 @@ struct Check {
 std::vector<Violation> verify(const Graph& graph, std::span<const Check> stage = {});
 // Throws InternalError naming `after` and every violation, when there is one.
 void verify_or_throw(const Graph& graph, std::string_view after, std::span<const Check> stage = {});
+// The same for these nodes alone, as far as they still exist.
+void verify_or_throw(const Graph& graph, std::string_view after, std::span<const NodeId> nodes);
 
 }  // namespace octet::ir

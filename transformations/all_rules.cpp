@@ -1,0 +1,7 @@
+#include "transformations/all_rules.hpp"
+
+namespace octet::rewrite {
+
+std::vector<Rule> all_rules() { return {}; }
+
+}  // namespace octet::rewrite

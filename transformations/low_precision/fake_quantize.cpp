@@ -1,0 +1,91 @@
+#include "transformations/low_precision/fake_quantize.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace octet::low_precision {
+
+using ir::Dims;
+using ir::Tensor;
+using rewrite::Code;
+using rewrite::Decision;
+
+namespace {
+
+DecompositionOrReason refused(Code code, std::string text, std::string layer, std::vector<double> values = {}) {
+    return {{}, Decision::no(code, std::move(text), {std::move(layer), std::move(values)})};
+}
+
+Tensor of_full_rank(const Tensor& tensor, std::size_t rank) {
+    Dims dims(rank - tensor.dims().size(), 1);
+    dims.insert(dims.end(), tensor.dims().begin(), tensor.dims().end());
+    Tensor full = tensor.converted(ir::Element::f32).aligned().reshaped(std::move(dims));
+    const auto values = full.as<float>();
+    // A vector of equal numbers says the same as one number, and lets more consumers take it.
+    if (values.size() > 1 && std::ranges::all_of(values, [&](float v) { return v == values[0]; }))
+        return Tensor::of<float>(Dims(rank, 1), values.subspan(0, 1));
+    return full;
+}
+
+// f(a, b) element by element, where each is one number or both vary along the same axis.
+template <class F>
+Tensor combine(const Tensor& a, const Tensor& b, F f) {
+    const Tensor& larger = a.size() >= b.size() ? a : b;
+    Tensor result(ir::Element::f32, larger.dims());
+    const auto x = a.as<float>();
+    const auto y = b.as<float>();
+    auto out = result.write<float>();
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = f(x[x.size() == 1 ? 0 : i], y[y.size() == 1 ? 0 : i]);
+    return result;
+}
+
+DecompositionOrReason decompose_into(const ir::Graph& graph, const ir::Node& node, ir::Element element, std::int64_t qmin) {
+    const std::int64_t levels = node.op.get<ir::FakeQuantize>().levels;
+    const ir::Shape& shape = node.outputs[0].type.shape;
+    if (!shape.ranked()) return refused(Code::dynamic_rank, "the rank of '{layer}' is not known", node.name);
+    std::array<Tensor, 4> ends;
+    std::optional<std::size_t> axis;
+    for (std::size_t i = 0; i < 4; ++i) {
+        const Tensor* tensor = graph.constant(node.inputs[i + 1]);
+        if (!tensor) return refused(Code::intervals_not_const, "the intervals of '{layer}' are not constant", node.name);
+        if (tensor->dims().size() > shape.rank()) return refused(Code::shape_unsupported, "the intervals of '{layer}' have more axes than its data", node.name);
+        ends[i] = of_full_rank(*tensor, shape.rank());
+        if (per_tensor(ends[i])) continue;
+        const auto varies = axis_of(ends[i]);
+        if (!varies || (axis && *axis != *varies)) return refused(Code::shape_unsupported, "the intervals of '{layer}' vary along several axes", node.name);
+        axis = varies;
+    }
+    const auto& [input_low, input_high, output_low, output_high] = ends;
+    const auto steps = static_cast<double>(levels - 1);
+    Tensor scale = combine(output_low, output_high, [&](float low, float high) { return static_cast<float>((static_cast<double>(high) - low) / steps); });
+    if (std::ranges::any_of(scale.as<float>(), [](float s) { return !(std::abs(s) > 0) || !std::isfinite(s); }))
+        return refused(Code::zero_scale, "an output interval of '{layer}' is empty or not finite", node.name);
+    if (std::ranges::any_of(combine(input_low, input_high, [](float low, float high) { return high - low; }).as<float>(),
+                            [](float width) { return !(width > 0) || !std::isfinite(width); }))
+        return refused(Code::zero_scale, "an input interval of '{layer}' is empty or not finite", node.name);
+    // In double: the quotient of two rounded ends must not be rounded once more before it is compared with an integer.
+    Tensor zero_point = combine(output_low, output_high, [&](float low, float high) {
+        return static_cast<float>(static_cast<double>(qmin) - static_cast<double>(low) * steps / (static_cast<double>(high) - low));
+    });
+    if (!per_tensor(zero_point)) zero_point = of_full_rank(zero_point, shape.rank());
+    return {{ir::Quantize{input_low, input_high, levels, qmin, element}, {std::move(scale), std::move(zero_point)}}, Decision::yes()};
+}
+
+}  // namespace
+
+DecompositionOrReason decompose(const ir::Graph& graph, const ir::Node& node) {
+    const std::int64_t levels = node.op.get<ir::FakeQuantize>().levels;
+    if (levels < 2 || levels > 256)
+        return refused(Code::levels_unsupported, "'{layer}' has {0} levels, 8 bits hold 2 to 256", node.name, {static_cast<double>(levels)});
+    return decompose_into(graph, node, ir::Element::u8, 0);
+}
+
+DecompositionOrReason decompose_weights(const ir::Graph& graph, const ir::Node& node) {
+    const std::int64_t levels = node.op.get<ir::FakeQuantize>().levels;
+    if (levels < 2 || levels > 256)
+        return refused(Code::levels_unsupported, "'{layer}' has {0} levels, 8 bits hold 2 to 256", node.name, {static_cast<double>(levels)});
+    return decompose_into(graph, node, ir::Element::i8, -(levels / 2));
+}
+
+}  // namespace octet::low_precision

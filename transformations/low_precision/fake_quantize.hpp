@@ -1,0 +1,28 @@
+#pragma once
+// FakeQuantize as quantize and dequantize.
+#include "ir/graph.hpp"
+#include "ir/ops/quantization.hpp"
+#include "transformations/low_precision/dequantization.hpp"
+#include "transformations/rewrite/decision.hpp"
+
+namespace octet::low_precision {
+
+// quantize{low = input_low, high = input_high, levels, qmin} gives the codes; with
+//   scale = (output_high - output_low) / (levels - 1),  zero_point = qmin - output_low / scale
+// dequantize gives the values of the FakeQuantize.
+struct Decomposition {
+    ir::Quantize quantize;
+    Dequantization dequantize;
+};
+
+struct DecompositionOrReason {
+    Decomposition value;
+    rewrite::Decision decision;
+};
+
+// Activations become u8 with qmin 0. Levels 2 to 256 fit. Intervals must be constant and vary along one axis at most.
+DecompositionOrReason decompose(const ir::Graph& graph, const ir::Node& fake_quantize);
+// Weights become i8: 255 levels as -127..127, 256 as -128..127.
+DecompositionOrReason decompose_weights(const ir::Graph& graph, const ir::Node& fake_quantize);
+
+}  // namespace octet::low_precision

@@ -1,0 +1,68 @@
+#include "transformations/low_precision/restrictions.hpp"
+
+#include <array>
+
+#include "ir/ops/all.hpp"
+#include "transformations/low_precision/weighted.hpp"
+
+namespace octet::low_precision {
+
+using ir::Graph;
+using ir::Node;
+using rewrite::Code;
+using rewrite::Decision;
+
+namespace {
+
+Decision accepts_weighted(const Graph& graph, const Node& node, std::span<const Operand> operands) {
+    if (!operands[1].constant)
+        return Decision::no(Code::executor_fallback, "'{layer}' multiplies two activations", {node.name, {}});
+    const Weighted w{graph, node, *operands[0].codes, *operands[1].codes, operands[0].element, operands[1].element,
+                     graph.shape(node.inputs[0]), graph.shape(node.inputs[1])};
+    for (const WeightedCheck& check : weighted_checks())
+        if (check.declines(w)) {
+            const auto text = rewrite::fill(check.text, [](std::string_view name) { return name == "op" ? std::string("{layer}") : std::string(name); });
+            return Decision::no(check.code, text, {node.name, {}});
+        }
+    return Decision::yes();
+}
+
+// Kernels that read codes, compute in float and write codes.
+Decision accepts_fused(const Graph&, const Node&, std::span<const Operand>) { return Decision::yes(); }
+
+template <class T>
+constexpr Restriction weighted() {
+    return {ir::kOp<T>.id, accepts_weighted};
+}
+template <class T>
+constexpr Restriction fused() {
+    return {ir::kOp<T>.id, accepts_fused};
+}
+
+constexpr std::array kCpu{
+    weighted<ir::Convolution>(), weighted<ir::GroupConvolution>(), weighted<ir::ConvolutionBackpropData>(),
+    weighted<ir::MatMul>(),
+    fused<ir::Add>(), fused<ir::Subtract>(), fused<ir::Multiply>(), fused<ir::Divide>(), fused<ir::Maximum>(), fused<ir::Minimum>(),
+    fused<ir::Relu>(), fused<ir::PRelu>(), fused<ir::Clamp>(), fused<ir::Sigmoid>(), fused<ir::Tanh>(), fused<ir::Elu>(),
+    fused<ir::Swish>(), fused<ir::HSwish>(), fused<ir::HSigmoid>(), fused<ir::Gelu>(), fused<ir::Mish>(), fused<ir::Exp>(),
+    fused<ir::Abs>(), fused<ir::MaxPool>(), fused<ir::AvgPool>(), fused<ir::ReduceMean>(),
+};
+
+}  // namespace
+
+const Restriction* Restrictions::find(const ir::Op& op) const {
+    for (const Restriction& row : rows)
+        if (row.op == op.id()) return &row;
+    return nullptr;
+}
+
+Restrictions cpu_restrictions() { return {"CPU", kCpu}; }
+Restrictions no_restrictions() { return {"none", {}}; }
+
+bool needs_codes(const Graph& graph, const Node& node, std::size_t operand) {
+    if (is_weighted(node.op)) return operand < 2;
+    if (node.op.is<ir::ReduceMean>() || moves_codes(node.op)) return operand < code_operands(node);
+    return !graph.constant(node.inputs[operand]);
+}
+
+}  // namespace octet::low_precision

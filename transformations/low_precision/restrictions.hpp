@@ -1,0 +1,39 @@
+#pragma once
+// What a device can do in low precision: rows of pure functions.
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "ir/graph.hpp"
+#include "transformations/low_precision/dequantization.hpp"
+
+namespace octet::low_precision {
+
+// An operand of an op that is asked about.
+struct Operand {
+    std::optional<Dequantization> codes;  // absent: float
+    ir::Element element = ir::Element::undefined;  // of the codes
+    bool constant = false;
+};
+
+struct Restriction {
+    std::uint64_t op;
+    // Whether the op can work on its operands' codes. Called only when each data operand has codes.
+    rewrite::Decision (*accepts)(const ir::Graph& graph, const ir::Node& node, std::span<const Operand> operands);
+};
+
+struct Restrictions {
+    std::string_view device;
+    std::span<const Restriction> rows;
+    const Restriction* find(const ir::Op& op) const;
+};
+
+// u8 data, i8 weights per output channel, i32 sums; elementwise ops, pools and means on codes inside one kernel.
+Restrictions cpu_restrictions();
+// No integers at all.
+Restrictions no_restrictions();
+
+// Whether an operand of the op must have codes: weights and data of weighted ops, all but constants of the others.
+bool needs_codes(const ir::Graph& graph, const ir::Node& node, std::size_t operand);
+
+}  // namespace octet::low_precision

@@ -1,0 +1,140 @@
+#include "transformations/low_precision/weighted.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "ir/ops/convolution.hpp"
+
+namespace octet::low_precision {
+
+using ir::Dims;
+using ir::Op;
+using ir::Tensor;
+using rewrite::Code;
+
+bool is_weighted(const Op& op) {
+    return op.is<ir::Convolution>() || op.is<ir::GroupConvolution>() || op.is<ir::ConvolutionBackpropData>() ||
+           op.is<ir::GroupConvolutionBackpropData>() || op.is<ir::MatMul>();
+}
+
+std::vector<std::size_t> output_axes(const Op& op, std::size_t weights_rank) {
+    if (op.is<ir::Convolution>()) return {0};
+    if (op.is<ir::GroupConvolution>()) return {0, 1};
+    if (op.is<ir::ConvolutionBackpropData>()) return {1};
+    if (op.is<ir::GroupConvolutionBackpropData>()) return {0, 2};
+    return {op.get<ir::MatMul>().transpose_b ? weights_rank - 2 : weights_rank - 1};
+}
+
+std::size_t input_channel_axis(const Op& op, std::size_t data_rank) {
+    const auto* matmul = op.as<ir::MatMul>();
+    if (!matmul) return 1;
+    return matmul->transpose_a ? data_rank - 2 : data_rank - 1;
+}
+
+std::size_t result_channel_axis(const Op& op, std::size_t result_rank) { return op.is<ir::MatMul>() ? result_rank - 1 : 1; }
+
+bool is_depthwise(const Op& op, const ir::Shape& weights) {
+    return op.is<ir::GroupConvolution>() && weights.rank() > 2 && weights[1] == ir::Dim(1) && weights[2] == ir::Dim(1);
+}
+
+std::optional<std::vector<float>> per_output(const Tensor& parameter, const Op& op, const Dims& weights) {
+    const auto axes = output_axes(op, weights.size());
+    std::int64_t count = 1;
+    for (auto axis : axes) count *= weights[axis];
+    const auto values = parameter.as<float>();
+    if (values.size() == 1) return std::vector<float>(static_cast<std::size_t>(count), values[0]);
+    for (std::size_t i = 0; i < weights.size(); ++i)
+        if (parameter.dims()[i] != 1 && std::ranges::find(axes, i) == axes.end()) return std::nullopt;
+    // Two axes number the channels of a grouped op; either may be of extent 1 in the parameter.
+    const std::int64_t inner = axes.size() == 2 ? weights[axes[1]] : 1;
+    const bool outer_varies = parameter.dims()[axes[0]] != 1;
+    const bool inner_varies = axes.size() == 2 && parameter.dims()[axes[1]] != 1;
+    std::vector<float> result(static_cast<std::size_t>(count));
+    for (std::int64_t c = 0; c < count; ++c) {
+        const std::int64_t outer = outer_varies ? c / inner : 0;
+        const std::int64_t index = inner_varies ? outer * inner + c % inner : outer;
+        result[static_cast<std::size_t>(c)] = values[static_cast<std::size_t>(index)];
+    }
+    return result;
+}
+
+std::int64_t products_per_sum(const Op& op, const Dims& weights) {
+    std::int64_t total = ir::product(weights);
+    for (auto axis : output_axes(op, weights.size())) total /= std::max<std::int64_t>(weights[axis], 1);
+    return total;
+}
+
+namespace {
+
+bool any_nonzero(const std::vector<std::int64_t>& values) {
+    return std::ranges::any_of(values, [](std::int64_t v) { return v != 0; });
+}
+
+template <class T>
+bool window_pads(const Op& op) {
+    const auto* conv = op.as<T>();
+    if (!conv) return false;
+    if (conv->auto_pad == ir::PadType::valid) return false;
+    return conv->auto_pad != ir::PadType::explicit_ || any_nonzero(conv->pads_begin) || any_nonzero(conv->pads_end);
+}
+
+bool rest_of_zero_point(const Weighted& w) {
+    return std::ranges::any_of(w.data.zero_point.as<float>(), [](float z) { return split_zero_point(z).rest != 0; });
+}
+
+bool outside_of_codes(const Weighted& w) {
+    const bool is_signed = w.data_element == ir::Element::i8;
+    const std::int64_t low = is_signed ? -128 : 0;
+    return std::ranges::any_of(w.data.zero_point.as<float>(), [&](float z) {
+        const auto zero = split_zero_point(z).integer;
+        return zero < low || zero > low + 255;
+    });
+}
+
+bool spatial_shape_unknown(const Weighted& w) {
+    for (std::size_t i = 2; i < w.data_shape.rank(); ++i)
+        if (!w.data_shape[i].is_static()) return true;
+    return false;
+}
+
+constexpr double kScaleNoise = 1e-3;  // zero points of weights below this are rounding noise of the tool that wrote the file
+
+constexpr std::array kChecks{
+    WeightedCheck{Code::dynamic_rank, "the rank of the data of '{op}' is not known", [](const Weighted& w) { return !w.data_shape.ranked(); }},
+    WeightedCheck{Code::dynamic_channels, "the shape of the weights of '{op}' is not known", [](const Weighted& w) { return !w.weights_shape.is_static(); }},
+    WeightedCheck{Code::type_unsupported, "the weights of '{op}' are not 8-bit integers with a sign", [](const Weighted& w) { return w.weights_element != ir::Element::i8; }},
+    WeightedCheck{Code::type_unsupported, "the data of '{op}' are not 8-bit integers",
+                  [](const Weighted& w) { return w.data_element != ir::Element::u8 && w.data_element != ir::Element::i8; }},
+    WeightedCheck{Code::weights_zp, "the weights of '{op}' have a zero point",
+                  [](const Weighted& w) { return std::ranges::any_of(w.weights.zero_point.as<float>(), [](float z) { return std::abs(z) > kScaleNoise; }); }},
+    WeightedCheck{Code::scale_along_k, "the scale of the weights of '{op}' varies along the sum",
+                  [](const Weighted& w) { return !per_output(w.weights.scale, w.node.op, w.weights_shape.sizes()); }},
+    WeightedCheck{Code::act_scale_per_channel, "the scale of the data of '{op}' varies within its sums",
+                  [](const Weighted& w) {
+                      if (per_tensor(w.data)) return false;
+                      if (!is_depthwise(w.node.op, w.weights_shape)) return true;
+                      const auto along_channels = [](const Tensor& t) { return per_tensor(t) || axis_of(t) == 1u; };
+                      return !along_channels(w.data.scale) || !along_channels(w.data.zero_point);
+                  }},
+    WeightedCheck{Code::acc_overflow, "the sums of '{op}' could leave 32 bits",
+                  [](const Weighted& w) {
+                      const auto products = products_per_sum(w.node.op, w.weights_shape.sizes());
+                      return products > std::numeric_limits<std::int32_t>::max() / (255 * 128);
+                  }},
+    WeightedCheck{Code::zp_out_of_range, "'{op}' pads, and no code of its data stands for 0", [](const Weighted& w) { return pads(w.node.op) && outside_of_codes(w); }},
+    WeightedCheck{Code::zp_fractional, "'{op}' pads, no code of its data stands for 0 exactly, and its map's size is not known",
+                  [](const Weighted& w) { return pads(w.node.op) && rest_of_zero_point(w) && spatial_shape_unknown(w); }},
+};
+
+}  // namespace
+
+bool pads(const Op& op) {
+    return window_pads<ir::Convolution>(op) || window_pads<ir::GroupConvolution>(op) || op.is<ir::ConvolutionBackpropData>() ||
+           op.is<ir::GroupConvolutionBackpropData>();
+}
+
+std::span<const WeightedCheck> weighted_checks() { return kChecks; }
+
+}  // namespace octet::low_precision

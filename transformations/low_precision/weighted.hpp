@@ -1,0 +1,46 @@
+#pragma once
+// Convolutions and matrix products on integers: what their operands must be like, the same for the plan and for the rules.
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "ir/graph.hpp"
+#include "transformations/low_precision/dequantization.hpp"
+
+namespace octet::low_precision {
+
+// A weighted op whose operands are dequantized codes.
+struct Weighted {
+    const ir::Graph& graph;
+    const ir::Node& node;
+    const Dequantization& data;
+    const Dequantization& weights;
+    ir::Element data_element;
+    ir::Element weights_element;
+    const ir::Shape& data_shape;
+    const ir::Shape& weights_shape;
+};
+
+bool is_weighted(const ir::Op& op);
+
+// Axes of the weights that number output channels, in order.
+std::vector<std::size_t> output_axes(const ir::Op& op, std::size_t weights_rank);
+// The axis of the data whose elements meet in one sum, and of the result that numbers output channels.
+std::size_t input_channel_axis(const ir::Op& op, std::size_t data_rank);
+std::size_t result_channel_axis(const ir::Op& op, std::size_t result_rank);
+// Every output channel has one input channel.
+bool is_depthwise(const ir::Op& op, const ir::Shape& weights);
+// A parameter of the weights as one value per output channel; nothing when it varies along another axis.
+std::optional<std::vector<float>> per_output(const ir::Tensor& parameter, const ir::Op& op, const ir::Dims& weights);
+// Products that are added up for one result.
+std::int64_t products_per_sum(const ir::Op& op, const ir::Dims& weights);
+bool pads(const ir::Op& op);
+
+struct WeightedCheck {
+    rewrite::Code code;
+    std::string_view text;  // {op} is the layer
+    bool (*declines)(const Weighted& w);
+};
+std::span<const WeightedCheck> weighted_checks();
+
+}  // namespace octet::low_precision
