@@ -1,0 +1,46 @@
+#pragma once
+// Generated code: kernels are written one after the other into a growing buffer, which is sealed once per plan. The system sees it
+// written, then executable, never both.
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace octet::cpu::x64 {
+
+class Emitter;
+
+class CodeBlock {
+public:
+    using Generate = std::function<void(Emitter&)>;
+
+    CodeBlock() = default;
+    CodeBlock(const CodeBlock&) = delete;
+    CodeBlock& operator=(const CodeBlock&) = delete;
+    ~CodeBlock();
+
+    // The offset of the kernel that `key` names; `generate` runs only for a new key. Not after seal().
+    std::size_t add(const std::string& key, const Generate& generate);
+
+    // Makes the code executable; std::runtime_error when the system refuses. Kernels run only afterwards.
+    void seal();
+
+    bool sealed() const { return base_ != nullptr; }
+    std::size_t size() const { return bytes_.size(); }
+    std::size_t kernels() const { return offsets_.size(); }
+
+    template <class Args>
+    void call(std::size_t offset, const Args& args) const {
+        reinterpret_cast<void (*)(const Args*)>(reinterpret_cast<std::uintptr_t>(base_) + offset)(&args);
+    }
+
+private:
+    std::vector<std::uint8_t> bytes_;
+    std::map<std::string, std::size_t> offsets_;
+    void* base_ = nullptr;
+    std::size_t mapped_ = 0;
+};
+
+}  // namespace octet::cpu::x64

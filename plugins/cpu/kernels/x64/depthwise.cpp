@@ -1,0 +1,250 @@
+#include "plugins/cpu/kernels/x64/depthwise.hpp"
+
+#include <algorithm>
+
+namespace octet::cpu::x64 {
+namespace {
+
+constexpr int kMaxAccumulators = 24;
+constexpr std::int64_t kMaxTableRows = 256;
+constexpr std::int64_t kMaxTaps = 4096;
+// Up to this height, code for exactly these rows: it skips the padding and the sums of rows that do not exist.
+constexpr std::int64_t kMaxFixedRows = 8;
+constexpr std::int64_t kLeastStripRows = 8;
+
+int sets_of(const Window& window) { return static_cast<int>((window.kernel_height + window.stride_height - 1) / window.stride_height); }
+
+}  // namespace
+
+bool DepthwiseConvolution::walks(const DepthwiseDesc& desc) {
+    const Window& w = desc.window;
+    const bool small = w.kernel_width <= 16 && w.kernel_height <= 16 && w.stride_height <= 4 && w.stride_width <= 4;
+    return small && w.dilation_height == 1 && w.dilation_width == 1 && sets_of(w) * 4 <= kMaxAccumulators;
+}
+
+Acceptance DepthwiseConvolution::accepts(const DepthwiseDesc& desc, const Machine& machine) {
+    if (machine.isa < Isa::avx512_vnni) {
+        return declined("needs AVX-512 VNNI");
+    }
+    if (!desc.window.valid() || desc.channels < 1) {
+        return declined("an empty convolution");
+    }
+    if (desc.window.taps() > kMaxTaps - 4) {
+        return declined("a window of more than 4092 taps");
+    }
+    const std::int64_t pixel = std::max({desc.channels, desc.in_stride, desc.out_stride, *std::max_element(desc.operand_strides.begin(), desc.operand_strides.end())});
+    if (pixel > (std::int64_t{1} << 24) || pixel * std::max(desc.window.width, desc.window.out_width()) * 4 > (std::int64_t{1} << 30)) {
+        return declined("a row of more than 1 GB");
+    }
+    return x64::accepts(desc.epilogue, desc.channels);
+}
+
+DepthwiseWalk DepthwiseConvolution::walk_of(const DepthwiseDesc& desc, const Block& block) {
+    DepthwiseWalk walk;
+    const Window& w = desc.window;
+    walk.kernel_height = static_cast<int>(w.kernel_height);
+    walk.kernel_width = static_cast<int>(w.kernel_width);
+    walk.stride_height = static_cast<int>(w.stride_height);
+    walk.stride_width = static_cast<int>(w.stride_width);
+    walk.channels = block.channels;
+    walk.block = block.width;
+    walk.unit = w.stride_width == 1 && sets_of(w) * 8 <= kMaxAccumulators ? 2 : 1;
+    walk.zero_point = desc.zero_point;
+    walk.in_stride = desc.in_stride;
+    walk.out_stride = desc.out_stride;
+    walk.out_width = w.out_width();
+    return walk;
+}
+
+std::vector<DepthwiseConvolution::Block> DepthwiseConvolution::blocks_of(const DepthwiseDesc& desc) {
+    const bool narrow = walks(desc) && !needs_channel_order(desc.epilogue);
+    std::vector<Block> blocks;
+    std::int64_t bytes = 0;
+    for (std::int64_t channel = 0; channel < desc.channels; channel += 64) {
+        Block block;
+        block.channel = channel;
+        block.channels = static_cast<int>(std::min<std::int64_t>(64, desc.channels - channel));
+        block.width = !narrow || block.channels > 32 ? 64 : block.channels > 16 ? 32 : 16;
+        block.weights = bytes;
+        bytes += block_bytes(desc, block);
+        blocks.push_back(block);
+    }
+    return blocks;
+}
+
+std::int64_t DepthwiseConvolution::block_bytes(const DepthwiseDesc& desc, const Block& block) {
+    const Window& w = desc.window;
+    return walks(desc) ? w.kernel_height * walk_of(desc, block).weight_vectors() * 64 : (w.taps() + 3) / 4 * 256;
+}
+
+std::size_t DepthwiseConvolution::packed_size(const DepthwiseDesc& desc) {
+    const Block last = blocks_of(desc).back();
+    return static_cast<std::size_t>(last.weights + block_bytes(desc, last));
+}
+
+DepthwiseConvolution::DepthwiseConvolution(const DepthwiseDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code, std::span<std::byte> storage) : desc_(desc), code_(&code) {
+    desc_.in_stride = desc.in_stride != 0 ? desc.in_stride : desc.channels;
+    desc_.out_stride = desc.out_stride != 0 ? desc.out_stride : desc.channels;
+    if (storage.empty()) {
+        own_ = Aligned<std::byte>(packed_size(desc));
+        storage = {own_.data(), own_.size()};
+    }
+    weights_ = reinterpret_cast<std::int8_t*>(storage.data());
+    blocks_ = blocks_of(desc);
+    plan_strips();
+
+    const bool ordered = !walks(desc) || needs_channel_order(desc.epilogue);
+    std::vector<std::int64_t> channel_of(blocks_.size() * 64, -1);
+    for (std::size_t i = 0; i < channel_of.size(); ++i) {
+        const Block& block = blocks_[i / 64];
+        const int position = static_cast<int>(i % 64);
+        const int within = ordered ? position : unpacked_channel(position) % block.width;
+        channel_of[i] = within < block.channels ? block.channel + within : -1;
+    }
+    epilogue_ = EpilogueData(desc.epilogue, desc.channels, desc.operand_strides, channel_of);
+
+    padding_ = Aligned<std::uint8_t>(static_cast<std::size_t>(desc.window.width * desc_.in_stride));
+    std::fill_n(padding_.data(), padding_.size(), desc.zero_point);
+    const bool bounded = !may_exceed_i32(desc.epilogue, 255.0 * 128 * static_cast<double>(desc.window.taps()));
+    for (Block& block : blocks_) {
+        pack(block, weights);
+        add_steps(block, code, bounded);
+    }
+}
+
+void DepthwiseConvolution::plan_strips() {
+    const Window& w = desc_.window;
+    const std::int64_t height = w.out_height();
+    const std::int64_t longest = walks(desc_) ? (kMaxTableRows - w.kernel_height) / w.stride_height + 1 : height;
+    const std::int64_t others = w.batch * static_cast<std::int64_t>(blocks_.size());
+    const std::int64_t wanted = desc_.threads > 1 ? (4 * desc_.threads + others - 1) / others : 1;
+    strip_rows_ = std::min({longest, height, std::max(kLeastStripRows, (height + wanted - 1) / wanted)});
+    strips_ = (height + strip_rows_ - 1) / strip_rows_;
+    fixed_ = strips_ == 1 && height <= kMaxFixedRows;
+}
+
+void DepthwiseConvolution::pack(const Block& block, std::span<const std::int8_t> weights) {
+    const Window& w = desc_.window;
+    std::int8_t* to = weights_ + block.weights;
+    const auto weight = [&](int lane, int width, std::int64_t y, std::int64_t x) {
+        const int channel = unpacked_channel(lane) % width;
+        const bool inside = channel < block.channels && y < w.kernel_height && x >= 0 && x < w.kernel_width;
+        return inside ? weights[static_cast<std::size_t>(((block.channel + channel) * w.kernel_height + y) * w.kernel_width + x)] : std::int8_t{0};
+    };
+    if (!walks(desc_)) {
+        for (std::int64_t group = 0; group < (w.taps() + 3) / 4; ++group) {
+            for (int lane = 0; lane < 64; ++lane) {
+                for (std::int64_t t = 0; t < 4; ++t) {
+                    const std::int64_t tap = group * 4 + t;
+                    *to++ = weight(lane, 64, tap / w.kernel_width, tap % w.kernel_width);
+                }
+            }
+        }
+        return;
+    }
+    const DepthwiseWalk walk = walk_of(desc_, block);
+    for (std::int64_t y = 0; y < w.kernel_height; ++y) {
+        for (int d = 0; d < walk.dwords(); ++d) {
+            for (int i = 0; i < walk.unit; ++i) {
+                for (int lane = 0; walk.has_taps(i, d) && lane < 64; ++lane) {
+                    for (int t = 0; t < 4; ++t) {
+                        *to++ = weight(lane, block.width, y, d * 4 + t - i * walk.stride_width);
+                    }
+                }
+            }
+        }
+    }
+}
+
+void DepthwiseConvolution::add_steps(Block& block, CodeBlock& code, bool bounded) {
+    const Window& w = desc_.window;
+    if (!walks(desc_)) {
+        block.taps = add_taps(code, {(w.taps() + 3) / 4, block.channels, desc_.out_stride, epilogue_.strides()}, desc_.epilogue, bounded);
+        return;
+    }
+    DepthwiseWalk walk = walk_of(desc_, block);
+    walk.operand_strides = epilogue_.strides();
+    if (fixed_) {
+        walk.fixed_rows = static_cast<int>(w.out_height());
+        walk.first_row = static_cast<int>(w.pad_top);
+        walk.last_row = static_cast<int>(w.pad_top + w.height);
+    }
+    const std::int64_t step = walk.unit * walk.groups();
+    for (std::int64_t x = 0; x < w.out_width(); x += step) {
+        walk.columns = static_cast<int>(std::min(step, w.out_width() - x));
+        walk.valid.clear();
+        for (std::int64_t group = 0; group < walk.groups(); ++group) {
+            for (std::int64_t pixel = 0; pixel < walk.pixels(); ++pixel) {
+                const std::int64_t at = (x + group * walk.unit) * w.stride_width - w.pad_left + pixel;
+                walk.valid.push_back(at >= 0 && at < w.width);
+            }
+        }
+        block.steps.push_back({x, add_walk(code, walk, desc_.epilogue, bounded)});
+    }
+}
+
+void DepthwiseConvolution::run(const Args& args, std::int64_t begin, std::int64_t end) const {
+    const std::int64_t count = static_cast<std::int64_t>(blocks_.size());
+    for (std::int64_t unit = begin; unit < end; ++unit) {
+        const std::size_t index = static_cast<std::size_t>(unit % count);
+        const std::int64_t first = unit / count % strips_ * strip_rows_;
+        const std::int64_t rows = std::min(strip_rows_, desc_.window.out_height() - first);
+        if (walks(desc_)) {
+            run_walk(args, blocks_[index], index, unit / count / strips_, first, rows);
+        } else {
+            run_taps(args, blocks_[index], index, unit / count / strips_, first, rows);
+        }
+    }
+}
+
+void DepthwiseConvolution::run_walk(const Args& args, const Block& block, std::size_t index, std::int64_t batch, std::int64_t first, std::int64_t rows) const {
+    const Window& w = desc_.window;
+    std::array<const std::uint8_t*, kMaxTableRows> table;
+    const std::int64_t top = first * w.stride_height - w.pad_top;
+    for (std::int64_t j = 0; j < (rows - 1) * w.stride_height + w.kernel_height; ++j) {
+        const bool inside = top + j >= 0 && top + j < w.height;
+        table[static_cast<std::size_t>(j)] = inside ? args.in + (batch * w.height + top + j) * w.width * desc_.in_stride : padding_.data();
+    }
+    const std::int64_t size = static_cast<std::int64_t>(size_of(desc_.epilogue.result));
+    DepthwiseWalk::Args call;
+    call.rows = table.data();
+    call.weights = weights_ + block.weights;
+    call.count = rows;
+    for (const Step& step : block.steps) {
+        const std::int64_t pixel = (batch * w.out_height() + first) * w.out_width() + step.x;
+        call.column = (step.x * w.stride_width - w.pad_left) * desc_.in_stride + block.channel;
+        call.out = static_cast<std::byte*>(args.out) + (pixel * desc_.out_stride + block.channel) * size;
+        call.epilogue = epilogue_.at(args.operands, pixel, batch, block.channel, static_cast<std::int64_t>(index) * 64);
+        code_->call(step.code, call);
+    }
+}
+
+void DepthwiseConvolution::run_taps(const Args& args, const Block& block, std::size_t index, std::int64_t batch, std::int64_t first, std::int64_t rows) const {
+    const Window& w = desc_.window;
+    const std::int64_t padded = (w.taps() + 3) / 4 * 4;
+    const std::int64_t chunk = std::min(w.out_width(), kMaxTaps / padded);
+    const std::int64_t size = static_cast<std::int64_t>(size_of(desc_.epilogue.result));
+    std::array<const std::uint8_t*, kMaxTaps> table;
+    DepthwiseTaps::Args call;
+    call.taps = table.data();
+    call.channel = block.channel;
+    call.weights = weights_ + block.weights;
+    for (std::int64_t y = first; y < first + rows; ++y) {
+        for (std::int64_t x = 0; x < w.out_width(); x += chunk) {
+            call.count = std::min(chunk, w.out_width() - x);
+            for (std::int64_t i = 0; i < call.count * padded; ++i) {
+                const std::int64_t tap = i % padded;
+                const std::int64_t in_y = y * w.stride_height - w.pad_top + tap / w.kernel_width * w.dilation_height;
+                const std::int64_t in_x = (x + i / padded) * w.stride_width - w.pad_left + tap % w.kernel_width * w.dilation_width;
+                const bool inside = tap < w.taps() && in_y >= 0 && in_y < w.height && in_x >= 0 && in_x < w.width;
+                table[static_cast<std::size_t>(i)] = inside ? args.in + ((batch * w.height + in_y) * w.width + in_x) * desc_.in_stride : padding_.data();
+            }
+            const std::int64_t pixel = (batch * w.out_height() + y) * w.out_width() + x;
+            call.out = static_cast<std::byte*>(args.out) + (pixel * desc_.out_stride + block.channel) * size;
+            call.epilogue = epilogue_.at(args.operands, pixel, batch, block.channel, static_cast<std::int64_t>(index) * 64);
+            code_->call(block.taps, call);
+        }
+    }
+}
+
+}  // namespace octet::cpu::x64

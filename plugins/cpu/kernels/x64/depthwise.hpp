@@ -1,0 +1,142 @@
+#pragma once
+// Depthwise convolution, channels last: u8 activations, s8 weights [channels, kernel height, kernel width], exact 32-bit sums.
+// Padding equals the zero point and costs nothing. The compensation of the zero point, zp * sum of weights, is the caller's shift.
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <vector>
+
+#include "plugins/cpu/kernels/acceptance.hpp"
+#include "plugins/cpu/kernels/epilogue.hpp"
+#include "plugins/cpu/kernels/x64/aligned.hpp"
+#include "plugins/cpu/kernels/x64/code.hpp"
+#include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
+#include "plugins/cpu/kernels/x64/window.hpp"
+#include "plugins/cpu/machine.hpp"
+
+namespace octet::cpu::x64 {
+
+struct DepthwiseDesc {
+    Window window = {};
+    std::int64_t channels = 0;
+    std::int64_t in_stride = 0;  // elements between pixels; 0: dense
+    std::int64_t out_stride = 0;
+    std::uint8_t zero_point = 0;
+    Epilogue epilogue = {};
+    std::array<std::int64_t, kMaxOperands> operand_strides = {};  // of full operands, elements between pixels; 0: `channels`
+    int threads = 1;
+};
+
+// Walks down the rows of a few output columns with the sums of all live output rows in registers. Each input row is read and
+// interleaved once, so that the taps of a row lie in one dword. Narrow channel blocks put two or four groups of columns side by side.
+struct DepthwiseWalk {
+    struct Args {
+        const std::uint8_t* const* rows = nullptr;  // the input rows from the top of the first window
+        std::int64_t column = 0;                    // bytes to the first pixel and channel in each of them; may be negative
+        const std::int8_t* weights = nullptr;
+        void* out = nullptr;
+        std::int64_t count = 0;                     // output rows
+        EpilogueArgs epilogue;
+    };
+
+    int kernel_height = 0, kernel_width = 0, stride_height = 0, stride_width = 0;
+    int channels = 0;             // of this block
+    int block = 64;               // 64, 32 or 16 lanes of bytes for each group of columns
+    int columns = 0;              // output columns to store, up to groups() * unit
+    int unit = 1;                 // neighbouring output columns of a group
+    std::vector<bool> valid;      // pixels inside the image: [group][pixel]
+    std::uint8_t zero_point = 0;
+    std::int64_t in_stride = 0, out_stride = 0, out_width = 0;  // out_stride: elements between pixels
+    int fixed_rows = 0;           // not 0: code for exactly so many output rows
+    int first_row = 0, last_row = 1 << 30;  // with fixed_rows and zero point 0: rows outside [first_row, last_row) are padding
+    std::vector<std::int64_t> operand_strides;
+
+    int groups() const { return 64 / block; }
+    int pixels() const { return (unit - 1) * stride_width + kernel_width; }
+    int dwords() const { return (pixels() + 3) / 4; }
+    int sets() const { return (kernel_height + stride_height - 1) / stride_height; }
+    // Whether the weights of this column of a group have a tap in this dword.
+    bool has_taps(int column, int dword) const { return column * stride_width < dword * 4 + 4 && column * stride_width + kernel_width > dword * 4; }
+    // Vectors of 64 bytes of weights for each kernel row: [dword][column that has taps][quad].
+    int weight_vectors() const;
+};
+
+// Any window: pixel pointers for every tap, in groups of four.
+struct DepthwiseTaps {
+    struct Args {
+        const std::uint8_t* const* taps = nullptr;  // for each output pixel, 4 * groups
+        std::int64_t channel = 0;
+        const std::int8_t* weights = nullptr;
+        void* out = nullptr;
+        std::int64_t count = 0;  // output pixels
+        EpilogueArgs epilogue;
+    };
+    std::int64_t groups = 0;
+    int channels = 0;
+    std::int64_t out_stride = 0;
+    std::vector<std::int64_t> operand_strides;
+};
+
+std::size_t add_walk(CodeBlock& block, const DepthwiseWalk& shape, const Epilogue& epilogue, bool bounded);
+std::size_t add_taps(CodeBlock& block, const DepthwiseTaps& shape, const Epilogue& epilogue, bool bounded);
+
+// The channel, within a block, of position p when bytes were interleaved by unpacks: quads of four channels go to four registers.
+constexpr int unpacked_channel(int position) { return position % 16 / 4 * 16 + position / 16 * 4 + position % 4; }
+
+class DepthwiseConvolution {
+public:
+    struct Args {
+        const std::uint8_t* in = nullptr;
+        void* out = nullptr;
+        std::array<const void*, kMaxOperands> operands = {};
+    };
+
+    static Acceptance accepts(const DepthwiseDesc& desc, const Machine& machine);
+    static std::size_t packed_size(const DepthwiseDesc& desc);
+
+    DepthwiseConvolution(const DepthwiseDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code, std::span<std::byte> storage = {});
+
+    std::int64_t units() const { return desc_.window.batch * strips_ * static_cast<std::int64_t>(blocks_.size()); }
+    void run(const Args& args, std::int64_t begin, std::int64_t end) const;
+
+private:
+    // A column group of the image and the code for it.
+    struct Step {
+        std::int64_t x = 0;
+        std::size_t code = 0;
+    };
+    struct Block {
+        std::int64_t channel = 0;
+        int channels = 0;
+        int width = 64;
+        std::int64_t weights = 0;  // bytes from the start
+        std::vector<Step> steps;   // of the walk
+        std::size_t taps = 0;      // or the code for any window
+    };
+
+    static std::vector<Block> blocks_of(const DepthwiseDesc& desc);
+    static std::int64_t block_bytes(const DepthwiseDesc& desc, const Block& block);
+    static DepthwiseWalk walk_of(const DepthwiseDesc& desc, const Block& block);
+    static bool walks(const DepthwiseDesc& desc);
+
+    void plan_strips();
+    void pack(const Block& block, std::span<const std::int8_t> weights);
+    void add_steps(Block& block, CodeBlock& code, bool bounded);
+    void run_walk(const Args& args, const Block& block, std::size_t index, std::int64_t batch, std::int64_t first, std::int64_t rows) const;
+    void run_taps(const Args& args, const Block& block, std::size_t index, std::int64_t batch, std::int64_t first, std::int64_t rows) const;
+
+    DepthwiseDesc desc_;
+    const CodeBlock* code_;
+    std::vector<Block> blocks_;
+    std::int64_t strip_rows_ = 0;
+    std::int64_t strips_ = 1;
+    bool fixed_ = false;
+    EpilogueData epilogue_;
+    Aligned<std::uint8_t> padding_;  // a row of the zero point
+    Aligned<std::byte> own_;
+    std::int8_t* weights_ = nullptr;
+};
+
+}  // namespace octet::cpu::x64

@@ -1,0 +1,227 @@
+// Activation functions on 16 floats. exp is 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2]; the others are built from exp and
+// exp - 1 so that no digits cancel where the function is small.
+#include <cmath>
+#include <initializer_list>
+#include <limits>
+
+#include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
+
+namespace octet::cpu::x64 {
+namespace {
+
+using Xbyak::Zmm;
+
+class FunctionEmitter {
+public:
+    FunctionEmitter(Emitter& emitter, int first_temp) : c(emitter), t0(first_temp), t1(first_temp + 1), t2(first_temp + 2), t3(first_temp + 3), t4(first_temp + 4) {}
+
+    void emit(const EpilogueOp& op, const Zmm& x);
+
+private:
+    // x into [low, high]; NaN stays, because min and max return their second operand then.
+    void bound(const Zmm& to, const Zmm& x, float low, float high) {
+        c.vbroadcastss(t4, c.one_lane(bits(low)));
+        c.vmaxps(to, t4, x);
+        c.vbroadcastss(t4, c.one_lane(bits(high)));
+        c.vminps(to, t4, to);
+    }
+
+    static std::uint32_t bits(float value) {
+        std::uint32_t result = 0;
+        static_assert(sizeof(result) == sizeof(value));
+        __builtin_memcpy(&result, &value, sizeof(result));
+        return result;
+    }
+
+    // p = polynomial with these coefficients, highest power first, at `at`.
+    void polynomial(const Zmm& p, const Zmm& at, std::initializer_list<float> coefficients) {
+        const float* next = coefficients.begin();
+        c.vbroadcastss(p, c.one_lane(bits(*next++)));
+        for (; next != coefficients.end(); ++next) {
+            c.vfmadd213ps(p, at, c.all_lanes(*next));
+        }
+    }
+
+    // n = round(x / ln 2), x -= n ln 2 (in two parts: the first has 9 bits, so its product with n is exact).
+    void reduce(const Zmm& n, const Zmm& x) {
+        c.vmulps(n, x, c.all_lanes(1.44269504F));
+        c.vrndscaleps(n, n, 0);
+        c.vfnmadd231ps(x, n, c.all_lanes(0.693359375F));
+        c.vfnmadd231ps(x, n, c.all_lanes(-2.12194440e-4F));
+    }
+
+    // x = e^x, x within [-200, 200]; n, p are scratch.
+    void exp(const Zmm& x, const Zmm& n, const Zmm& p) {
+        reduce(n, x);
+        polynomial(p, x, {1.F / 720, 1.F / 120, 1.F / 24, 1.F / 6, 0.5F, 1.F, 1.F});
+        c.vscalefps(x, p, n);
+    }
+
+    // x = e^x - 1 = (2^n - 1) + 2^n (e^r - 1)
+    void exp_minus_one(const Zmm& x, const Zmm& n, const Zmm& p) {
+        reduce(n, x);
+        polynomial(p, x, {1.F / 5040, 1.F / 720, 1.F / 120, 1.F / 24, 1.F / 6, 0.5F, 1.F});
+        c.vmulps(p, p, x);
+        c.vbroadcastss(x, c.one_lane(bits(1.F)));
+        c.vscalefps(n, x, n);
+        c.vsubps(x, n, x);
+        c.vfmadd231ps(x, n, p);
+    }
+
+    // y = 1 / x for normal x with a normal reciprocal: 14 bits and one step of Newton.
+    void reciprocal(const Zmm& y, const Zmm& x) {
+        c.vrcp14ps(y, x);
+        c.vfnmadd213ps(x, y, c.all_lanes(2.F));
+        c.vmulps(y, y, x);
+    }
+
+    // y = 1 / (1 + exp(-x))
+    void sigmoid(const Zmm& y, const Zmm& x) {
+        c.vxorps(t0, x, c.all_lanes(-0.F));
+        bound(t0, t0, -87.F, 87.F);
+        exp(t0, t1, t2);
+        c.vaddps(t0, t0, c.all_lanes(1.F));
+        reciprocal(y, t0);
+    }
+
+    // y = min(max(x + 3, 0), 6)
+    void hard(const Zmm& y, const Zmm& x) {
+        c.vaddps(y, x, c.all_lanes(3.F));
+        bound(y, y, 0.F, 6.F);
+    }
+
+    void tanh(const Zmm& x);
+    void gelu_erf(const Zmm& x);
+    void gelu_tanh(const Zmm& x);
+    void mish(const Zmm& x);
+    void softplus(const Zmm& x);
+
+    Emitter& c;
+    const Zmm t0, t1, t2, t3, t4;
+};
+
+// tanh(x) = e / (e + 2) with e = exp(2x) - 1
+void FunctionEmitter::tanh(const Zmm& x) {
+    c.vaddps(x, x, x);
+    bound(x, x, -40.F, 40.F);
+    exp_minus_one(x, t0, t1);
+    c.vaddps(t0, x, c.all_lanes(2.F));
+    reciprocal(t1, t0);
+    c.vmulps(x, x, t1);
+}
+
+// x >= 0: x - x/2 erfc(z), x < 0: x/2 erfc(z), with z = |x| / sqrt 2 and erfc(z) = exp(-z^2) t p(t), t = 1 / (1 + 0.3 z). p is the
+// interpolation of exp(z^2) erfc(z) / t at Chebyshev points for z in [0, 7], relative error 2e-8.
+void FunctionEmitter::gelu_erf(const Zmm& x) {
+    c.vandps(t0, x, c.all_lanes(0x7FFFFFFFU));
+    c.vmulps(t1, t0, c.all_lanes(0.70710678F));
+    c.vminps(t1, t1, c.all_lanes(13.F));
+    c.vbroadcastss(t2, c.one_lane(bits(1.F)));
+    c.vfmadd231ps(t2, t1, c.all_lanes(0.3F));
+    reciprocal(t3, t2);
+    polynomial(t2, t3, {-0.12570816640878452F, 0.4654234117847773F, -0.46660153365315044F, 0.4896529255544436F, -0.04943764064746119F, 0.1928661891896013F, 0.15492030502436882F, 0.16961836422312654F, 0.16926616233233024F});
+    c.vmulps(t3, t3, t2);
+    c.vmulps(t1, t1, t1);
+    c.vxorps(t1, t1, c.all_lanes(-0.F));
+    exp(t1, t2, t4);
+    c.vmulps(t1, t1, t3);                  // erfc(z)
+    c.vmulps(t0, t0, c.all_lanes(0.5F));
+    c.vmulps(t1, t1, t0);                  // |x|/2 erfc(z)
+    c.vxorps(t2, t2, t2);
+    c.vmaxps(t2, t2, x);
+    c.vsubps(x, t2, t1);
+}
+
+// x sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x^3)
+void FunctionEmitter::gelu_tanh(const Zmm& x) {
+    c.vmulps(t3, x, x);
+    c.vmulps(t3, t3, c.all_lanes(0.0713548163F));
+    c.vaddps(t3, t3, c.all_lanes(1.59576912F));
+    c.vmulps(t3, t3, x);
+    sigmoid(t1, t3);
+    c.vmulps(x, x, t1);
+}
+
+// tanh(log(1 + e)) = (e^2 + 2e) / (e^2 + 2e + 2) with e = exp(x)
+void FunctionEmitter::mish(const Zmm& x) {
+    bound(t0, x, -104.F, 40.F);
+    exp(t0, t1, t2);
+    c.vaddps(t1, t0, c.all_lanes(2.F));
+    c.vmulps(t1, t1, t0);
+    c.vaddps(t0, t1, c.all_lanes(2.F));
+    reciprocal(t2, t0);
+    c.vmulps(t1, t1, t2);
+    c.vmulps(x, x, t1);
+}
+
+// max(x, 0) + log(1 + u), u = exp(-|x|); log(1 + u) = 2 (s + s^3/3 + s^5/5 + ...), s = u / (2 + u) <= 1/3
+void FunctionEmitter::softplus(const Zmm& x) {
+    c.vorps(t0, x, c.all_lanes(-0.F));
+    bound(t0, t0, -104.F, 0.F);
+    exp(t0, t1, t2);
+    c.vaddps(t1, t0, c.all_lanes(2.F));
+    reciprocal(t2, t1);
+    c.vmulps(t0, t0, t2);
+    c.vmulps(t1, t0, t0);
+    polynomial(t2, t1, {2.F / 15, 2.F / 13, 2.F / 11, 2.F / 9, 2.F / 7, 2.F / 5, 2.F / 3, 2.F});
+    c.vxorps(t1, t1, t1);
+    c.vmaxps(x, t1, x);
+    c.vfmadd231ps(x, t0, t2);
+}
+
+void FunctionEmitter::emit(const EpilogueOp& op, const Zmm& x) {
+    switch (op.function) {
+        case Function::relu:
+            c.vxorps(t0, t0, t0);
+            c.vmaxps(x, t0, x);
+            break;
+        case Function::leaky_relu:
+            c.vpmovd2m(c.k3, x);
+            c.vmulps(x | c.k3, x, c.all_lanes(op.alpha));
+            break;
+        case Function::clamp: bound(x, x, op.alpha, op.beta); break;
+        case Function::sigmoid:
+            sigmoid(t1, x);
+            c.vmovaps(x, t1);
+            break;
+        case Function::tanh: tanh(x); break;
+        case Function::elu:
+            bound(t0, x, -104.F, 0.F);
+            exp_minus_one(t0, t1, t2);
+            c.vpmovd2m(c.k3, x);
+            c.vmulps(x | c.k3, t0, c.all_lanes(op.alpha));
+            break;
+        case Function::swish:
+            c.vmulps(t3, x, c.all_lanes(op.alpha));
+            sigmoid(t1, t3);
+            c.vmulps(x, x, t1);
+            break;
+        case Function::hswish:
+            hard(t0, x);
+            c.vmulps(x, x, t0);
+            c.vmulps(x, x, c.all_lanes(1.F / 6));
+            break;
+        case Function::hsigmoid:
+            hard(x, x);
+            c.vmulps(x, x, c.all_lanes(1.F / 6));
+            break;
+        case Function::gelu_erf: gelu_erf(x); break;
+        case Function::gelu_tanh: gelu_tanh(x); break;
+        case Function::mish: mish(x); break;
+        case Function::softplus: softplus(x); break;
+        case Function::exp:
+            bound(x, x, -150.F, 150.F);
+            exp(x, t0, t1);
+            break;
+        case Function::abs: c.vandps(x, x, c.all_lanes(0x7FFFFFFFU)); break;
+        case Function::sqrt: c.vsqrtps(x, x); break;
+        case Function::negate: c.vxorps(x, x, c.all_lanes(-0.F)); break;
+        case Function::round_half_even: c.vrndscaleps(x, x, 0); break;
+    }
+}
+
+}  // namespace
+
+void emit_function(Emitter& code, const EpilogueOp& op, const Zmm& x, int first_temp) { FunctionEmitter(code, first_temp).emit(op, x); }
+
+}  // namespace octet::cpu::x64

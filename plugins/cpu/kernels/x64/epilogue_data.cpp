@@ -1,0 +1,214 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
+
+namespace octet::cpu::x64 {
+namespace {
+
+using Kind = EpilogueOp::Kind;
+
+// The vectors an op brings, in the order its code reads them; an absent one has a value that changes nothing.
+struct ChannelVector {
+    const std::vector<float>* values;
+    float absent;
+};
+
+std::vector<ChannelVector> vectors_of(const EpilogueOp& op) {
+    switch (op.kind) {
+        case Kind::scale_shift: return {{&op.scale, 1.F}, {&op.shift, 0.F}};
+        case Kind::prelu: return {{&op.scale, 1.F}};
+        case Kind::combine:
+            if (op.scale.empty() && op.shift.empty()) {
+                return {};
+            }
+            return {{&op.scale, 1.F}, {&op.shift, 0.F}};
+        default: return {};
+    }
+}
+
+double largest(const std::vector<float>& values, double absent) {
+    if (values.empty()) {
+        return absent;
+    }
+    double result = 0;
+    for (const float value : values) {
+        result = std::isnan(value) ? std::numeric_limits<double>::infinity() : std::max(result, std::abs(static_cast<double>(value)));
+    }
+    return result;
+}
+
+double bound_of_function(const EpilogueOp& op, double bound) {
+    switch (op.function) {
+        case Function::sigmoid:
+        case Function::tanh:
+        case Function::hsigmoid: return 1;
+        case Function::relu:
+        case Function::abs:
+        case Function::negate:
+        case Function::round_half_even: return bound + 1;
+        case Function::hswish:
+        case Function::swish:
+        case Function::gelu_erf:
+        case Function::gelu_tanh:
+        case Function::mish: return op.function == Function::swish && op.alpha < 0 ? std::numeric_limits<double>::infinity() : bound + 1;
+        case Function::leaky_relu: return bound * std::max(1.0, std::abs(static_cast<double>(op.alpha)));
+        case Function::clamp: return std::max(std::abs(static_cast<double>(op.alpha)), std::abs(static_cast<double>(op.beta)));
+        default: return std::numeric_limits<double>::infinity();
+    }
+}
+
+double bound_of_combine(const EpilogueOp& op, double bound) {
+    if (op.operand_type != DataType::u8 && op.operand_type != DataType::s8) {
+        return std::numeric_limits<double>::infinity();
+    }
+    const double other = 255 * largest(op.scale, 1) + largest(op.shift, 0);
+    switch (op.combine) {
+        case Combine::add:
+        case Combine::subtract:
+        case Combine::reverse_subtract: return bound + other;
+        case Combine::multiply: return bound * other;
+        case Combine::maximum:
+        case Combine::minimum: return std::max(bound, other);
+        default: return std::numeric_limits<double>::infinity();
+    }
+}
+
+}  // namespace
+
+bool has_spread(const Epilogue& epilogue, Spread spread) {
+    return std::any_of(epilogue.ops.begin(), epilogue.ops.end(), [&](const EpilogueOp& op) { return op.kind == Kind::combine && op.spread == spread; });
+}
+
+bool needs_channel_order(const Epilogue& epilogue) {
+    return epilogue.result == DataType::f32 || has_spread(epilogue, Spread::full) || has_spread(epilogue, Spread::per_channel) || has_spread(epilogue, Spread::per_batch_channel);
+}
+
+bool depends_on_channel(const Epilogue& epilogue) {
+    return std::any_of(epilogue.ops.begin(), epilogue.ops.end(), [](const EpilogueOp& op) {
+        const bool runtime = op.kind == Kind::combine && (op.spread == Spread::per_channel || op.spread == Spread::per_batch_channel);
+        return runtime || op.scale.size() > 1 || op.shift.size() > 1;
+    });
+}
+
+Acceptance accepts(const Epilogue& epilogue, std::int64_t channels) {
+    if (epilogue.result != DataType::u8 && epilogue.result != DataType::s8 && epilogue.result != DataType::f32) {
+        return declined("the result is neither u8, s8 nor f32");
+    }
+    const auto fits = [&](const std::vector<float>& values) { return values.size() <= 1 || static_cast<std::int64_t>(values.size()) == channels; };
+    for (const EpilogueOp& op : epilogue.ops) {
+        if (!fits(op.scale) || !fits(op.shift)) {
+            return declined("a vector of the epilogue has neither one entry nor one for each channel");
+        }
+        if (op.kind != Kind::combine) {
+            continue;
+        }
+        if (op.operand >= kMaxOperands) {
+            return declined("more than four operands");
+        }
+        if (op.operand_type != DataType::u8 && op.operand_type != DataType::s8 && op.operand_type != DataType::s32 && op.operand_type != DataType::f32) {
+            return declined("an operand is neither u8, s8, s32 nor f32");
+        }
+        for (const EpilogueOp& other : epilogue.ops) {
+            if (other.kind == Kind::combine && other.operand == op.operand && (other.spread != op.spread || other.operand_type != op.operand_type)) {
+                return declined("one operand is read in two ways");
+            }
+        }
+    }
+    return accepted();
+}
+
+std::string key_of(const Epilogue& epilogue) {
+    std::string key = fmt::format("{}[{},{}]", static_cast<int>(epilogue.result), epilogue.low, epilogue.high);
+    for (const EpilogueOp& op : epilogue.ops) {
+        switch (op.kind) {
+            case Kind::scale_shift: key += ";s"; break;
+            case Kind::prelu: key += ";p"; break;
+            case Kind::function: key += fmt::format(";f{},{},{}", static_cast<int>(op.function), op.alpha, op.beta); break;
+            case Kind::combine:
+                key += fmt::format(";c{},{},{},{},{}", static_cast<int>(op.combine), op.operand, static_cast<int>(op.operand_type), static_cast<int>(op.spread), vectors_of(op).size());
+                break;
+        }
+    }
+    return key;
+}
+
+int channel_vectors(const Epilogue& epilogue) {
+    std::size_t count = 0;
+    for (const EpilogueOp& op : epilogue.ops) {
+        count += vectors_of(op).size();
+    }
+    return static_cast<int>(count);
+}
+
+Aligned<float> pack_constants(const Epilogue& epilogue, std::span<const std::int64_t> channel_of) {
+    const std::size_t vectors = static_cast<std::size_t>(channel_vectors(epilogue));
+    const std::size_t groups = (channel_of.size() + 15) / 16;
+    Aligned<float> packed(groups * vectors * 16);
+    std::size_t id = 0;
+    for (const EpilogueOp& op : epilogue.ops) {
+        for (const auto& [values, absent] : vectors_of(op)) {
+            for (std::size_t position = 0; position < channel_of.size(); ++position) {
+                const std::int64_t channel = channel_of[position];
+                if (channel < 0) {
+                    continue;
+                }
+                const float value = values->empty() ? absent : values->size() == 1 ? values->front() : (*values)[static_cast<std::size_t>(channel)];
+                packed[(position / 16 * vectors + id) * 16 + position % 16] = value;
+            }
+            ++id;
+        }
+    }
+    return packed;
+}
+
+Aligned<float> pack_constants(const Epilogue& epilogue, std::int64_t channels) {
+    std::vector<std::int64_t> channel_of(static_cast<std::size_t>(channels));
+    for (std::size_t i = 0; i < channel_of.size(); ++i) {
+        channel_of[i] = static_cast<std::int64_t>(i);
+    }
+    return pack_constants(epilogue, channel_of);
+}
+
+EpilogueData::EpilogueData(const Epilogue& epilogue, std::int64_t channels, std::span<const std::int64_t> strides, std::span<const std::int64_t> channel_of)
+    : strides_(kMaxOperands, channels), vectors_(channel_vectors(epilogue)), constants_(channel_of.empty() ? pack_constants(epilogue, channels) : pack_constants(epilogue, channel_of)) {
+    for (std::size_t k = 0; k < std::min<std::size_t>(strides.size(), kMaxOperands); ++k) {
+        strides_[k] = strides[k] != 0 ? strides[k] : channels;
+    }
+    for (const EpilogueOp& op : epilogue.ops) {
+        if (op.kind != Kind::combine || op.spread == Spread::scalar) {
+            continue;
+        }
+        const std::int64_t size = static_cast<std::int64_t>(size_of(op.operand_type));
+        steps_[op.operand] = {op.spread == Spread::full ? strides_[op.operand] * size : 0, op.spread == Spread::per_batch_channel ? channels * size : 0, size};
+    }
+}
+
+EpilogueArgs EpilogueData::at(const std::array<const void*, kMaxOperands>& operands, std::int64_t row, std::int64_t batch, std::int64_t channel, std::int64_t position) const {
+    EpilogueArgs args;
+    args.constants = constants_.data() + position * vectors_;
+    for (std::size_t k = 0; k < kMaxOperands; ++k) {
+        if (operands[k] != nullptr) {
+            args.operands[k] = static_cast<const std::byte*>(operands[k]) + row * steps_[k].row + batch * steps_[k].batch + channel * steps_[k].channel;
+        }
+    }
+    return args;
+}
+
+bool may_exceed_i32(const Epilogue& epilogue, double limit) {
+    double bound = limit;
+    for (const EpilogueOp& op : epilogue.ops) {
+        switch (op.kind) {
+            case Kind::scale_shift: bound = bound * largest(op.scale, 1) + largest(op.shift, 0); break;
+            case Kind::prelu: bound *= std::max(1.0, largest(op.scale, 1)); break;
+            case Kind::function: bound = bound_of_function(op, bound); break;
+            case Kind::combine: bound = bound_of_combine(op, bound); break;
+        }
+    }
+    return !(bound < 2147483000.0);
+}
+
+}  // namespace octet::cpu::x64

@@ -1,0 +1,69 @@
+#pragma once
+// out[m, n] = epilogue(sum over k of a[m, k] * weights[k, n]), u8 times s8, exact in 32 bits. A 1x1 convolution with rows = pixels.
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "plugins/cpu/kernels/acceptance.hpp"
+#include "plugins/cpu/kernels/epilogue.hpp"
+#include "plugins/cpu/kernels/x64/aligned.hpp"
+#include "plugins/cpu/kernels/x64/tile.hpp"
+#include "plugins/cpu/machine.hpp"
+
+namespace octet::cpu::x64 {
+
+struct MatMulDesc {
+    std::int64_t rows = 0;
+    std::int64_t k = 0;
+    std::int64_t columns = 0;
+    std::int64_t a_stride = 0;    // elements between rows; 0: dense
+    std::int64_t out_stride = 0;
+    bool transposed = false;      // the weights are [columns, k]
+    Epilogue epilogue = {};
+    std::array<std::int64_t, kMaxOperands> operand_strides = {};  // of full operands, elements between rows; 0: `columns`
+    std::int64_t rows_per_batch = 0;  // for operands per batch and channel; 0: one batch
+    int threads = 1;                  // how many ranges of units run at once
+};
+
+class MatMul {
+public:
+    struct Args {
+        const std::uint8_t* a = nullptr;
+        void* out = nullptr;
+        std::array<const void*, kMaxOperands> operands = {};
+        const std::int8_t* next_weights = nullptr;  // packed weights of the step that follows, to be fetched meanwhile
+    };
+
+    static Acceptance accepts(const MatMulDesc& desc, const Machine& machine);
+    static std::size_t packed_size(const MatMulDesc& desc);
+
+    // Packs the weights into `storage` (packed_size bytes at a multiple of 64) or, when that is empty, memory of its own.
+    MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code, std::span<std::byte> storage = {});
+
+    std::int64_t units() const { return strips_ * static_cast<std::int64_t>(blocks_.size()); }
+    const std::int8_t* packed_weights() const { return weights_; }
+    void run(const Args& args, std::int64_t begin, std::int64_t end) const;
+
+private:
+    void run_unit(const Args& args, std::int64_t strip, std::size_t block) const;
+
+    struct Block : ColumnBlock {
+        std::size_t full = 0;  // code for whole tiles, and for the rows that remain
+        std::size_t rest = 0;
+        int prefetch_lines = 0;
+    };
+
+    MatMulDesc desc_;
+    const CodeBlock* code_;
+    std::vector<Block> blocks_;
+    std::int64_t strip_rows_ = 0;
+    std::int64_t strips_ = 1;
+    bool weights_first_ = false;  // every panel of weights meets all strips before the next panel is read
+    EpilogueData epilogue_;
+    Aligned<std::byte> own_;
+    std::int8_t* weights_ = nullptr;
+};
+
+}  // namespace octet::cpu::x64

@@ -1,0 +1,12 @@
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  list(APPEND kernel_sources
+    x64/code.cpp
+    x64/emitter.cpp
+    x64/emit_function.cpp
+    x64/emit_epilogue.cpp
+    x64/epilogue_data.cpp
+    x64/depthwise.cpp
+    x64/depthwise_emit.cpp
+    x64/tile.cpp
+    x64/matmul.cpp)
+endif()

@@ -1,0 +1,168 @@
+#include "plugins/cpu/kernels/x64/tile.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstddef>
+
+namespace octet::cpu::x64 {
+namespace {
+
+using Xbyak::Zmm;
+
+// Above this many dwords of A a tile loops; below, all steps stand in a row (272 bytes of code each at most).
+constexpr std::int64_t kMaxUnrolled = 44;
+constexpr int kUnroll = 4;
+
+class TileEmitter {
+public:
+    TileEmitter(Emitter& code, const TileShape& shape, const Epilogue& epilogue, bool bounded)
+        : c(code), s(shape), vectors_((shape.columns + 15) / 16), epilogue_(code, epilogue, shape.operand_strides, offsetof(TileArgs, epilogue), 24, bounded), result_(epilogue.result) {}
+
+    void emit();
+
+private:
+    Zmm acc(int row, int vector) const { return Zmm(row * vectors_ + vector); }
+    std::int64_t dwords() const { return (s.k + 3) / 4; }
+    bool masked_tail() const { return s.k % 4 != 0 && !s.whole_dwords; }
+
+    // One dword of A of every row against the vectors of weights.
+    void step(const Xbyak::Reg64& base, std::int64_t offset, const Xbyak::Reg64& weights, std::int64_t weight_offset, bool tail) {
+        for (int v = 0; v < vectors_; ++v) {
+            c.vmovdqu8(Zmm(24 + v), c.at(weights, weight_offset + v * 64));
+        }
+        for (int r = 0; r < s.rows; ++r) {
+            const Zmm x(28 + r % 4);
+            const Xbyak::Address from = c.at(base, r * s.row_stride + offset);
+            if (tail) {
+                const Xbyak::Xmm bytes(x.getIdx());
+                c.vmovdqu8(bytes | c.k4 | Xbyak::util::T_z, from);
+                c.vpbroadcastd(x, bytes);
+            } else {
+                c.vpbroadcastd(x, from);
+            }
+            for (int v = 0; v < vectors_; ++v) {
+                c.vpdpbusd(acc(r, v), x, Zmm(24 + v));
+            }
+        }
+    }
+
+    void fetch(int lines) {
+        for (int i = 0; i < lines && fetched_ < s.prefetch_lines; ++i, ++fetched_) {
+            c.prefetcht1(c.at(ahead, fetched_ * 64));
+        }
+    }
+
+    void unrolled();
+    void looped();
+
+    Emitter& c;
+    const TileShape& s;
+    const int vectors_;
+    EpilogueEmitter epilogue_;
+    const DataType result_;
+    int fetched_ = 0;
+    const Xbyak::Reg64 a = Xbyak::util::rax, w = Xbyak::util::rcx, out = Xbyak::util::rdx, tiles = Xbyak::util::rsi;
+    const Xbyak::Reg64 count = Xbyak::util::r8, wk = Xbyak::util::r9, ahead = Xbyak::util::r10, ak = Xbyak::util::r11;
+};
+
+void TileEmitter::unrolled() {
+    const int steps = static_cast<int>(s.taps.size()) * static_cast<int>(dwords());
+    int done = 0;
+    for (const std::int64_t tap : s.taps) {
+        for (std::int64_t i = 0; i < dwords(); ++i, ++done) {
+            step(a, tap + i * 4, w, done * vectors_ * 64, masked_tail() && i == dwords() - 1);
+            fetch((s.prefetch_lines + steps - 1) / steps);
+        }
+    }
+}
+
+void TileEmitter::looped() {
+    const std::int64_t plain = dwords() - (masked_tail() ? 1 : 0);
+    const std::int64_t turns = plain / kUnroll;
+    const int per_turn = turns == 0 ? 0 : (s.prefetch_lines + static_cast<int>(turns * static_cast<std::int64_t>(s.taps.size())) - 1) / static_cast<int>(turns * static_cast<std::int64_t>(s.taps.size()));
+    c.mov(wk, w);
+    for (const std::int64_t tap : s.taps) {
+        c.lea(ak, c.at(a, tap));
+        if (turns > 0) {
+            Xbyak::Label loop;
+            c.mov(count, static_cast<std::uint64_t>(turns));
+            c.L(loop);
+            for (int i = 0; i < kUnroll; ++i) {
+                step(ak, i * 4, wk, i * vectors_ * 64, false);
+            }
+            for (int i = 0; i < per_turn; ++i) {
+                c.prefetcht1(c.at(ahead, i * 64));
+            }
+            c.advance(ahead, per_turn * 64);
+            c.advance(ak, kUnroll * 4);
+            c.advance(wk, kUnroll * vectors_ * 64);
+            c.dec(count);
+            c.jnz(loop, Xbyak::CodeGenerator::T_NEAR);
+        }
+        const int rest = static_cast<int>(dwords() - turns * kUnroll);
+        for (int i = 0; i < rest; ++i) {
+            step(ak, i * 4, wk, i * vectors_ * 64, masked_tail() && i == rest - 1);
+        }
+        c.advance(wk, rest * vectors_ * 64);
+    }
+}
+
+void TileEmitter::emit() {
+    c.mov(a, c.ptr[c.rdi + offsetof(TileArgs, a)]);
+    c.mov(w, c.ptr[c.rdi + offsetof(TileArgs, weights)]);
+    c.mov(out, c.ptr[c.rdi + offsetof(TileArgs, out)]);
+    c.mov(tiles, c.ptr[c.rdi + offsetof(TileArgs, tiles)]);
+    c.mov(ahead, c.ptr[c.rdi + offsetof(TileArgs, ahead)]);
+    c.set_mask(c.k1, low_bits(s.columns - (vectors_ - 1) * 16), c.r8);
+    c.set_mask(c.k2, low_bits(s.columns), c.r8);
+    if (masked_tail()) {
+        c.set_mask(c.k4, low_bits(static_cast<int>(s.k % 4)), c.r8);
+    }
+    epilogue_.load_pointers();
+    Xbyak::Label next;
+    c.L(next);
+    for (int i = 0; i < s.rows * vectors_; ++i) {
+        c.vpxord(Zmm(i), Zmm(i), Zmm(i));
+    }
+    if (static_cast<std::int64_t>(s.taps.size()) * dwords() <= kMaxUnrolled) {
+        unrolled();
+        c.advance(ahead, fetched_ * 64);
+    } else {
+        looped();
+    }
+    const auto accumulator = [this](int row, int vector) { return acc(row, vector); };
+    epilogue_.apply(s.rows, s.columns, accumulator, true);
+    epilogue_.store(s.rows, s.columns, accumulator, out, s.out_stride);
+    epilogue_.advance_rows(s.rows);
+    c.advance(a, s.rows * s.row_stride);
+    c.advance(out, s.rows * s.out_stride * static_cast<std::int64_t>(size_of(result_)));
+    c.dec(tiles);
+    c.jnz(next, Xbyak::CodeGenerator::T_NEAR);
+    c.leave();
+}
+
+}  // namespace
+
+std::size_t add_tile(CodeBlock& block, const TileShape& shape, const Epilogue& epilogue, bool bounded) {
+    const std::string key = fmt::format("tile {} {} {} [{}] {} {} {} [{}] {} {} {}", shape.rows, shape.columns, shape.k, fmt::join(shape.taps, ","), shape.whole_dwords, shape.row_stride, shape.out_stride, fmt::join(shape.operand_strides, ","), shape.prefetch_lines, bounded, key_of(epilogue));
+    return block.add(key, [&](Emitter& code) { TileEmitter(code, shape, epilogue, bounded).emit(); });
+}
+
+std::vector<ColumnBlock> column_blocks(std::int64_t columns, std::int64_t k, std::size_t taps) {
+    std::vector<ColumnBlock> blocks;
+    const std::int64_t vectors = (columns + 15) / 16;
+    const std::int64_t count = (vectors + 3) / 4;
+    std::int64_t panel = 0;
+    for (std::int64_t b = 0, v = 0; b < count; ++b) {
+        const std::int64_t wide = (vectors - v + count - b - 1) / (count - b);
+        const ColumnBlock block{v * 16, static_cast<int>(std::min(columns - v * 16, wide * 16)), panel};
+        blocks.push_back(block);
+        panel += panel_bytes(block.columns, k, taps);
+        v += wide;
+    }
+    return blocks;
+}
+
+}  // namespace octet::cpu::x64

@@ -1,0 +1,142 @@
+#include "plugins/cpu/kernels/x64/depthwise.hpp"
+
+#include <fmt/format.h>
+
+#include "tests/cpu_kernels/x64_support.hpp"
+
+namespace octet::cpu::testing {
+namespace {
+
+struct Case {
+    x64::Window window;
+    std::int64_t channels = 1;
+    std::uint8_t zero_point = 0;
+    std::int64_t in_gap = 0, out_gap = 0;
+    int threads = 1;
+};
+
+void check(const Case& test, int which, Guard guard) {
+    const x64::Window& w = test.window;
+    const std::int64_t c = test.channels;
+    const std::int64_t pixels = w.out_height() * w.out_width();
+    const std::string what = fmt::format("{}x{}x{} kernel {}x{} stride {}x{} dilation {} padding {},{},{},{} channels {} zp {} gaps {},{} threads {} epilogue {}", w.batch, w.height, w.width, w.kernel_height, w.kernel_width, w.stride_height, w.stride_width, w.dilation_height, w.pad_top, w.pad_left, w.pad_bottom, w.pad_right, c, test.zero_point, test.in_gap, test.out_gap, test.threads, which);
+    TestEpilogue made = make_epilogue(which, w.batch * pixels, w.batch, c, w.taps(), guard, 5);
+    x64::DepthwiseDesc desc;
+    desc.window = w;
+    desc.channels = c;
+    desc.in_stride = test.in_gap != 0 ? c + test.in_gap : 0;
+    desc.out_stride = test.out_gap != 0 ? c + test.out_gap : 0;
+    desc.zero_point = test.zero_point;
+    desc.epilogue = made.epilogue;
+    desc.operand_strides = made.strides;
+    desc.threads = test.threads;
+    const Acceptance acceptance = x64::DepthwiseConvolution::accepts(desc, vnni_machine());
+    ASSERT_TRUE(acceptance) << what << ": " << acceptance.reason;
+
+    const std::int64_t stride = c + test.in_gap;
+    const auto in = random_guarded<std::uint8_t>(static_cast<std::size_t>((w.batch * w.height * w.width - 1) * stride + c), guard, 1);
+    const auto weights = random_guarded<std::int8_t>(static_cast<std::size_t>(c * w.taps()), guard, 2);
+    TestResult result(made.epilogue.result, w.batch * pixels, c, c + test.out_gap, guard);
+    Guarded<std::byte> storage((x64::DepthwiseConvolution::packed_size(desc) + 4095) / 4096 * 4096, Guard::after);
+
+    x64::CodeBlock code;
+    const x64::DepthwiseConvolution convolution(desc, weights.span(), code, storage.span());
+    code.seal();
+    const x64::DepthwiseConvolution::Args args{in.data(), result.data(), pointers(made.operands)};
+    const std::int64_t middle = (convolution.units() + 1) / 2;
+    convolution.run(args, middle, convolution.units());
+    convolution.run(args, 0, middle);
+
+    expect_equal(made.epilogue, made.operands, result, w.batch * pixels, pixels, c, [&](std::int64_t row, std::int64_t channel) {
+        const std::int64_t y = row % pixels / w.out_width();
+        const std::int64_t x = row % w.out_width();
+        std::int32_t sum = 0;
+        for (std::int64_t i = 0; i < w.kernel_height; ++i) {
+            for (std::int64_t j = 0; j < w.kernel_width; ++j) {
+                const std::int64_t in_y = y * w.stride_height - w.pad_top + i * w.dilation_height;
+                const std::int64_t in_x = x * w.stride_width - w.pad_left + j * w.dilation_width;
+                const bool inside = in_y >= 0 && in_y < w.height && in_x >= 0 && in_x < w.width;
+                const std::int32_t value = inside ? in[static_cast<std::size_t>(((row / pixels * w.height + in_y) * w.width + in_x) * stride + channel)] : test.zero_point;
+                sum += value * weights[static_cast<std::size_t>((channel * w.kernel_height + i) * w.kernel_width + j)];
+            }
+        }
+        return static_cast<float>(sum);
+    }, what);
+}
+
+x64::Window square(std::int64_t height, std::int64_t width, std::int64_t kernel, std::int64_t stride, std::int64_t padding, std::int64_t batch = 1) {
+    return {batch, height, width, kernel, kernel, stride, stride, 1, 1, padding, padding, padding, padding};
+}
+
+TEST(X64Depthwise, EveryChannelTail) {
+    OCTET_NEEDS_VNNI();
+    for (const Guard guard : kGuards) {
+        for (std::int64_t channels = 1; channels <= 130; ++channels) {
+            check({square(5, 6, 3, 1, 1), channels, 9}, 0, guard);
+            check({square(5, 11, 3, 2, 1), channels, 0}, static_cast<int>(channels % kEpilogues), guard);
+        }
+    }
+}
+
+TEST(X64Depthwise, EverySize) {
+    OCTET_NEEDS_VNNI();
+    for (const std::int64_t kernel : {1, 2, 3, 5}) {
+        for (const std::int64_t stride : {1, 2, 3}) {
+            for (std::int64_t size = kernel; size <= 13; ++size) {
+                const Guard guard = size % 2 == 0 ? Guard::after : Guard::before;
+                for (const std::int64_t channels : {16, 32, 64, 80}) {
+                    check({square(size, 18 - size, kernel, stride, kernel / 2), channels, static_cast<std::uint8_t>(size % 3 * 100)}, 0, guard);
+                }
+                check({square(size, kernel, kernel, stride, 0), 20, 7, 3, 5}, 3, guard);
+            }
+        }
+    }
+}
+
+TEST(X64Depthwise, EveryEpilogue) {
+    OCTET_NEEDS_VNNI();
+    for (const Guard guard : kGuards) {
+        for (int which = 0; which < kEpilogues; ++which) {
+            for (const std::int64_t channels : {1, 16, 24, 33, 64, 96}) {
+                check({square(9, 10, 3, 1, 1, 2), channels, 128, which % 2 * 3, which % 3}, which, guard);
+                check({square(12, 9, 5, 2, 2), channels, 3, 0, 0, 3}, which, guard);
+                check({square(6, 7, 7, 1, 3, 2), channels, 3}, which, guard);
+            }
+        }
+    }
+}
+
+TEST(X64Depthwise, UnequalSidesAndDilation) {
+    OCTET_NEEDS_VNNI();
+    for (const Guard guard : kGuards) {
+        for (const std::int64_t channels : {3, 16, 70}) {
+            check({{1, 14, 9, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1}, channels, 5}, 0, guard);
+            check({{2, 8, 9, 3, 5, 1, 2, 1, 1, 2, 0, 0, 4}, channels, 5}, 3, guard);
+            check({{1, 9, 8, 5, 3, 2, 1, 1, 1, 1, 2, 3, 0}, channels, 250}, 0, guard);
+            check({{1, 13, 12, 3, 3, 1, 1, 2, 3, 2, 3, 2, 3}, channels, 5}, 0, guard);
+            check({{1, 4, 4, 9, 9, 1, 1, 1, 1, 4, 4, 4, 4}, channels, 77}, 0, guard);
+            check({{1, 11, 9, 3, 3, 5, 5, 1, 1, 1, 1, 1, 1}, channels, 77}, 1, guard);
+            check({{1, 12, 12, 3, 3, 2, 2, 1, 1, 1, 1, -1, -2}, channels, 77}, 0, guard);
+        }
+    }
+}
+
+TEST(X64Depthwise, TallMapsAndManyUnits) {
+    OCTET_NEEDS_VNNI();
+    check({square(600, 5, 3, 1, 1), 48, 4}, 0, Guard::after);
+    check({square(56, 56, 3, 2, 1), 96, 0, 0, 0, 4}, 0, Guard::before);
+    check({square(40, 5, 5, 1, 2), 70, 4, 0, 0, 16}, 0, Guard::after);
+}
+
+TEST(X64Depthwise, Declines) {
+    x64::DepthwiseDesc desc;
+    desc.window = square(3, 3, 3, 1, 0);
+    EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, vnni_machine()).reason, "an empty convolution");
+    desc.channels = 1;
+    EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, Machine{}).reason, "needs AVX-512 VNNI");
+    desc.window = square(100, 100, 64, 1, 0);
+    EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, vnni_machine()).reason, "a window of more than 4092 taps");
+}
+
+}  // namespace
+}  // namespace octet::cpu::testing

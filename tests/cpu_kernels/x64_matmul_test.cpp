@@ -1,0 +1,118 @@
+#include "plugins/cpu/kernels/x64/matmul.hpp"
+
+#include <fmt/format.h>
+
+#include "tests/cpu_kernels/x64_support.hpp"
+
+namespace octet::cpu::testing {
+namespace {
+
+struct Shape {
+    std::int64_t rows, k, columns;
+    std::int64_t a_gap = 0, out_gap = 0;
+    std::int64_t batches = 1;
+    bool transposed = false;
+    int threads = 1;
+};
+
+void check(const Shape& shape, int which, Guard guard) {
+    const std::string what = fmt::format("{}x{}x{} gaps {} {} batches {} transposed {} threads {} epilogue {}", shape.rows, shape.k, shape.columns, shape.a_gap, shape.out_gap, shape.batches, shape.transposed, shape.threads, which);
+    const std::int64_t rows = shape.rows * shape.batches;
+    TestEpilogue made = make_epilogue(which, rows, shape.batches, shape.columns, shape.k, guard, 5);
+    x64::MatMulDesc desc;
+    desc.rows = rows;
+    desc.k = shape.k;
+    desc.columns = shape.columns;
+    desc.a_stride = shape.a_gap != 0 ? shape.k + shape.a_gap : 0;
+    desc.out_stride = shape.out_gap != 0 ? shape.columns + shape.out_gap : 0;
+    desc.transposed = shape.transposed;
+    desc.epilogue = made.epilogue;
+    desc.operand_strides = made.strides;
+    desc.rows_per_batch = shape.rows;
+    desc.threads = shape.threads;
+    ASSERT_TRUE(x64::MatMul::accepts(desc, vnni_machine())) << x64::MatMul::accepts(desc, vnni_machine()).reason;
+
+    const std::int64_t a_stride = shape.k + shape.a_gap;
+    const auto a = random_guarded<std::uint8_t>(static_cast<std::size_t>((rows - 1) * a_stride + shape.k), guard, 1);
+    const auto weights = random_guarded<std::int8_t>(static_cast<std::size_t>(shape.k * shape.columns), guard, 2);
+    Guarded<std::byte> storage(x64::MatMul::packed_size(desc) / 4096 * 4096 + 4096, Guard::after);
+    TestResult result(made.epilogue.result, rows, shape.columns, shape.columns + shape.out_gap, guard);
+
+    x64::CodeBlock code;
+    const x64::MatMul matmul(desc, weights.span(), code, storage.span());
+    code.seal();
+    x64::MatMul::Args args{a.data(), result.data(), pointers(made.operands)};
+    const std::int64_t middle = matmul.units() / 2;
+    matmul.run(args, middle, matmul.units());
+    matmul.run(args, 0, middle);
+
+    expect_equal(made.epilogue, made.operands, result, rows, shape.rows, shape.columns, [&](std::int64_t row, std::int64_t column) {
+        std::int32_t sum = 0;
+        for (std::int64_t i = 0; i < shape.k; ++i) {
+            const std::int64_t at = shape.transposed ? column * shape.k + i : i * shape.columns + column;
+            sum += static_cast<std::int32_t>(a[static_cast<std::size_t>(row * a_stride + i)]) * weights[static_cast<std::size_t>(at)];
+        }
+        return static_cast<float>(sum);
+    }, what);
+}
+
+TEST(X64MatMul, EveryColumnTailAndEpilogue) {
+    OCTET_NEEDS_VNNI();
+    for (const Guard guard : kGuards) {
+        for (std::int64_t columns = 1; columns <= 80; ++columns) {
+            check({13, 9, columns}, static_cast<int>(columns % kEpilogues), guard);
+        }
+        for (int which = 0; which < kEpilogues; ++which) {
+            for (const std::int64_t columns : {1, 15, 16, 31, 48, 63, 64, 100, 176}) {
+                check({29, 20, columns, which % 3, which % 2 * 7}, which, guard);
+            }
+        }
+    }
+}
+
+TEST(X64MatMul, EveryTailOfRowsAndK) {
+    OCTET_NEEDS_VNNI();
+    for (const Guard guard : kGuards) {
+        for (std::int64_t k = 1; k <= 24; ++k) {
+            check({7, k, 33}, 0, guard);
+        }
+        for (const std::int64_t k : {174, 175, 176, 177, 178, 255, 300, 769}) {
+            check({25, k, 20, 0, 0, 1, true}, 3, guard);
+        }
+        for (std::int64_t rows = 1; rows <= 50; ++rows) {
+            check({rows, 12, 64}, 0, guard);
+            check({rows, 5, 17}, 3, guard);
+        }
+    }
+}
+
+TEST(X64MatMul, Batches) {
+    OCTET_NEEDS_VNNI();
+    for (const std::int64_t rows : {1, 5, 24, 49}) {
+        check({rows, 16, 40, 0, 0, 3}, 5, Guard::after);
+        check({rows, 16, 40, 0, 0, 3, false, 4}, 5, Guard::before);
+    }
+}
+
+TEST(X64MatMul, LargeWeightsAndManyUnits) {
+    OCTET_NEEDS_VNNI();
+    check({49, 1100, 260}, 0, Guard::after);
+    check({49, 1100, 260, 4, 4, 1, true, 2}, 3, Guard::before);
+    check({1000, 64, 24, 0, 0, 1, false, 8}, 0, Guard::after);
+    check({1, 1280, 1000}, 2, Guard::after);
+}
+
+TEST(X64MatMul, Declines) {
+    x64::MatMulDesc desc;
+    desc.rows = desc.k = desc.columns = 1;
+    Machine machine;
+    machine.isa = Isa::avx2_vnni;
+    EXPECT_EQ(x64::MatMul::accepts(desc, machine).reason, "needs AVX-512 VNNI");
+    desc.k = 65794;
+    EXPECT_EQ(x64::MatMul::accepts(desc, vnni_machine()).reason, "sums of so many products may leave 32 bits");
+    desc.k = 0;
+    EXPECT_EQ(x64::MatMul::accepts(desc, vnni_machine()).reason, "an empty product");
+}
+
+}  // namespace
+}  // namespace octet::cpu::testing
