@@ -167,8 +167,8 @@ struct ThreadPool::Team {
     cpu_set_t others{};
     std::unique_ptr<Worker[]> members;
     std::size_t count = 0;
-    bool started = false;
-    int born = 0;  // value of `forks` in the process that started the threads
+    std::atomic<bool> started = false;  // read by callers that do not hold `turn`
+    std::atomic<int> born = 0;  // value of `forks` in the process that started the threads
 };
 
 void ThreadPool::work(Worker& worker) {
@@ -215,8 +215,8 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::start() {
-    team_->started = true;
     team_->born = forks.load(std::memory_order_relaxed);
+    team_->started = true;
     team_->spread = cpus_.empty() && sched_getaffinity(0, sizeof(team_->allowed), &team_->allowed) == 0 && CPU_COUNT(&team_->allowed) >= threads_;
     const cpu_set_t* cpus = team_->cpus_without_caller();
     // Signals of the application are for its own threads.
