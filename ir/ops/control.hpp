@@ -63,6 +63,8 @@ struct TensorIterator {
     }
 };
 Types infer(const TensorIterator& op, Inputs inputs);
+// How many slices an operand of this size along the axis of the map is cut into.
+std::int64_t slice_count(const PortMap& map, std::int64_t size);
 
 // The value of a variable; its initial value is the optional operand, else zeros.
 struct ReadValue {

@@ -52,6 +52,7 @@ struct Interpolate {
     }
 };
 Types infer(const Interpolate& op, Inputs inputs);
+std::int64_t interpolated_size(std::int64_t size, double scale);
 
 // Operands: size of the feature map, size of the image, both [2]. Result f32 [2, count].
 struct PriorBox {
@@ -86,6 +87,8 @@ struct PriorBox {
     }
 };
 Types infer(const PriorBox& op, Inputs inputs);
+std::vector<float> prior_box_ratios(const PriorBox& op);  // 1 first, then the others, flipped ones behind theirs
+std::int64_t prior_box_count(const PriorBox& op);         // boxes per place of the feature map
 
 // Operands as PriorBox.
 struct PriorBoxClustered {
