@@ -120,14 +120,14 @@ void Edit::rename(NodeId id, std::string name) {
     graph_.names_.emplace(node.name, id);
 }
 
-// Whether a type changed.
+// Whether a type or what is known of its numbers changed.
 bool Edit::infer_again(NodeId id) {
     Node& node = graph_.nodes_[id];
-    std::vector<Type> before;
-    for (const Output& o : node.outputs) before.push_back(o.type);
+    std::vector<std::pair<Type, Partial>> before;
+    for (const Output& o : node.outputs) before.emplace_back(o.type, o.partial);
     infer(node);
     for (std::size_t i = 0; i < before.size(); ++i)
-        if (before[i] != node.outputs[i].type) {
+        if (before[i].first != node.outputs[i].type || !same(before[i].second, node.outputs[i].partial)) {
             touched_.push_back(id);
             return true;
         }
