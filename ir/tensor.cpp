@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <new>
+#include <utility>
 
 namespace octet::ir {
 namespace {
@@ -54,6 +55,10 @@ To convert(From from) {
         if (std::isnan(from)) return To{};
         if (from <= static_cast<From>(std::numeric_limits<To>::lowest())) return std::numeric_limits<To>::lowest();
         if (from >= static_cast<From>(std::numeric_limits<To>::max())) return std::numeric_limits<To>::max();
+        return static_cast<To>(from);
+    } else if constexpr (std::is_integral_v<From> && std::is_integral_v<To>) {
+        if (std::cmp_less(from, std::numeric_limits<To>::lowest())) return std::numeric_limits<To>::lowest();
+        if (std::cmp_greater(from, std::numeric_limits<To>::max())) return std::numeric_limits<To>::max();
         return static_cast<To>(from);
     } else {
         return static_cast<To>(from);

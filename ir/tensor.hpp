@@ -78,7 +78,7 @@ public:
     }
     Tensor aligned() const;                  // this, or a copy where the data does not lie on a multiple of its element size
     Tensor reshaped(Dims dims) const;        // same elements
-    Tensor converted(Element element) const; // values converted: floats truncate towards zero and saturate into integers
+    Tensor converted(Element element) const; // values converted: floats truncate towards zero, what is out of range saturates
     double at(std::size_t index) const;      // any element type, any alignment
     std::int64_t integer_at(std::size_t index) const;  // without the rounding of a double
     std::vector<float> floats() const;
