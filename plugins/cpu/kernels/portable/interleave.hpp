@@ -1,0 +1,17 @@
+#pragma once
+#include <cstddef>
+
+namespace octet::cpu::portable {
+
+// out[i * streams + s] = in[s * in_stride + i]. A constant number of streams is what lets the compiler use shuffles; the memory
+// must not overlap.
+template <std::size_t streams, class T>
+void interleave(const T* __restrict in, std::size_t in_stride, T* __restrict out, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+        for (std::size_t s = 0; s < streams; ++s) {
+            out[i * streams + s] = in[s * in_stride + i];
+        }
+    }
+}
+
+}  // namespace octet::cpu::portable

@@ -1,0 +1,86 @@
+#include "plugins/cpu/kernels/portable/softmax.hpp"
+
+#include <limits>
+
+#include "plugins/cpu/kernels/portable/math.hpp"
+#include "plugins/cpu/kernels/portable/vectorize.hpp"
+
+namespace octet::cpu::portable {
+namespace {
+
+float maximum_of(const float* x, std::size_t count) {
+    alignas(64) std::array<float, kPartialSums> best;
+    best.fill(-std::numeric_limits<float>::infinity());
+    std::size_t i = 0;
+    for (; i + kPartialSums <= count; i += kPartialSums) {
+        for (std::size_t j = 0; j < kPartialSums; ++j) {
+            best[j] = x[i + j] > best[j] ? x[i + j] : best[j];
+        }
+    }
+    for (std::size_t j = 0; i + j < count; ++j) {
+        best[j] = x[i + j] > best[j] ? x[i + j] : best[j];
+    }
+    return *std::max_element(best.begin(), best.end());
+}
+
+void softmax_row(const SoftMax& op, const Arguments& args, std::size_t outer) {
+    const float* x = static_cast<const float*>(args.input) + outer * op.shape.axis;
+    float highest = 0;
+    float sum = 0;
+    vectorized([&] {
+        highest = maximum_of(x, op.shape.axis);
+        sum = sum_of<float>(op.shape.axis, [&](std::size_t i) { return fast_exp(x[i] - highest); });
+    });
+    map_axis_row(op.shape, op.epilogue, outer, x, args, [&](const float* from, float* to, std::size_t count) {
+        vectorized([&] {
+            for (std::size_t i = 0; i < count; ++i) {
+                to[i] = fast_exp(from[i] - highest) / sum;
+            }
+        });
+    });
+}
+
+void softmax_columns(const SoftMax& op, const Arguments& args, std::size_t outer, std::size_t column) {
+    const AxisShape& shape = op.shape;
+    const std::size_t width = std::min(kColumns, shape.inner - column);
+    const float* x = static_cast<const float*>(args.input) + outer * shape.axis * shape.inner + column;
+    alignas(64) std::array<float, kColumns> highest;
+    alignas(64) std::array<float, kColumns> sum{};
+    highest.fill(-std::numeric_limits<float>::infinity());
+    vectorized([&] {
+        for (std::size_t i = 0; i < shape.axis; ++i) {
+            const float* from = x + i * shape.inner;
+            for (std::size_t c = 0; c < width; ++c) {
+                highest[c] = from[c] > highest[c] ? from[c] : highest[c];
+            }
+        }
+        for (std::size_t i = 0; i < shape.axis; ++i) {
+            const float* from = x + i * shape.inner;
+            for (std::size_t c = 0; c < width; ++c) {
+                sum[c] += fast_exp(from[c] - highest[c]);
+            }
+        }
+    });
+    map_axis_columns(shape, op.epilogue, outer, column, width, x, args, [&](const float* from, float* to, std::size_t count) {
+        vectorized([&] {
+            for (std::size_t c = 0; c < count; ++c) {
+                to[c] = fast_exp(from[c] - highest[c]) / sum[c];
+            }
+        });
+    });
+}
+
+}  // namespace
+
+void SoftMax::run(const Arguments& args, std::size_t begin, std::size_t end) const {
+    for (std::size_t unit = begin; unit < end; ++unit) {
+        if (shape.inner == 1) {
+            softmax_row(*this, args, unit);
+        } else {
+            const std::size_t blocks = (shape.inner + kColumns - 1) / kColumns;
+            softmax_columns(*this, args, unit / blocks, unit % blocks * kColumns);
+        }
+    }
+}
+
+}  // namespace octet::cpu::portable

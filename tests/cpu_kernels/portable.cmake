@@ -1,0 +1,3 @@
+octet_test(guarded_test SOURCES guarded_test.cpp LIBS octet_cpu_kernels)
+octet_test(portable_epilogue_test SOURCES portable_epilogue_test.cpp LIBS octet_cpu_kernels)
+octet_test(portable_product_test SOURCES portable_product_test.cpp LIBS octet_cpu_kernels)
