@@ -7,6 +7,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     x64/epilogue_data.cpp
     x64/depthwise.cpp
     x64/depthwise_emit.cpp
+    x64/elementwise.cpp
+    x64/pool.cpp
     x64/tile.cpp
     x64/matmul.cpp)
 endif()
