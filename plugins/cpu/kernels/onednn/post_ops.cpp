@@ -322,7 +322,7 @@ std::size_t first_element(const Window& window) {
 
 dnnl::memory::desc desc_of(const Window& window, DataType type) {
     dnnl::memory::dims strides = window.strides;
-    if (rank(window) == 4 && window.extents[0] == 1) {
+    if (rank(window) == 4 && window.channel == 1 && window.extents[0] == 1) {
         // Rows of one image are an image; with the whole image's distance to the next oneDNN would see a gap and take slow code.
         strides[0] = window.extents[2] * strides[2];
     }

@@ -32,12 +32,12 @@ struct MappedEpilogue {
 // `in_place` is the index of the operand whose memory the result takes, or -1.
 Acceptance map_epilogue(const Epilogue& epilogue, std::int64_t channels, int in_place, MappedEpilogue& mapped);
 
-// Where a part of the result lies in the whole: full[...] are the extents, channel the axis of channels, batch the axis 0.
+// Where a part of the result lies in the whole.
 struct Window {
     dnnl::memory::dims extents;  // of the part
     dnnl::memory::dims strides;  // of the whole, in elements
     dnnl::memory::dims begin;    // of the part in the whole
-    std::size_t channel = 1;
+    std::size_t channel = 1;     // the axis of channels
     std::int64_t channels = 0;  // of the whole
 };
 
@@ -48,7 +48,7 @@ dnnl::memory::desc desc_of(const Window& window, DataType type);
 void add_post_ops(const MappedEpilogue& mapped, const Window& window, dnnl::primitive_attr& attributes);
 void bind_post_ops(const MappedEpilogue& mapped, const Window& window, Part& part);
 
-// Scales of the weights as an attribute, and shift as a bias where `fold` is false. Values of channels [begin, begin + count).
+// The values of channels [begin, begin + count).
 std::vector<float> channel_values(const std::vector<double>& values, std::int64_t begin, std::int64_t count);
 
 }  // namespace octet::cpu::onednn
