@@ -1,0 +1,239 @@
+// What moves or converts elements, against index arithmetic.
+#include <cstring>
+#include <numeric>
+#include <stdexcept>
+
+#include "plugins/cpu/kernels/portable/copy.hpp"
+#include "plugins/cpu/kernels/portable/quantize.hpp"
+#include "tests/cpu_kernels/portable_support.hpp"
+
+namespace octet::cpu::testing {
+namespace {
+
+using portable::DequantizeToChannelsFirst;
+using portable::QuantizeToChannelsLast;
+using portable::StridedCopy;
+using Shape = std::vector<std::size_t>;
+
+std::size_t size_of_shape(const Shape& shape) {
+    return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>());
+}
+
+// Calls visit(index of each dimension) for all elements in row-major order.
+template <class Visit>
+void each_index(const Shape& shape, const Visit& visit) {
+    Shape index(shape.size());
+    for (std::size_t i = 0; i < size_of_shape(shape); ++i) {
+        std::size_t rest = i;
+        for (std::size_t a = shape.size(); a-- > 0;) {
+            index[a] = rest % shape[a];
+            rest /= shape[a];
+        }
+        visit(index);
+    }
+}
+
+std::size_t flat(const Shape& shape, const Shape& index) {
+    std::size_t at = 0;
+    for (std::size_t a = 0; a < shape.size(); ++a) {
+        at = at * shape[a] + index[a];
+    }
+    return at;
+}
+
+void run(const StridedCopy& copy, const void* in, void* out) {
+    run_reversed(copy.units(), [&](std::size_t begin, std::size_t end) { copy.run(in, out, begin, end); });
+}
+
+TEST(PortableTranspose, AgreesWithIndexArithmetic) {
+    const std::pair<Shape, Shape> cases[] = {
+        {{2, 3, 5, 7}, {0, 2, 3, 1}},    {{2, 35, 33}, {0, 2, 1}},  {{1, 64, 129}, {0, 2, 1}},   {{2, 5, 7, 3}, {0, 3, 1, 2}},
+        {{3, 4, 5, 6, 7}, {4, 2, 0, 3, 1}}, {{130, 100}, {1, 0}},   {{4, 6}, {0, 1}},            {{1, 1, 1}, {2, 1, 0}},
+        {{2, 8, 12, 4}, {0, 2, 1, 3}},   {{2, 3, 4, 16}, {1, 2, 0, 3}}, {{7}, {0}},              {{16, 2, 16}, {2, 0, 1}},
+    };
+    for (const auto& [shape, order] : cases) {
+        for (const std::size_t element_size : {1u, 2u, 4u, 8u, 3u}) {
+            for (const Guard guard : kGuards) {
+                const std::size_t count = size_of_shape(shape);
+                const auto in = random_guarded<std::uint8_t>(count * element_size, guard, 81);
+                Guarded<std::uint8_t> out(count * element_size, guard);
+                run(portable::transpose(shape, order, element_size), in.data(), out.data());
+                ASSERT_TRUE(out.intact());
+                Shape result(order.size());
+                for (std::size_t a = 0; a < order.size(); ++a) {
+                    result[a] = shape[order[a]];
+                }
+                const Shape& from_shape = shape;
+                const Shape& axes = order;
+                each_index(result, [&](const Shape& index) {
+                    Shape from(index.size());
+                    for (std::size_t a = 0; a < index.size(); ++a) {
+                        from[axes[a]] = index[a];
+                    }
+                    const std::uint8_t* expected = in.data() + flat(from_shape, from) * element_size;
+                    ASSERT_EQ(std::memcmp(out.data() + flat(result, index) * element_size, expected, element_size), 0);
+                });
+            }
+        }
+    }
+}
+
+struct BlockCase {
+    Shape extents, in_shape, from;
+    std::vector<std::ptrdiff_t> step;
+    Shape out_shape, to;
+};
+
+TEST(PortableCopyBlock, SlicesAndPlaces) {
+    const BlockCase cases[] = {
+        {{2, 3, 4}, {2, 3, 4}, {0, 0, 0}, {1, 1, 1}, {2, 3, 9}, {0, 0, 5}},            // a part of a concatenation along channels
+        {{2, 3, 4}, {2, 3, 9}, {0, 0, 3}, {1, 1, 1}, {2, 3, 4}, {0, 0, 0}},            // a part of a split
+        {{2, 3, 4}, {2, 3, 4}, {0, 0, 0}, {1, 1, 1}, {2, 8, 4}, {0, 2, 0}},
+        {{3, 3, 4}, {6, 7, 8}, {1, 0, 7}, {2, 3, -2}, {3, 3, 4}, {0, 0, 0}},           // strides, also backwards
+        {{1, 5, 6, 3}, {1, 5, 6, 3}, {0, 0, 0, 0}, {1, 1, 1, 1}, {1, 8, 9, 3}, {0, 1, 2, 0}},  // inside of a padded tensor
+        {{70, 65}, {70, 130}, {0, 1}, {1, 2}, {70, 65}, {0, 0}},
+        {{1}, {9}, {4}, {1}, {3}, {2}},
+    };
+    for (const BlockCase& c : cases) {
+        for (const std::size_t element_size : {1u, 2u, 4u, 8u}) {
+            for (const Guard guard : kGuards) {
+                const auto in = random_guarded<std::uint8_t>(size_of_shape(c.in_shape) * element_size, guard, 82);
+                Guarded<std::uint8_t> out(size_of_shape(c.out_shape) * element_size, guard);
+                std::vector<std::uint8_t> expected(out.size(), 0x5A);
+                std::copy(expected.begin(), expected.end(), out.begin());
+                run(portable::copy_block(c.extents, c.in_shape, c.from, c.step, c.out_shape, c.to, element_size), in.data(), out.data());
+                ASSERT_TRUE(out.intact());
+                each_index(c.extents, [&](const Shape& index) {
+                    Shape from(index.size());
+                    Shape to(index.size());
+                    for (std::size_t a = 0; a < index.size(); ++a) {
+                        from[a] = c.from[a] + index[a] * static_cast<std::size_t>(c.step[a]);
+                        to[a] = c.to[a] + index[a];
+                    }
+                    std::memcpy(expected.data() + flat(c.out_shape, to) * element_size, in.data() + flat(c.in_shape, from) * element_size, element_size);
+                });
+                ASSERT_TRUE(std::equal(expected.begin(), expected.end(), out.begin()));
+            }
+        }
+    }
+}
+
+TEST(PortableBroadcast, RepeatsExtentsOfOne) {
+    const std::pair<Shape, Shape> cases[] = {{{1, 3, 1}, {2, 3, 5}}, {{4}, {3, 4}}, {{1}, {65}}, {{2, 1, 64}, {2, 33, 64}}, {{5, 1}, {5, 100}}};
+    for (const auto& [shape, result] : cases) {
+        for (const std::size_t element_size : {1u, 4u}) {
+            const auto in = random_guarded<std::uint8_t>(size_of_shape(shape) * element_size, Guard::after, 83);
+            Guarded<std::uint8_t> out(size_of_shape(result) * element_size, Guard::after);
+            run(portable::broadcast(shape, result, element_size), in.data(), out.data());
+            ASSERT_TRUE(out.intact());
+            const Shape& from_shape = shape;
+            const Shape& to_shape = result;
+            each_index(result, [&](const Shape& index) {
+                Shape from(from_shape.size());
+                for (std::size_t a = 0; a < from.size(); ++a) {
+                    from[a] = from_shape[a] == 1 ? 0 : index[a + to_shape.size() - from.size()];
+                }
+                ASSERT_EQ(std::memcmp(out.data() + flat(to_shape, index) * element_size, in.data() + flat(from_shape, from) * element_size, element_size), 0);
+            });
+        }
+    }
+}
+
+TEST(PortableCopy, EmptyTensorsHaveNoUnits) {
+    EXPECT_EQ(portable::transpose(Shape{0, 3}, Shape{1, 0}, 4).units(), 0u);
+    EXPECT_EQ(portable::transpose(Shape{3, 0}, Shape{0, 1}, 4).units(), 0u);
+    EXPECT_EQ(portable::transpose(Shape{}, Shape{}, 4).units(), 1u);
+}
+
+TEST(PortableFill, RepeatsAValueOfAnySize) {
+    const std::uint64_t value = 0x1122334455667788;
+    for (const std::size_t element_size : {1u, 2u, 4u, 8u}) {
+        Guarded<std::uint8_t> out(33 * element_size, Guard::after);
+        portable::fill(out.data(), 33, &value, element_size);
+        ASSERT_TRUE(out.intact());
+        for (std::size_t i = 0; i < 33; ++i) {
+            ASSERT_EQ(std::memcmp(out.data() + i * element_size, &value, element_size), 0);
+        }
+    }
+    Guarded<std::uint8_t> out(3);
+    EXPECT_THROW(portable::fill(out.data(), 1, &value, 3), std::invalid_argument);
+}
+
+struct QuantizeCase {
+    std::size_t batch, channels, pixels;
+};
+
+const QuantizeCase kQuantizeCases[] = {{1, 3, 50176}, {2, 3, 17}, {1, 1, 300}, {3, 2, 5}, {1, 4, 257}, {2, 16, 65}, {1, 17, 49}, {1, 64, 300}, {1, 33, 1}};
+
+TEST(PortableQuantize, IsBitExact) {
+    for (const QuantizeCase& c : kQuantizeCases) {
+        for (const DataType type : {DataType::u8, DataType::s8}) {
+            for (const Guard guard : kGuards) {
+                const std::size_t count = c.batch * c.channels * c.pixels;
+                Guarded<float> in(count, guard);
+                fill_uniform(in.span(), 91, -3, 3);
+                QuantizeToChannelsLast op;
+                op.batch = c.batch;
+                op.channels = c.channels;
+                op.pixels = c.pixels;
+                op.result = type;
+                op.out_stride = guard == Guard::before ? c.channels + 2 : 0;
+                op.scale = random_vector(c.pixels % 2 == 0 ? 1 : c.channels, 92, 40, 60);
+                op.shift = random_vector(c.channels, 93, -5, 130);
+                op.low = type == DataType::u8 ? 0.0F : -127.0F;
+                op.high = type == DataType::u8 ? 255.0F : 127.0F;
+                const std::size_t stride = op.out_stride == 0 ? c.channels : op.out_stride;
+                Guarded<std::uint8_t> out((c.batch * c.pixels - 1) * stride + c.channels, guard);
+                run_reversed(op.units(), [&](std::size_t begin, std::size_t end) { op.run(in.data(), out.data(), begin, end); });
+                ASSERT_TRUE(out.intact());
+                for (std::size_t i = 0; i < count; ++i) {
+                    const std::size_t channel = i / c.pixels % c.channels;
+                    const float x = std::fma(in[i], op.scale[op.scale.size() == 1 ? 0 : channel], op.shift[op.shift.size() == 1 ? 0 : channel]);
+                    const float code = std::nearbyint(std::clamp(x, op.low, op.high));
+                    const std::size_t pixel = i / c.pixels / c.channels * c.pixels + i % c.pixels;
+                    ASSERT_EQ(element(type, out.data(), pixel * stride + channel), static_cast<double>(code)) << "at " << i;
+                }
+            }
+        }
+    }
+}
+
+TEST(PortableQuantize, TiesGoToEven) {
+    const std::vector<float> in = {0.5F, 1.5F, 2.5F, -0.5F, 254.5F, 255.5F, 3e9F};
+    std::vector<std::uint8_t> out(in.size());
+    QuantizeToChannelsLast op;
+    op.pixels = in.size();
+    op.run(in.data(), out.data(), 0, op.units());
+    EXPECT_EQ(out, (std::vector<std::uint8_t>{0, 2, 2, 0, 254, 255, 255}));
+}
+
+TEST(PortableDequantize, IsBitExact) {
+    for (const QuantizeCase& c : kQuantizeCases) {
+        for (const DataType type : {DataType::u8, DataType::s8}) {
+            for (const Guard guard : kGuards) {
+                DequantizeToChannelsFirst op;
+                op.batch = c.batch;
+                op.channels = c.channels;
+                op.pixels = c.pixels;
+                op.input = type;
+                op.in_stride = guard == Guard::before ? c.channels + 2 : 0;
+                op.scale = random_vector(c.channels, 94, 0.1F, 2);
+                op.shift = random_vector(1, 95, -5, 5);
+                const std::size_t stride = op.in_stride == 0 ? c.channels : op.in_stride;
+                const auto in = random_guarded<std::uint8_t>((c.batch * c.pixels - 1) * stride + c.channels, guard, 96);
+                Guarded<float> out(c.batch * c.channels * c.pixels, guard);
+                run_reversed(op.units(), [&](std::size_t begin, std::size_t end) { op.run(in.data(), out.data(), begin, end); });
+                ASSERT_TRUE(out.intact());
+                for (std::size_t i = 0; i < out.size(); ++i) {
+                    const std::size_t channel = i / c.pixels % c.channels;
+                    const std::size_t pixel = i / c.pixels / c.channels * c.pixels + i % c.pixels;
+                    const auto code = static_cast<float>(element(type, in.data(), pixel * stride + channel));
+                    ASSERT_EQ(out[i], std::fma(code, op.scale[channel], op.shift[0])) << "at " << i;
+                }
+            }
+        }
+    }
+}
+
+}  // namespace
+}  // namespace octet::cpu::testing
