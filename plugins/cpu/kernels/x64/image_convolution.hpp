@@ -1,0 +1,83 @@
+#pragma once
+// The first convolution of a network: one to four input channels, straight from a planar float image that is quantized on the way, or
+// from interleaved u8. Padding equals the zero point and costs nothing; its compensation is the caller's shift.
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "plugins/cpu/kernels/acceptance.hpp"
+#include "plugins/cpu/kernels/epilogue.hpp"
+#include "plugins/cpu/kernels/x64/aligned.hpp"
+#include "plugins/cpu/kernels/x64/tile.hpp"
+#include "plugins/cpu/kernels/x64/window.hpp"
+#include "plugins/cpu/machine.hpp"
+
+namespace octet::cpu::x64 {
+
+struct ImageConvolutionDesc {
+    enum class Source : std::uint8_t {
+        planar_f32,     // [batch, channels, height, width]; code = min(max(x * scale + shift, low), high), rounded half to even
+        interleaved_u8  // [batch, height, width, channels]
+    };
+    Source source = Source::planar_f32;
+    Window window = {};
+    std::int64_t in_channels = 3;
+    std::int64_t out_channels = 0;
+    std::vector<float> scale = {};  // of the quantization: one value or one for each input channel
+    std::vector<float> shift = {};
+    float low = 0;
+    float high = 255;
+    std::uint8_t zero_point = 0;
+    std::int64_t out_stride = 0;  // elements between pixels; 0: dense
+    Epilogue epilogue = {};
+    std::array<std::int64_t, kMaxOperands> operand_strides = {};  // of full operands, elements between pixels; 0: `out_channels`
+};
+
+class ImageConvolution {
+public:
+    struct Args {
+        const void* in = nullptr;
+        void* out = nullptr;
+        std::array<const void*, kMaxOperands> operands = {};
+        std::byte* scratch = nullptr;  // scratch_size() bytes for this call alone
+    };
+
+    static Acceptance accepts(const ImageConvolutionDesc& desc, const Machine& machine);
+    static std::size_t packed_size(const ImageConvolutionDesc& desc);
+
+    // weights: [out channels, in channels, kernel height, kernel width]
+    ImageConvolution(const ImageConvolutionDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code, std::span<std::byte> storage = {});
+
+    // A unit is a row of the result. Ranges of many rows share the rows of the image that their windows have in common.
+    std::int64_t units() const { return desc_.window.batch * desc_.window.out_height(); }
+    std::size_t scratch_size() const { return static_cast<std::size_t>(buffer_rows_ * row_bytes_ + 64); }
+    void run(const Args& args, std::int64_t begin, std::int64_t end) const;
+
+private:
+    struct Block : ColumnBlock {
+        int tile_rows = 0;
+        std::size_t full = 0;
+        std::size_t rest = 0;
+    };
+
+    void add_blocks(std::span<const std::int8_t> weights, CodeBlock& code);
+    // Rows [first, last) of the image, padding included, into the scratch rows from `slot` on.
+    void fill(const Args& args, std::int64_t batch, std::int64_t first, std::int64_t last, std::int64_t slot) const;
+    void fill_row(const Args& args, std::int64_t batch, std::int64_t y, std::uint8_t* to) const;
+    void convolve_row(const Args& args, std::int64_t batch, std::int64_t y, const std::uint8_t* rows) const;
+
+    ImageConvolutionDesc desc_;
+    const CodeBlock* code_;
+    std::vector<Block> blocks_;
+    std::size_t quantize_ = 0;
+    std::int64_t chunk_rows_ = 0;   // output rows for each filling of the scratch
+    std::int64_t buffer_rows_ = 0;
+    std::int64_t row_bytes_ = 0;
+    EpilogueData epilogue_;
+    Aligned<std::byte> own_;
+    std::int8_t* weights_ = nullptr;
+};
+
+}  // namespace octet::cpu::x64

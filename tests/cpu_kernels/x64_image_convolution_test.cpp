@@ -1,0 +1,130 @@
+#include "plugins/cpu/kernels/x64/image_convolution.hpp"
+
+#include <fmt/format.h>
+
+#include "tests/cpu_kernels/x64_support.hpp"
+
+namespace octet::cpu::testing {
+namespace {
+
+using Source = x64::ImageConvolutionDesc::Source;
+
+struct Case {
+    x64::Window window;
+    std::int64_t in_channels = 3;
+    std::int64_t out_channels = 32;
+    Source source = Source::planar_f32;
+    std::uint8_t zero_point = 0;
+    std::int64_t out_gap = 0;
+    bool scalar_quantization = false;
+};
+
+// The code of every value of the image, [batch, height, width, channels].
+std::vector<int> codes_of(const Case& test, const x64::ImageConvolutionDesc& desc, const Guarded<float>& planar, const Guarded<std::uint8_t>& interleaved) {
+    const x64::Window& w = test.window;
+    std::vector<int> codes(static_cast<std::size_t>(w.batch * w.height * w.width * test.in_channels));
+    for (std::int64_t i = 0; i < static_cast<std::int64_t>(codes.size()); ++i) {
+        const std::int64_t channel = i % test.in_channels;
+        const std::int64_t pixel = i / test.in_channels;
+        const std::int64_t area = w.height * w.width;
+        if (test.source == Source::interleaved_u8) {
+            codes[static_cast<std::size_t>(i)] = interleaved[static_cast<std::size_t>(i)];
+            continue;
+        }
+        const float x = planar[static_cast<std::size_t>((pixel / area * test.in_channels + channel) * area + pixel % area)];
+        const float value = std::fma(x, at_channel(desc.scale, channel, 1), at_channel(desc.shift, channel, 0));
+        codes[static_cast<std::size_t>(i)] = static_cast<int>(std::nearbyint(std::min(std::max(value, desc.low), desc.high)));
+    }
+    return codes;
+}
+
+void check(const Case& test, int which, Guard guard) {
+    const x64::Window& w = test.window;
+    const std::int64_t pixels = w.out_height() * w.out_width();
+    const std::string what = fmt::format("{}x{}x{} kernel {}x{} stride {} dilation {} padding {},{},{},{} channels {} to {} source {} zp {} epilogue {}", w.batch, w.height, w.width, w.kernel_height, w.kernel_width, w.stride_height, w.dilation_width, w.pad_top, w.pad_left, w.pad_bottom, w.pad_right, test.in_channels, test.out_channels, static_cast<int>(test.source), test.zero_point, which);
+    TestEpilogue made = make_epilogue(which, w.batch * pixels, w.batch, test.out_channels, w.taps() * test.in_channels, guard, 5);
+    x64::ImageConvolutionDesc desc;
+    desc.source = test.source;
+    desc.window = w;
+    desc.in_channels = test.in_channels;
+    desc.out_channels = test.out_channels;
+    desc.scale = random_floats(test.scalar_quantization ? 1 : test.in_channels, 3, 100.F, 160.F);
+    desc.shift = random_floats(test.scalar_quantization ? 1 : test.in_channels, 4, 100.F, 150.F);
+    desc.low = test.scalar_quantization ? 3 : 0;
+    desc.zero_point = test.zero_point;
+    desc.out_stride = test.out_gap != 0 ? test.out_channels + test.out_gap : 0;
+    desc.epilogue = made.epilogue;
+    desc.operand_strides = made.strides;
+    const Acceptance acceptance = x64::ImageConvolution::accepts(desc, vnni_machine());
+    ASSERT_TRUE(acceptance) << what << ": " << acceptance.reason;
+
+    const std::size_t values = static_cast<std::size_t>(w.batch * w.height * w.width * test.in_channels);
+    const auto planar = random_guarded<float>(test.source == Source::planar_f32 ? values : 0, guard, 1);
+    const auto interleaved = random_guarded<std::uint8_t>(test.source == Source::interleaved_u8 ? values : 0, guard, 1);
+    const auto weights = random_guarded<std::int8_t>(static_cast<std::size_t>(test.out_channels * test.in_channels * w.taps()), guard, 2);
+    TestResult result(made.epilogue.result, w.batch * pixels, test.out_channels, test.out_channels + test.out_gap, guard);
+
+    x64::CodeBlock code;
+    const x64::ImageConvolution convolution(desc, weights.span(), code);
+    code.seal();
+    Guarded<std::byte> scratch(convolution.scratch_size(), guard);
+    const void* in = test.source == Source::planar_f32 ? static_cast<const void*>(planar.data()) : interleaved.data();
+    const x64::ImageConvolution::Args args{in, result.data(), pointers(made.operands), scratch.data()};
+    const std::int64_t middle = convolution.units() / 3;
+    convolution.run(args, middle, convolution.units());
+    convolution.run(args, 0, middle);
+
+    const std::vector<int> codes = codes_of(test, desc, planar, interleaved);
+    expect_equal(made.epilogue, made.operands, result, w.batch * pixels, pixels, test.out_channels, [&](std::int64_t row, std::int64_t channel) {
+        std::int32_t sum = 0;
+        for (std::int64_t tap = 0; tap < w.taps(); ++tap) {
+            const std::int64_t y = row % pixels / w.out_width() * w.stride_height - w.pad_top + tap / w.kernel_width * w.dilation_height;
+            const std::int64_t x = row % w.out_width() * w.stride_width - w.pad_left + tap % w.kernel_width * w.dilation_width;
+            const bool inside = y >= 0 && y < w.height && x >= 0 && x < w.width;
+            for (std::int64_t i = 0; i < test.in_channels; ++i) {
+                const int value = inside ? codes[static_cast<std::size_t>(((row / pixels * w.height + y) * w.width + x) * test.in_channels + i)] : test.zero_point;
+                sum += value * weights[static_cast<std::size_t>((channel * test.in_channels + i) * w.taps() + tap)];
+            }
+        }
+        return static_cast<float>(sum);
+    }, what);
+}
+
+TEST(X64ImageConvolution, EveryWidthAndChannelCount) {
+    OCTET_NEEDS_VNNI();
+    for (const Guard guard : kGuards) {
+        for (std::int64_t width = 3; width <= 40; ++width) {
+            for (std::int64_t channels = 1; channels <= 4; ++channels) {
+                check({{1, 7, width, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, channels, 20, Source::planar_f32, 7}, 0, guard);
+                check({{1, 5, width, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, channels, 17, Source::interleaved_u8, 7}, 0, guard);
+            }
+        }
+        for (std::int64_t columns = 1; columns <= 80; columns += 3) {
+            check({{1, 9, 16, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, 3, columns}, static_cast<int>(columns % kEpilogues), guard);
+        }
+    }
+}
+
+TEST(X64ImageConvolution, EveryWindow) {
+    OCTET_NEEDS_VNNI();
+    const x64::Window windows[] = {{1, 32, 30, 7, 7, 2, 2, 1, 1, 3, 3, 3, 3}, {2, 33, 16, 7, 7, 2, 2, 1, 1, 2, 2, 3, 3}, {1, 12, 12, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1}, {1, 24, 24, 4, 4, 4, 4}, {1, 40, 19, 5, 3, 3, 1, 1, 1, 2, 0, 1, 2}, {1, 14, 14, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2}, {3, 6, 6, 6, 6}, {1, 20, 20, 3, 3, 2, 2, 1, 1, 1, 1, -1, -2}, {1, 9, 9, 1, 1, 2, 2}, {1, 50, 50, 11, 11, 4, 4, 1, 1, 5, 5, 5, 5}};
+    for (const Guard guard : kGuards) {
+        for (const x64::Window& window : windows) {
+            check({window, 3, 33, Source::planar_f32, 114, 3}, 0, guard);
+            check({window, 4, 16, Source::interleaved_u8, 3}, 3, guard);
+            check({window, 1, 64, Source::planar_f32, 0, 0, true}, 0, guard);
+        }
+    }
+}
+
+TEST(X64ImageConvolution, EveryEpilogue) {
+    OCTET_NEEDS_VNNI();
+    for (const Guard guard : kGuards) {
+        for (int which = 0; which < kEpilogues; ++which) {
+            check({{2, 11, 14, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, 3, 40, Source::planar_f32, 20}, which, guard);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace octet::cpu::testing
