@@ -20,9 +20,13 @@ std::optional<Culprit> bisect(const Pipeline& pipeline, const Graph& graph, cons
         (good(result) ? works : fails) = middle;
     }
     const RunLog log = run_to(fails, result);
+    // The last step that changed something; its last rule, when it is one of rules.
     std::string text;
+    for (const StepLog& step : log.steps)
+        if (step.changed) text = step.name + ": applied";
     for (const Event& event : log.events)
-        if (event.outcome == Outcome::applied) text = describe(log, result, event);
+        if (event.outcome == Outcome::applied && event.rule != Event::kPass && text.starts_with(log.steps[event.step].name + ": "))
+            text = describe(log, result, event);
     return Culprit{fails, text};
 }
 
