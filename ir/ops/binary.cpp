@@ -41,7 +41,8 @@ Partials combine(Inputs inputs, const Types& outputs, F f) {
     return {std::move(values)};
 }
 
-std::optional<Dim> exact(bool overflow, std::int64_t value) {
+// By reference: the call that finds the overflow also sets the value, and arguments have no order.
+std::optional<Dim> exact(bool overflow, const std::int64_t& value) {
     return overflow ? std::nullopt : std::optional<Dim>(value);
 }
 
