@@ -2,6 +2,7 @@
 
 #include <unordered_map>
 
+#include "ir/ops/control.hpp"
 #include "ir/ops/core.hpp"
 
 namespace octet::ir::eval {
@@ -48,6 +49,8 @@ Tensors evaluate(const Op& op, std::span<const Tensor> inputs, State* state) {
 Tensors evaluate(const Graph& graph, std::span<const Tensor> parameters, State* state) {
     check(parameters.size() == graph.parameters().size(), "{} tensors for {} parameters", parameters.size(), graph.parameters().size());
     Frame frame;
+    // Variables change after the inference: what reads them here sees what they held before.
+    State before = state ? *state : State{};
     for (std::size_t i = 0; i < parameters.size(); ++i) frame.values[graph.parameters()[i]] = {parameters[i]};
     for (const NodeId id : graph.order()) {
         const Node& node = graph.node(id);
@@ -56,7 +59,7 @@ Tensors evaluate(const Graph& graph, std::span<const Tensor> parameters, State* 
         Tensors inputs;
         for (const Value v : node.inputs) inputs.push_back(frame.values.at(v.node)[v.port]);
         try {
-            frame.values[id] = evaluate(node.op, inputs, state);
+            frame.values[id] = evaluate(node.op, inputs, node.op.is<ReadValue>() ? &before : state);
         } catch (const Unsupported& e) {
             throw Unsupported(e, "layer '" + node.name + "'");
         } catch (const InternalError&) {
