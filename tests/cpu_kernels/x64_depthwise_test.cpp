@@ -57,7 +57,7 @@ void check(const Case& test, int which, Guard guard) {
                 const std::int64_t in_x = x * w.stride_width - w.pad_left + j * w.dilation_width;
                 const bool inside = in_y >= 0 && in_y < w.height && in_x >= 0 && in_x < w.width;
                 const std::int32_t value = inside ? in[static_cast<std::size_t>(((row / pixels * w.height + in_y) * w.width + in_x) * stride + channel)] : test.zero_point;
-                sum += value * weights[static_cast<std::size_t>((channel * w.kernel_height + i) * w.kernel_width + j)];
+                sum += (value - test.zero_point) * weights[static_cast<std::size_t>((channel * w.kernel_height + i) * w.kernel_width + j)];
             }
         }
         return static_cast<float>(sum);

@@ -83,7 +83,7 @@ void check(const Case& test, int which, Guard guard) {
             const bool inside = y >= 0 && y < w.height && x >= 0 && x < w.width;
             for (std::int64_t i = 0; i < test.in_channels; ++i) {
                 const int value = inside ? codes[static_cast<std::size_t>(((row / pixels * w.height + y) * w.width + x) * test.in_channels + i)] : test.zero_point;
-                sum += value * weights[static_cast<std::size_t>((channel * test.in_channels + i) * w.taps() + tap)];
+                sum += (value - test.zero_point) * weights[static_cast<std::size_t>((channel * test.in_channels + i) * w.taps() + tap)];
             }
         }
         return static_cast<float>(sum);

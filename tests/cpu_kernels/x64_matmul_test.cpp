@@ -13,6 +13,7 @@ struct Shape {
     std::int64_t batches = 1;
     bool transposed = false;
     int threads = 1;
+    std::uint8_t zero_point = 0;
 };
 
 void check(const Shape& shape, int which, Guard guard) {
@@ -30,6 +31,7 @@ void check(const Shape& shape, int which, Guard guard) {
     desc.operand_strides = made.strides;
     desc.rows_per_batch = shape.rows;
     desc.threads = shape.threads;
+    desc.zero_point = shape.zero_point;
     ASSERT_TRUE(x64::MatMul::accepts(desc, vnni_machine())) << x64::MatMul::accepts(desc, vnni_machine()).reason;
 
     const std::int64_t a_stride = shape.k + shape.a_gap;
@@ -50,7 +52,7 @@ void check(const Shape& shape, int which, Guard guard) {
         std::int32_t sum = 0;
         for (std::int64_t i = 0; i < shape.k; ++i) {
             const std::int64_t at = shape.transposed ? column * shape.k + i : i * shape.columns + column;
-            sum += static_cast<std::int32_t>(a[static_cast<std::size_t>(row * a_stride + i)]) * weights[static_cast<std::size_t>(at)];
+            sum += (a[static_cast<std::size_t>(row * a_stride + i)] - shape.zero_point) * weights[static_cast<std::size_t>(at)];
         }
         return static_cast<float>(sum);
     }, what);
@@ -60,7 +62,7 @@ TEST(X64MatMul, EveryColumnTailAndEpilogue) {
     OCTET_NEEDS_VNNI();
     for (const Guard guard : kGuards) {
         for (std::int64_t columns = 1; columns <= 80; ++columns) {
-            check({13, 9, columns}, static_cast<int>(columns % kEpilogues), guard);
+            check({13, 9, columns, 0, 0, 1, false, 1, static_cast<std::uint8_t>(columns % 2 * 77)}, static_cast<int>(columns % kEpilogues), guard);
         }
         for (int which = 0; which < kEpilogues; ++which) {
             for (const std::int64_t columns : {1, 15, 16, 31, 48, 63, 64, 100, 176}) {
@@ -100,6 +102,7 @@ TEST(X64MatMul, LargeWeightsAndManyUnits) {
     check({49, 1100, 260, 4, 4, 1, true, 2}, 3, Guard::before);
     check({1000, 64, 24, 0, 0, 1, false, 8}, 0, Guard::after);
     check({1, 1280, 1000}, 2, Guard::after);
+    check({70, 1100, 100, 0, 0, 1, false, 1, 128}, 0, Guard::after);
 }
 
 TEST(X64MatMul, Declines) {

@@ -1,6 +1,7 @@
 #include "plugins/cpu/kernels/x64/depthwise.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace octet::cpu::x64 {
 namespace {
@@ -74,7 +75,8 @@ std::vector<DepthwiseConvolution::Block> DepthwiseConvolution::blocks_of(const D
 
 std::int64_t DepthwiseConvolution::block_bytes(const DepthwiseDesc& desc, const Block& block) {
     const Window& w = desc.window;
-    return walks(desc) ? w.kernel_height * walk_of(desc, block).weight_vectors() * 64 : (w.taps() + 3) / 4 * 256;
+    const std::int64_t starts = desc.zero_point != 0 ? 256 : 0;
+    return starts + (walks(desc) ? w.kernel_height * walk_of(desc, block).weight_vectors() * 64 : (w.taps() + 3) / 4 * 256);
 }
 
 std::size_t DepthwiseConvolution::packed_size(const DepthwiseDesc& desc) {
@@ -131,6 +133,13 @@ void DepthwiseConvolution::pack(const Block& block, std::span<const std::int8_t>
         const bool inside = channel < block.channels && y < w.kernel_height && x >= 0 && x < w.kernel_width;
         return inside ? weights[static_cast<std::size_t>(((block.channel + channel) * w.kernel_height + y) * w.kernel_width + x)] : std::int8_t{0};
     };
+    for (int lane = 0; desc_.zero_point != 0 && lane < 64; ++lane, to += 4) {
+        std::int32_t start = 0;
+        for (std::int64_t tap = 0; tap < w.taps(); ++tap) {
+            start -= desc_.zero_point * weight(lane, block.width, tap / w.kernel_width, tap % w.kernel_width);
+        }
+        std::memcpy(to, &start, 4);
+    }
     if (!walks(desc_)) {
         for (std::int64_t group = 0; group < (w.taps() + 3) / 4; ++group) {
             for (int lane = 0; lane < 64; ++lane) {
@@ -159,7 +168,7 @@ void DepthwiseConvolution::pack(const Block& block, std::span<const std::int8_t>
 void DepthwiseConvolution::add_steps(Block& block, CodeBlock& code, bool bounded) {
     const Window& w = desc_.window;
     if (!walks(desc_)) {
-        block.taps = add_taps(code, {(w.taps() + 3) / 4, block.channels, desc_.out_stride, epilogue_.strides()}, desc_.epilogue, bounded);
+        block.taps = add_taps(code, {(w.taps() + 3) / 4, block.channels, desc_.zero_point != 0, desc_.out_stride, epilogue_.strides()}, desc_.epilogue, bounded);
         return;
     }
     DepthwiseWalk walk = walk_of(desc_, block);

@@ -1,6 +1,6 @@
 #pragma once
 // Depthwise convolution, channels last: u8 activations, s8 weights [channels, kernel height, kernel width], exact 32-bit sums.
-// Padding equals the zero point and costs nothing. The compensation of the zero point, zp * sum of weights, is the caller's shift.
+// Products are (value - zero point) times weight; padding equals the zero point and costs nothing.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -58,6 +58,8 @@ struct DepthwiseWalk {
     int dwords() const { return (pixels() + 3) / 4; }
     int sets() const { return (kernel_height + stride_height - 1) / stride_height; }
     // Whether the weights of this column of a group have a tap in this dword.
+    // The weights begin with four vectors from which the sums start: -zero point * sum of weights.
+    int first_weights() const { return zero_point != 0 ? 4 : 0; }
     bool has_taps(int column, int dword) const { return column * stride_width < dword * 4 + 4 && column * stride_width + kernel_width > dword * 4; }
     // Vectors of 64 bytes of weights for each kernel row: [dword][column that has taps][quad].
     int weight_vectors() const;
@@ -75,6 +77,7 @@ struct DepthwiseTaps {
     };
     std::int64_t groups = 0;
     int channels = 0;
+    bool starts = false;  // the weights begin with four vectors from which the sums start
     std::int64_t out_stride = 0;
     std::vector<std::int64_t> operand_strides;
 };

@@ -136,7 +136,12 @@ void WalkEmitter::row(std::int64_t j, std::int64_t table_row, std::int64_t outpu
     const std::int64_t newest = std::min(outputs - 1, j / s.stride_height);
     for (std::int64_t o = oldest; o <= newest; ++o) {
         for (int i = 0; o * s.stride_height == j && i < s.unit * 4; ++i) {
-            c.vpxord(acc(static_cast<int>(o % sets), 0, i), acc(static_cast<int>(o % sets), 0, i), acc(static_cast<int>(o % sets), 0, i));
+            const Zmm sum = acc(static_cast<int>(o % sets), 0, i);
+            if (s.zero_point == 0) {
+                c.vpxord(sum, sum, sum);
+            } else {
+                c.vmovdqu32(sum, c.at(weights, i % 4 * 64));
+            }
         }
     }
     if (oldest > newest || (s.fixed_rows > 0 && s.zero_point == 0 && (j < s.first_row || j >= s.last_row))) {
@@ -157,7 +162,7 @@ void WalkEmitter::row(std::int64_t j, std::int64_t table_row, std::int64_t outpu
             for (std::int64_t o = newest; o >= oldest; --o) {
                 const std::int64_t kernel_row = j - o * s.stride_height;
                 for (int q = 0; q < 4; ++q) {
-                    c.vpdpbusd(acc(static_cast<int>(o % sets), column_index, q), quad(q), c.at(weights, (kernel_row * s.weight_vectors() + vector + q) * 64));
+                    c.vpdpbusd(acc(static_cast<int>(o % sets), column_index, q), quad(q), c.at(weights, (s.first_weights() + kernel_row * s.weight_vectors() + vector + q) * 64));
                 }
             }
             vector += 4;
@@ -279,7 +284,7 @@ std::size_t add_walk(CodeBlock& block, const DepthwiseWalk& s, const Epilogue& e
 }
 
 std::size_t add_taps(CodeBlock& block, const DepthwiseTaps& s, const Epilogue& epilogue, bool bounded) {
-    const std::string key = fmt::format("taps {} {} {} [{}] {} {}", s.groups, s.channels, s.out_stride, fmt::join(s.operand_strides, ","), bounded, key_of(epilogue));
+    const std::string key = fmt::format("taps {} {} {} {} [{}] {} {}", s.starts, s.groups, s.channels, s.out_stride, fmt::join(s.operand_strides, ","), bounded, key_of(epilogue));
     return block.add(key, [&](Emitter& c) {
         using A = DepthwiseTaps::Args;
         const Reg64 taps = c.rax, channel = c.rcx, out = c.rdx, count = c.rsi, weights = c.r8, source = c.r9, w = c.r10, turns = c.r11;
@@ -297,9 +302,13 @@ std::size_t add_taps(CodeBlock& block, const DepthwiseTaps& s, const Epilogue& e
         Xbyak::Label loop;
         c.L(pixel);
         for (int q = 0; q < 4; ++q) {
-            c.vpxord(Zmm(q), Zmm(q), Zmm(q));
+            if (s.starts) {
+                c.vmovdqu32(Zmm(q), c.at(weights, q * 64));
+            } else {
+                c.vpxord(Zmm(q), Zmm(q), Zmm(q));
+            }
         }
-        c.mov(w, weights);
+        c.lea(w, c.at(weights, s.starts ? 256 : 0));
         c.mov(turns, static_cast<std::uint64_t>(s.groups));
         c.L(loop);
         for (int i = 0; i < 4; ++i) {

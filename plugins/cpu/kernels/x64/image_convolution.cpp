@@ -29,6 +29,7 @@ struct QuantizeArgs {
 bool joined(const Window& window) { return window.dilation_width == 1; }
 std::size_t taps_of(const Window& w) { return static_cast<std::size_t>(joined(w) ? w.kernel_height : w.taps()); }
 std::int64_t tap_bytes(const ImageConvolutionDesc& desc) { return joined(desc.window) ? desc.window.kernel_width * desc.in_channels : desc.in_channels; }
+PanelShape panel_of(const ImageConvolutionDesc& desc) { return {tap_bytes(desc), taps_of(desc.window), desc.zero_point}; }
 
 // The codes of a pixel side by side: dwords hold one pixel each and are squeezed to `channels` bytes.
 class QuantizeEmitter {
@@ -158,8 +159,9 @@ Acceptance ImageConvolution::accepts(const ImageConvolutionDesc& desc, const Mac
 }
 
 std::size_t ImageConvolution::packed_size(const ImageConvolutionDesc& desc) {
-    const ColumnBlock last = column_blocks(desc.out_channels, tap_bytes(desc), taps_of(desc.window)).back();
-    return static_cast<std::size_t>(last.panel + panel_bytes(last.columns, tap_bytes(desc), taps_of(desc.window)));
+    const PanelShape panel = panel_of(desc);
+    const ColumnBlock last = column_blocks(desc.out_channels, panel).back();
+    return static_cast<std::size_t>(last.panel + panel.bytes(last.columns));
 }
 
 ImageConvolution::ImageConvolution(const ImageConvolutionDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code, std::span<std::byte> storage)
@@ -198,8 +200,9 @@ void ImageConvolution::add_blocks(std::span<const std::int8_t> weights, CodeBloc
     shape.row_stride = w.stride_width * channels;
     shape.out_stride = desc_.out_stride;
     shape.operand_strides = epilogue_.strides();
-    for (const ColumnBlock& plain : column_blocks(desc_.out_channels, shape.k, shape.taps.size())) {
-        pack_panel(weights_ + plain.panel, plain, shape.k, shape.taps.size(), [&](std::size_t tap, std::int64_t i, std::int64_t column) {
+    shape.starts = desc_.zero_point != 0;
+    for (const ColumnBlock& plain : column_blocks(desc_.out_channels, panel_of(desc_))) {
+        pack_panel(weights_ + plain.panel, plain, panel_of(desc_), [&](std::size_t tap, std::int64_t i, std::int64_t column) {
             const std::int64_t at = static_cast<std::int64_t>(tap) * shape.k + i;  // in the order kernel row, column, channel
             const std::int64_t position = at / channels;
             return weights[static_cast<std::size_t>((column * channels + at % channels) * w.taps() + position)];

@@ -1,6 +1,6 @@
 #pragma once
 // The first convolution of a network: one to four input channels, straight from a planar float image that is quantized on the way, or
-// from interleaved u8. Padding equals the zero point and costs nothing; its compensation is the caller's shift.
+// from interleaved u8. Products are (code - zero point) times weight; padding equals the zero point.
 #include <array>
 #include <cstddef>
 #include <cstdint>

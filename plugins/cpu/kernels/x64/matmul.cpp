@@ -34,8 +34,9 @@ Acceptance MatMul::accepts(const MatMulDesc& desc, const Machine& machine) {
 }
 
 std::size_t MatMul::packed_size(const MatMulDesc& desc) {
-    const ColumnBlock last = column_blocks(desc.columns, desc.k, 1).back();
-    return static_cast<std::size_t>(last.panel + panel_bytes(last.columns, desc.k, 1));
+    const PanelShape panel{desc.k, 1, desc.zero_point};
+    const ColumnBlock last = column_blocks(desc.columns, panel).back();
+    return static_cast<std::size_t>(last.panel + panel.bytes(last.columns));
 }
 
 MatMul::MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code, std::span<std::byte> storage)
@@ -48,7 +49,8 @@ MatMul::MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, Cod
     }
     weights_ = reinterpret_cast<std::int8_t*>(storage.data());
 
-    const std::vector<ColumnBlock> blocks = column_blocks(desc.columns, desc.k, 1);
+    const PanelShape panel{desc.k, 1, desc.zero_point};
+    const std::vector<ColumnBlock> blocks = column_blocks(desc.columns, panel);
     const std::int64_t count = static_cast<std::int64_t>(blocks.size());
     weights_first_ = static_cast<std::int64_t>(packed_size(desc)) > kSmallWeights;
     strip_rows_ = weights_first_ ? desc.rows : std::max(kTileRows, kStripBytes / desc.k / kTileRows * kTileRows);
@@ -63,15 +65,15 @@ MatMul::MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, Cod
     const std::int64_t rest_rows = std::min(strip_rows_, desc.rows);
     const bool bounded = !may_exceed_i32(desc.epilogue, 255.0 * 128 * static_cast<double>(desc.k));
     for (const ColumnBlock& plain : blocks) {
-        pack_panel(weights_ + plain.panel, plain, desc.k, 1, [&](std::size_t, std::int64_t i, std::int64_t column) {
+        pack_panel(weights_ + plain.panel, plain, panel, [&](std::size_t, std::int64_t i, std::int64_t column) {
             return weights[static_cast<std::size_t>(desc.transposed ? column * desc.k + i : i * desc.columns + column)];
         });
         Block block;
         static_cast<ColumnBlock&>(block) = plain;
         const int rows = tile_rows(plain.vectors());
         const std::int64_t tiles = (desc.rows + rows - 1) / rows;
-        block.prefetch_lines = static_cast<int>((panel_bytes(plain.columns, desc.k, 1) / 64 + tiles - 1) / tiles);
-        TileShape shape{rows, plain.columns, desc.k, {0}, false, desc_.a_stride, desc_.out_stride, epilogue_.strides(), block.prefetch_lines};
+        block.prefetch_lines = static_cast<int>((panel.bytes(plain.columns) / 64 + tiles - 1) / tiles);
+        TileShape shape{rows, plain.columns, desc.k, {0}, false, desc_.a_stride, desc_.out_stride, epilogue_.strides(), block.prefetch_lines, desc.zero_point != 0};
         block.full = rest_rows >= rows ? add_tile(code, shape, desc.epilogue, bounded) : 0;
         // Strips are whole tiles but for the last one, or all alike.
         const std::int64_t last_rows = strips_ > 1 && strip_rows_ % kTileRows == 0 ? desc.rows % strip_rows_ : rest_rows;

@@ -1,5 +1,6 @@
 #pragma once
-// out[m, n] = epilogue(sum over k of a[m, k] * weights[k, n]), u8 times s8, exact in 32 bits. A 1x1 convolution with rows = pixels.
+// out[m, n] = epilogue(sum over k of (a[m, k] - zero_point) * weights[k, n]), u8 times s8, exact in 32 bits. A 1x1 convolution with
+// rows = pixels.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +22,7 @@ struct MatMulDesc {
     std::int64_t a_stride = 0;    // elements between rows; 0: dense
     std::int64_t out_stride = 0;
     bool transposed = false;      // the weights are [columns, k]
+    std::uint8_t zero_point = 0;
     Epilogue epilogue = {};
     std::array<std::int64_t, kMaxOperands> operand_strides = {};  // of full operands, elements between rows; 0: `columns`
     std::int64_t rows_per_batch = 0;  // for operands per batch and channel; 0: one batch

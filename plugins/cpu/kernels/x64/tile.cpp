@@ -25,6 +25,7 @@ public:
 private:
     Zmm acc(int row, int vector) const { return Zmm(row * vectors_ + vector); }
     std::int64_t dwords() const { return (s.k + 3) / 4; }
+    int first_weights() const { return s.starts ? 1 : 0; }
     bool masked_tail() const { return s.k % 4 != 0 && !s.whole_dwords; }
 
     // One dword of A of every row against the vectors of weights.
@@ -54,6 +55,7 @@ private:
         }
     }
 
+    void start();
     void unrolled();
     void looped();
 
@@ -67,12 +69,26 @@ private:
     const Xbyak::Reg64 count = Xbyak::util::r8, wk = Xbyak::util::r9, ahead = Xbyak::util::r10, ak = Xbyak::util::r11;
 };
 
+void TileEmitter::start() {
+    for (int r = 0; r < s.rows; ++r) {
+        for (int v = 0; v < vectors_; ++v) {
+            if (!s.starts) {
+                c.vpxord(acc(r, v), acc(r, v), acc(r, v));
+            } else if (r == 0) {
+                c.vmovdqu32(acc(0, v), c.at(w, v * 64));
+            } else {
+                c.vmovdqa32(acc(r, v), acc(0, v));
+            }
+        }
+    }
+}
+
 void TileEmitter::unrolled() {
     const int steps = static_cast<int>(s.taps.size()) * static_cast<int>(dwords());
     int done = 0;
     for (const std::int64_t tap : s.taps) {
         for (std::int64_t i = 0; i < dwords(); ++i, ++done) {
-            step(a, tap + i * 4, w, done * vectors_ * 64, masked_tail() && i == dwords() - 1);
+            step(a, tap + i * 4, w, (first_weights() + done) * vectors_ * 64, masked_tail() && i == dwords() - 1);
             fetch((s.prefetch_lines + steps - 1) / steps);
         }
     }
@@ -82,7 +98,7 @@ void TileEmitter::looped() {
     const std::int64_t plain = dwords() - (masked_tail() ? 1 : 0);
     const std::int64_t turns = plain / kUnroll;
     const int per_turn = turns == 0 ? 0 : (s.prefetch_lines + static_cast<int>(turns * static_cast<std::int64_t>(s.taps.size())) - 1) / static_cast<int>(turns * static_cast<std::int64_t>(s.taps.size()));
-    c.mov(wk, w);
+    c.lea(wk, c.at(w, first_weights() * vectors_ * 64));
     for (const std::int64_t tap : s.taps) {
         c.lea(ak, c.at(a, tap));
         if (turns > 0) {
@@ -123,9 +139,7 @@ void TileEmitter::emit() {
     epilogue_.load_pointers();
     Xbyak::Label next;
     c.L(next);
-    for (int i = 0; i < s.rows * vectors_; ++i) {
-        c.vpxord(Zmm(i), Zmm(i), Zmm(i));
-    }
+    start();
     if (static_cast<std::int64_t>(s.taps.size()) * dwords() <= kMaxUnrolled) {
         unrolled();
         c.advance(ahead, fetched_ * 64);
@@ -146,11 +160,11 @@ void TileEmitter::emit() {
 }  // namespace
 
 std::size_t add_tile(CodeBlock& block, const TileShape& shape, const Epilogue& epilogue, bool bounded) {
-    const std::string key = fmt::format("tile {} {} {} [{}] {} {} {} [{}] {} {} {}", shape.rows, shape.columns, shape.k, fmt::join(shape.taps, ","), shape.whole_dwords, shape.row_stride, shape.out_stride, fmt::join(shape.operand_strides, ","), shape.prefetch_lines, bounded, key_of(epilogue));
+    const std::string key = fmt::format("tile {} {} {} {} [{}] {} {} {} [{}] {} {} {}", shape.starts, shape.rows, shape.columns, shape.k, fmt::join(shape.taps, ","), shape.whole_dwords, shape.row_stride, shape.out_stride, fmt::join(shape.operand_strides, ","), shape.prefetch_lines, bounded, key_of(epilogue));
     return block.add(key, [&](Emitter& code) { TileEmitter(code, shape, epilogue, bounded).emit(); });
 }
 
-std::vector<ColumnBlock> column_blocks(std::int64_t columns, std::int64_t k, std::size_t taps) {
+std::vector<ColumnBlock> column_blocks(std::int64_t columns, const PanelShape& shape) {
     std::vector<ColumnBlock> blocks;
     const std::int64_t vectors = (columns + 15) / 16;
     const std::int64_t count = (vectors + 3) / 4;
@@ -159,7 +173,7 @@ std::vector<ColumnBlock> column_blocks(std::int64_t columns, std::int64_t k, std
         const std::int64_t wide = (vectors - v + count - b - 1) / (count - b);
         const ColumnBlock block{v * 16, static_cast<int>(std::min(columns - v * 16, wide * 16)), panel};
         blocks.push_back(block);
-        panel += panel_bytes(block.columns, k, taps);
+        panel += shape.bytes(block.columns);
         v += wide;
     }
     return blocks;

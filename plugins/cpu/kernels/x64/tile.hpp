@@ -2,6 +2,7 @@
 // The register tile of matrix products and convolutions: `rows` pixels times up to 64 columns, 32-bit sums in up to 24 registers.
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,6 +31,7 @@ struct TileShape {
     std::int64_t out_stride = 0;             // elements between rows of the result
     std::vector<std::int64_t> operand_strides = {};
     int prefetch_lines = 0;                  // for each row tile
+    bool starts = false;                     // panels begin with the values the sums start from
 };
 
 // Rows of a tile with this many vectors of 16 columns, so that sums, weights and broadcasts fill the registers.
@@ -37,10 +39,17 @@ struct TileShape {
 constexpr int tile_rows(int vectors) { return vectors <= 2 ? 12 : vectors == 3 ? 8 : 6; }
 inline constexpr std::int64_t kTileRows = 24;
 
-// Bytes of weights for `columns` columns: for each dword of A, 4 bytes for each column.
-constexpr std::int64_t panel_bytes(int columns, std::int64_t k, std::size_t taps) {
-    return (columns + 15) / 16 * 64 * ((k + 3) / 4) * static_cast<std::int64_t>(taps);
-}
+// What a panel of weights multiplies. A zero point is subtracted from every byte of A by starting the sums from -zp * sum of weights.
+struct PanelShape {
+    std::int64_t k = 0;
+    std::size_t taps = 1;
+    std::uint8_t zero_point = 0;
+
+    // For each dword of A, 4 bytes for each column; before them, with a zero point, the start of the sums.
+    std::int64_t bytes(int columns) const {
+        return (columns + 15) / 16 * 64 * ((k + 3) / 4 * static_cast<std::int64_t>(taps) + (zero_point != 0 ? 1 : 0));
+    }
+};
 
 // The offset of void(const TileArgs*) in the block.
 std::size_t add_tile(CodeBlock& block, const TileShape& shape, const Epilogue& epilogue, bool bounded);
@@ -54,19 +63,26 @@ struct ColumnBlock {
 };
 
 // `columns` cut into blocks of at most 64 of nearly equal widths.
-std::vector<ColumnBlock> column_blocks(std::int64_t columns, std::int64_t k, std::size_t taps);
+std::vector<ColumnBlock> column_blocks(std::int64_t columns, const PanelShape& panel);
 
 // Packs one block: `weight(tap, i, column)` is asked for i < k and the block's columns.
 template <class Weight>
-void pack_panel(std::int8_t* panel, const ColumnBlock& block, std::int64_t k, std::size_t taps, const Weight& weight) {
+void pack_panel(std::int8_t* panel, const ColumnBlock& block, const PanelShape& shape, const Weight& weight) {
     const int width = block.vectors() * 16;
-    for (std::size_t tap = 0; tap < taps; ++tap) {
-        for (std::int64_t i = 0; i < (k + 3) / 4 * 4; ++i) {
-            std::int8_t* to = panel + (static_cast<std::int64_t>(tap) * ((k + 3) / 4) + i / 4) * width * 4 + i % 4;
+    const std::int64_t dwords = (shape.k + 3) / 4;
+    std::vector<std::int32_t> starts(static_cast<std::size_t>(width), 0);
+    std::int8_t* products = panel + (shape.zero_point != 0 ? width * 4 : 0);
+    for (std::size_t tap = 0; tap < shape.taps; ++tap) {
+        for (std::int64_t i = 0; i < dwords * 4; ++i) {
+            std::int8_t* to = products + (static_cast<std::int64_t>(tap) * dwords + i / 4) * width * 4 + i % 4;
             for (int c = 0; c < width; ++c) {
-                to[c * 4] = i < k && c < block.columns ? weight(tap, i, block.first + c) : std::int8_t{0};
+                to[c * 4] = i < shape.k && c < block.columns ? weight(tap, i, block.first + c) : std::int8_t{0};
+                starts[static_cast<std::size_t>(c)] -= shape.zero_point * to[c * 4];
             }
         }
+    }
+    if (shape.zero_point != 0) {
+        std::memcpy(panel, starts.data(), starts.size() * 4);
     }
 }
 
