@@ -23,7 +23,7 @@ Origins united(const Origins& a, const Origins& b) {
 
 std::string Edit::unique(std::string_view wanted) const {
     std::string name(wanted);
-    for (int i = 2; graph_.names_.contains(name); ++i) name = fmt::format("{}.{}", wanted, i);
+    for (int i = 2; graph_.find(name); ++i) name = fmt::format("{}.{}", wanted, i);
     return name;
 }
 
@@ -80,7 +80,7 @@ Value Edit::add(Op op, std::vector<Value> inputs, std::string_view name) {
     if (node.op.is<Parameter>()) graph_.parameters_.push_back(id);
     else if (node.op.is<Result>()) graph_.results_.push_back(id);
     else if (node.op.traits().effect) graph_.sinks_.push_back(id);
-    graph_.names_.emplace(node.name, id);
+    graph_.names_.insert(node.name, id);
     graph_.nodes_.push_back(std::move(node));
     ++graph_.live_;
     connect(id);
@@ -115,9 +115,9 @@ void Edit::drop_use(Use use) {
 
 void Edit::rename(NodeId id, std::string name) {
     Node& node = graph_.nodes_[id];
-    graph_.names_.erase(node.name);
+    graph_.names_.erase(node.name, id);
     node.name = std::move(name);
-    graph_.names_.emplace(node.name, id);
+    graph_.names_.insert(node.name, id);
 }
 
 // Whether a type or what is known of its numbers changed.
@@ -181,7 +181,7 @@ void Edit::replace(Value from, Value to) {
 void Edit::replace(NodeId node, std::span<const Value> with) {
     check(with.size() == graph_.nodes_[node].outputs.size(), "'{}' has {} outputs, {} values replace them", graph_.nodes_[node].name,
           graph_.nodes_[node].outputs.size(), with.size());
-    for (std::uint32_t port = 0; port < with.size(); ++port) replace(Value{node, port}, with[port]);
+    for (std::uint32_t port = 0; port < with.size() && graph_.nodes_[node].alive; ++port) replace(Value{node, port}, with[port]);
 }
 
 void Edit::replace_input(NodeId node, std::size_t input, Value with) {
@@ -206,13 +206,15 @@ void Edit::remove_unused(NodeId start) {
         if (std::ranges::any_of(node.outputs, [](const Output& o) { return !o.uses.empty(); })) continue;
         node.alive = false;
         --graph_.live_;
-        graph_.names_.erase(node.name);
+        graph_.names_.erase(node.name, id);
         for (std::uint32_t i = 0; i < node.inputs.size(); ++i) {
             drop_use({id, i});
             waiting.push_back(node.inputs[i].node);
         }
-        node.inputs.clear();
-        node.use_at.clear();
+        // Its name and origins stay, for logs.
+        node.inputs = {};
+        node.use_at = {};
+        node.outputs = {};
         node.op = Op();
     }
 }

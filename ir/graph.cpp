@@ -1,7 +1,8 @@
 #include "ir/graph.hpp"
 
 #include <algorithm>
-#include <unordered_map>
+#include <bit>
+#include <functional>
 
 #include "ir/ops/core.hpp"
 
@@ -44,9 +45,54 @@ std::vector<NodeId> Graph::order() const {
     return result;
 }
 
-const NodeId* Graph::find(std::string_view name) const {
-    const auto it = names_.find(name);
-    return it == names_.end() ? nullptr : &it->second;
+const NodeId* Graph::find(std::string_view name) const { return names_.find(name, nodes_); }
+
+namespace {
+
+std::uint32_t name_hash(std::string_view name) {
+    const std::size_t h = std::hash<std::string_view>{}(name);
+    return static_cast<std::uint32_t>(h ^ h >> 32);
+}
+
+}  // namespace
+
+const NodeId* NameIndex::find(std::string_view name, const std::vector<Node>& nodes) const {
+    if (entries_.empty()) return nullptr;
+    const std::uint32_t hash = name_hash(name);
+    for (std::size_t i = hash;; ++i) {
+        const Entry& e = entries_[i & (entries_.size() - 1)];
+        if (e.id == kFree) return nullptr;
+        if (e.hash == hash && e.id != kErased && nodes[e.id].name == name) return &e.id;
+    }
+}
+
+void NameIndex::insert(std::string_view name, NodeId id) {
+    if ((taken_ + 1) * 4 > entries_.size() * 3) grow();
+    const std::uint32_t hash = name_hash(name);
+    std::size_t i = hash & (entries_.size() - 1);
+    while (entries_[i].id != kFree) i = (i + 1) & (entries_.size() - 1);
+    entries_[i] = {hash, id};
+    ++taken_;
+    ++live_;
+}
+
+void NameIndex::erase(std::string_view name, NodeId id) {
+    std::size_t i = name_hash(name) & (entries_.size() - 1);
+    while (entries_[i].id != id) i = (i + 1) & (entries_.size() - 1);
+    entries_[i].id = kErased;
+    --live_;
+}
+
+void NameIndex::grow() {
+    std::vector<Entry> old(std::max<std::size_t>(16, std::bit_ceil(live_ * 2 + 2)));
+    old.swap(entries_);
+    taken_ = live_;
+    for (const Entry& e : old) {
+        if (e.id >= kErased) continue;
+        std::size_t i = e.hash & (entries_.size() - 1);
+        while (entries_[i].id != kFree) i = (i + 1) & (entries_.size() - 1);
+        entries_[i] = e;
+    }
 }
 
 std::size_t Graph::hash() const {

@@ -5,7 +5,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "ir/op.hpp"
@@ -54,6 +53,26 @@ struct Node {
     std::vector<std::uint32_t> use_at = {};  // by input: its place in the use list of the value it reads
 };
 
+// Live nodes by name: a table of hashes and ids. The names themselves stand in the nodes, which the caller passes along.
+class NameIndex {
+public:
+    const NodeId* find(std::string_view name, const std::vector<Node>& nodes) const;
+    void insert(std::string_view name, NodeId id);  // which must not be there
+    void erase(std::string_view name, NodeId id);   // which must be there
+
+private:
+    static constexpr NodeId kFree = UINT32_MAX;
+    static constexpr NodeId kErased = UINT32_MAX - 1;
+    struct Entry {
+        std::uint32_t hash = 0;
+        NodeId id = kFree;
+    };
+    void grow();
+    std::vector<Entry> entries_;  // a power of two of them, looked through from the hash on; never more than three quarters taken
+    std::size_t taken_ = 0;       // erased ones included
+    std::size_t live_ = 0;
+};
+
 class Graph {
 public:
     const Node& node(NodeId id) const { return nodes_[id]; }
@@ -82,14 +101,10 @@ public:
 
 private:
     friend class Edit;
-    struct NameHash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
-    };
     std::vector<Node> nodes_;
     std::vector<NodeId> parameters_, results_, sinks_;
     std::size_t live_ = 0;
-    std::unordered_map<std::string, NodeId, NameHash, std::equal_to<>> names_;
+    NameIndex names_;
     std::shared_ptr<const std::vector<Layer>> layers_ = std::make_shared<const std::vector<Layer>>();
     std::string source_;
 };
