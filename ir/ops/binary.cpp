@@ -42,8 +42,12 @@ Partials combine(Inputs inputs, const Types& outputs, F f) {
 }
 
 // By reference: the call that finds the overflow also sets the value, and arguments have no order.
-std::optional<Dim> exact(bool overflow, const std::int64_t& value) {
-    return overflow ? std::nullopt : std::optional<Dim>(value);
+// f(a, b, &result) says whether the exact result overflows.
+template <class F>
+std::optional<Dim> exact(Dim a, Dim b, F f) {
+    std::int64_t result = 0;
+    if (f(a.low, b.low, &result)) return std::nullopt;
+    return Dim(result);
 }
 
 bool known(Dim a, Dim b) { return a.is_static() && b.is_static(); }
@@ -101,16 +105,14 @@ Types infer(const Select&, Inputs inputs) {
 
 Partials partial(const Add&, Inputs inputs, const Types& outputs) {
     return combine(inputs, outputs, [](Dim a, Dim b) -> std::optional<Dim> {
-        std::int64_t sum = 0;
-        if (known(a, b)) return exact(__builtin_add_overflow(a.low, b.low, &sum), sum);
+        if (known(a, b)) return exact(a, b, [](auto x, auto y, auto* r) { return __builtin_add_overflow(x, y, r); });
         return number_sum(a, b);
     });
 }
 
 Partials partial(const Subtract&, Inputs inputs, const Types& outputs) {
     return combine(inputs, outputs, [](Dim a, Dim b) -> std::optional<Dim> {
-        std::int64_t difference = 0;
-        if (known(a, b)) return exact(__builtin_sub_overflow(a.low, b.low, &difference), difference);
+        if (known(a, b)) return exact(a, b, [](auto x, auto y, auto* r) { return __builtin_sub_overflow(x, y, r); });
         if (!lengths(a, b) || b.high > a.low) return std::nullopt;
         return Dim(a.low - b.high, a.high == Dim::kUnbounded ? Dim::kUnbounded : a.high - b.low);
     });
@@ -118,8 +120,7 @@ Partials partial(const Subtract&, Inputs inputs, const Types& outputs) {
 
 Partials partial(const Multiply&, Inputs inputs, const Types& outputs) {
     return combine(inputs, outputs, [](Dim a, Dim b) -> std::optional<Dim> {
-        std::int64_t result = 0;
-        if (known(a, b)) return exact(__builtin_mul_overflow(a.low, b.low, &result), result);
+        if (known(a, b)) return exact(a, b, [](auto x, auto y, auto* r) { return __builtin_mul_overflow(x, y, r); });
         return lengths(a, b) ? std::optional(a * b) : std::nullopt;
     });
 }

@@ -30,7 +30,7 @@ void want_values(const Numbers& values, std::string_view what, std::size_t axes,
     require(values.empty() || values.size() == axes, "{} has {} values, there are {} spatial axes", what, values.size(),
             axes);
     for (std::int64_t v : values)
-        require(v >= least && v <= kLimit, "{} holds {}, wanted {} or more", what, v, least);
+        require(v >= least && v <= kLimit, "{} holds {}, wanted {} to {}", what, v, least, kLimit);
 }
 
 template <class T>

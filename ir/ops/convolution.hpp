@@ -29,13 +29,13 @@ struct Window {
 // Weights [O, I, kernel...].
 struct Convolution {
     static constexpr std::string_view name = "convolution";
-    std::vector<std::int64_t> strides;
-    std::vector<std::int64_t> pads_begin;
-    std::vector<std::int64_t> pads_end;
-    std::vector<std::int64_t> dilations;
+    std::vector<std::int64_t> strides = {};
+    std::vector<std::int64_t> pads_begin = {};
+    std::vector<std::int64_t> pads_end = {};
+    std::vector<std::int64_t> dilations = {};
     PadType auto_pad = PadType::explicit_;  // pads are ignored unless explicit_
-    std::vector<std::int64_t> zp_a;  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
-    std::vector<std::int64_t> zp_w;  // of integer operands: zero points of the weights per output channel, empty for 0
+    std::vector<std::int64_t> zp_a = {};  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
+    std::vector<std::int64_t> zp_w = {};  // of integer operands: zero points of the weights per output channel, empty for 0
     static constexpr auto fields() {
         return std::array{field<&Convolution::strides>("strides"),
                           field<&Convolution::pads_begin>("pads_begin"),
@@ -52,13 +52,13 @@ Window window_of(const Convolution& op, const Dims& data, const Dims& weights);
 // Weights [G, O/G, I/G, kernel...].
 struct GroupConvolution {
     static constexpr std::string_view name = "group_convolution";
-    std::vector<std::int64_t> strides;
-    std::vector<std::int64_t> pads_begin;
-    std::vector<std::int64_t> pads_end;
-    std::vector<std::int64_t> dilations;
+    std::vector<std::int64_t> strides = {};
+    std::vector<std::int64_t> pads_begin = {};
+    std::vector<std::int64_t> pads_end = {};
+    std::vector<std::int64_t> dilations = {};
     PadType auto_pad = PadType::explicit_;  // pads are ignored unless explicit_
-    std::vector<std::int64_t> zp_a;  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
-    std::vector<std::int64_t> zp_w;  // of integer operands: zero points of the weights per output channel, empty for 0
+    std::vector<std::int64_t> zp_a = {};  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
+    std::vector<std::int64_t> zp_w = {};  // of integer operands: zero points of the weights per output channel, empty for 0
     static constexpr auto fields() {
         return std::array{field<&GroupConvolution::strides>("strides"),
                           field<&GroupConvolution::pads_begin>("pads_begin"),
@@ -76,14 +76,14 @@ Window window_of(const GroupConvolution& op, const Dims& data, const Dims& weigh
 // is what is left over; of same_upper and same_lower both share evenly, and an odd one goes to the end or the beginning.
 struct ConvolutionBackpropData {
     static constexpr std::string_view name = "convolution_backprop_data";
-    std::vector<std::int64_t> strides;
-    std::vector<std::int64_t> pads_begin;
-    std::vector<std::int64_t> pads_end;
-    std::vector<std::int64_t> dilations;
+    std::vector<std::int64_t> strides = {};
+    std::vector<std::int64_t> pads_begin = {};
+    std::vector<std::int64_t> pads_end = {};
+    std::vector<std::int64_t> dilations = {};
     PadType auto_pad = PadType::explicit_;  // pads are ignored unless explicit_
-    std::vector<std::int64_t> output_padding;
-    std::vector<std::int64_t> zp_a;  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
-    std::vector<std::int64_t> zp_w;  // of integer operands: zero points of the weights per output channel, empty for 0
+    std::vector<std::int64_t> output_padding = {};
+    std::vector<std::int64_t> zp_a = {};  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
+    std::vector<std::int64_t> zp_w = {};  // of integer operands: zero points of the weights per output channel, empty for 0
     static constexpr auto fields() {
         return std::array{field<&ConvolutionBackpropData::strides>("strides"),
                           field<&ConvolutionBackpropData::pads_begin>("pads_begin"),
@@ -101,14 +101,14 @@ Window window_of(const ConvolutionBackpropData& op, const Dims& data, const Dims
 // Weights [G, I/G, O/G, kernel...]; the optional third operand is the spatial shape of the result.
 struct GroupConvolutionBackpropData {
     static constexpr std::string_view name = "group_convolution_backprop_data";
-    std::vector<std::int64_t> strides;
-    std::vector<std::int64_t> pads_begin;
-    std::vector<std::int64_t> pads_end;
-    std::vector<std::int64_t> dilations;
+    std::vector<std::int64_t> strides = {};
+    std::vector<std::int64_t> pads_begin = {};
+    std::vector<std::int64_t> pads_end = {};
+    std::vector<std::int64_t> dilations = {};
     PadType auto_pad = PadType::explicit_;  // pads are ignored unless explicit_
-    std::vector<std::int64_t> output_padding;
-    std::vector<std::int64_t> zp_a;  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
-    std::vector<std::int64_t> zp_w;  // of integer operands: zero points of the weights per output channel, empty for 0
+    std::vector<std::int64_t> output_padding = {};
+    std::vector<std::int64_t> zp_a = {};  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
+    std::vector<std::int64_t> zp_w = {};  // of integer operands: zero points of the weights per output channel, empty for 0
     static constexpr auto fields() {
         return std::array{field<&GroupConvolutionBackpropData::strides>("strides"),
                           field<&GroupConvolutionBackpropData::pads_begin>("pads_begin"),
@@ -126,11 +126,11 @@ Window window_of(const GroupConvolutionBackpropData& op, const Dims& data, const
 // Results: the maxima, and their flat indices counted from `axis` on.
 struct MaxPool {
     static constexpr std::string_view name = "max_pool";
-    std::vector<std::int64_t> strides;
-    std::vector<std::int64_t> dilations;
-    std::vector<std::int64_t> pads_begin;
-    std::vector<std::int64_t> pads_end;
-    std::vector<std::int64_t> kernel;
+    std::vector<std::int64_t> strides = {};
+    std::vector<std::int64_t> dilations = {};
+    std::vector<std::int64_t> pads_begin = {};
+    std::vector<std::int64_t> pads_end = {};
+    std::vector<std::int64_t> kernel = {};
     RoundingType rounding = RoundingType::floor;
     PadType auto_pad = PadType::explicit_;
     Element index_element = Element::i64;
@@ -153,10 +153,10 @@ Window window_of(const MaxPool& op, const Dims& data);
 // The mean over the window; without exclude_pad, padding counts in the divisor, but not what lies beyond it.
 struct AvgPool {
     static constexpr std::string_view name = "avg_pool";
-    std::vector<std::int64_t> strides;
-    std::vector<std::int64_t> pads_begin;
-    std::vector<std::int64_t> pads_end;
-    std::vector<std::int64_t> kernel;
+    std::vector<std::int64_t> strides = {};
+    std::vector<std::int64_t> pads_begin = {};
+    std::vector<std::int64_t> pads_end = {};
+    std::vector<std::int64_t> kernel = {};
     RoundingType rounding = RoundingType::floor;
     PadType auto_pad = PadType::explicit_;
     bool exclude_pad = true;  // padding does not count in the divisor
@@ -178,8 +178,8 @@ struct MatMul {
     static constexpr std::string_view name = "matmul";
     bool transpose_a = false;
     bool transpose_b = false;
-    std::vector<std::int64_t> zp_a;  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
-    std::vector<std::int64_t> zp_w;  // of integer operands: zero points of the weights per output channel, empty for 0
+    std::vector<std::int64_t> zp_a = {};  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
+    std::vector<std::int64_t> zp_w = {};  // of integer operands: zero points of the weights per output channel, empty for 0
     static constexpr auto fields() {
         return std::array{field<&MatMul::transpose_a>("transpose_a"),
                           field<&MatMul::transpose_b>("transpose_b"),

@@ -19,8 +19,8 @@ Types infer(const FakeQuantize& op, Inputs inputs);
 struct Quantize {
     static constexpr std::string_view name = "quantize";
     static constexpr Traits traits{.elementwise = true};
-    Tensor low;
-    Tensor high;
+    Tensor low = {};
+    Tensor high = {};
     std::int64_t levels = 256;
     std::int64_t qmin = 0;
     Element element = Element::u8;
@@ -39,8 +39,8 @@ Types infer(const Quantize& op, Inputs inputs);
 struct Dequantize {
     static constexpr std::string_view name = "dequantize";
     static constexpr Traits traits{.elementwise = true};
-    Tensor scale;
-    Tensor zero_point;
+    Tensor scale = {};
+    Tensor zero_point = {};
     Element element = Element::f32;
     static constexpr auto fields() {
         return std::array{field<&Dequantize::scale>("scale"),
