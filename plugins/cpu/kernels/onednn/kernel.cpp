@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdlib>
 #include <new>
+#include <numeric>
 #include <octet/error.hpp>
 
 #include "plugins/cpu/kernels/onednn/part.hpp"
@@ -132,12 +133,10 @@ void Part::list_arguments() {
     args_.push_back({DNNL_ARG_SCRATCHPAD, scratch_.get()});
 }
 
-std::size_t Part::packed_bytes() const {
-    std::size_t bytes = 0;
+void Part::list_packed(std::set<std::shared_ptr<const Packed>>& all) const {
     for (const Constant& constant : constants_) {
-        bytes += constant.data->size();
+        all.insert(constant.data);
     }
-    return bytes;
 }
 
 void Part::run(const Args& args, std::size_t scratch_offset) const {
@@ -179,11 +178,11 @@ std::size_t Kernel::scratch_bytes() const { return impl_->scratch_bytes; }
 const std::string& Kernel::implementation() const { return impl_->implementation; }
 
 std::size_t Kernel::packed_bytes() const {
-    std::size_t bytes = 0;
+    std::set<std::shared_ptr<const Packed>> all;
     for (const Part& part : impl_->parts) {
-        bytes += part.packed_bytes();
+        part.list_packed(all);
     }
-    return bytes;
+    return std::accumulate(all.begin(), all.end(), std::size_t{0}, [](std::size_t sum, const auto& packed) { return sum + packed->size(); });
 }
 
 void Kernel::run(const Args& args, int part) const {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,7 +54,7 @@ public:
     void finish(const dnnl::primitive& primitive, const dnnl::memory::desc& scratchpad);
 
     std::size_t scratch_bytes() const { return scratch_bytes_; }
-    std::size_t packed_bytes() const;
+    void list_packed(std::set<std::shared_ptr<const Packed>>& all) const;
     void run(const Args& args, std::size_t scratch_offset) const;
     Part clone() const;
 
