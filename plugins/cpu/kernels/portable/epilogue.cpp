@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -119,23 +118,23 @@ void apply_function(const EpilogueOp& op, float* x, std::size_t count) {
     }
 }
 
-template <class F>
-void zip(float* values, const float* operand, std::size_t count, const F& f) {
-    for (std::size_t i = 0; i < count; ++i) {
-        values[i] = f(values[i], operand[i]);
-    }
-}
-
-void combine_values(Combine combine, float* x, const float* y, std::size_t count) {
+// x = combine(x, operand * scale + shift) in one pass, for an operand that lies like x.
+template <class T>
+void combine_direct(Combine combine, float* x, const T* operand, std::size_t count, float scale, float shift) {
+    const auto pass = [&](const auto& f) {
+        for (std::size_t i = 0; i < count; ++i) {
+            x[i] = f(x[i], std::fma(static_cast<float>(operand[i]), scale, shift));
+        }
+    };
     switch (combine) {
-        case Combine::add: return zip(x, y, count, [](float a, float b) { return a + b; });
-        case Combine::subtract: return zip(x, y, count, [](float a, float b) { return a - b; });
-        case Combine::reverse_subtract: return zip(x, y, count, [](float a, float b) { return b - a; });
-        case Combine::multiply: return zip(x, y, count, [](float a, float b) { return a * b; });
-        case Combine::divide: return zip(x, y, count, [](float a, float b) { return a / b; });
-        case Combine::reverse_divide: return zip(x, y, count, [](float a, float b) { return b / a; });
-        case Combine::maximum: return zip(x, y, count, [](float a, float b) { return a > b ? a : b; });
-        case Combine::minimum: return zip(x, y, count, [](float a, float b) { return a < b ? a : b; });
+        case Combine::add: return pass([](float a, float b) { return a + b; });
+        case Combine::subtract: return pass([](float a, float b) { return a - b; });
+        case Combine::reverse_subtract: return pass([](float a, float b) { return b - a; });
+        case Combine::multiply: return pass([](float a, float b) { return a * b; });
+        case Combine::divide: return pass([](float a, float b) { return a / b; });
+        case Combine::reverse_divide: return pass([](float a, float b) { return b / a; });
+        case Combine::maximum: return pass([](float a, float b) { return a > b ? a : b; });
+        case Combine::minimum: return pass([](float a, float b) { return a < b ? a : b; });
     }
 }
 
@@ -194,6 +193,28 @@ void load_operand(const EpilogueOp& op, const ResultLayout& layout, const Tile& 
     }
 }
 
+void combine_operand(const EpilogueOp& op, const ResultLayout& layout, const Tile& tile, const void* operand, float* values) {
+    const std::size_t count = tile.rows * tile.channels;
+    const bool contiguous = op.spread == Spread::full && (tile.channels == layout.channels || tile.rows == 1);
+    if (contiguous && op.scale.size() <= 1 && op.shift.size() <= 1) {
+        const std::size_t at = tile.row * layout.channels + tile.channel;
+        const float scale = op.scale.empty() ? 1.0F : op.scale[0];
+        const float shift = op.scale.empty() || op.shift.empty() ? 0.0F : op.shift[0];
+        switch (op.operand_type) {
+            case DataType::u8: return combine_direct(op.combine, values, static_cast<const std::uint8_t*>(operand) + at, count, scale, shift);
+            case DataType::s8: return combine_direct(op.combine, values, static_cast<const std::int8_t*>(operand) + at, count, scale, shift);
+            case DataType::f32: return combine_direct(op.combine, values, static_cast<const float*>(operand) + at, count, scale, shift);
+            default: break;
+        }
+    }
+    alignas(64) std::array<float, kTileValues> floats;
+    load_operand(op, layout, tile, operand, floats.data());
+    if (!op.scale.empty()) {
+        scale_shift(op.scale, op.shift, tile, floats.data());
+    }
+    combine_direct(op.combine, values, floats.data(), count, 1.0F, 0.0F);
+}
+
 template <class T>
 void store_codes(const Epilogue& epilogue, const float* values, std::size_t count, T* out) {
     const float low = epilogue.low;
@@ -219,23 +240,25 @@ void store(const Epilogue& epilogue, const ResultLayout& layout, const Tile& til
     }
 }
 
+// A last relu that the range of codes does anyway.
+bool clamps_like_store(const Epilogue& epilogue) {
+    return epilogue.result == DataType::u8 && epilogue.low >= 0 && !epilogue.ops.empty() &&
+           epilogue.ops.back().kind == EpilogueOp::Kind::function && epilogue.ops.back().function == Function::relu;
+}
+
 void apply(const Epilogue& epilogue, const ResultLayout& layout, const Tile& tile, float* values, std::span<const void* const> operands,
            void* out) {
     const std::size_t count = tile.rows * tile.channels;
-    for (const EpilogueOp& op : epilogue.ops) {
+    std::span<const EpilogueOp> ops = epilogue.ops;
+    if (clamps_like_store(epilogue)) {
+        ops = ops.first(ops.size() - 1);
+    }
+    for (const EpilogueOp& op : ops) {
         switch (op.kind) {
             case EpilogueOp::Kind::scale_shift: scale_shift(op.scale, op.shift, tile, values); break;
             case EpilogueOp::Kind::prelu: prelu(op.scale, tile, values); break;
             case EpilogueOp::Kind::function: apply_function(op, values, count); break;
-            case EpilogueOp::Kind::combine: {
-                alignas(64) std::array<float, kTileValues> operand;
-                load_operand(op, layout, tile, operands[op.operand], operand.data());
-                if (!op.scale.empty()) {
-                    scale_shift(op.scale, op.shift, tile, operand.data());
-                }
-                combine_values(op.combine, values, operand.data(), count);
-                break;
-            }
+            case EpilogueOp::Kind::combine: combine_operand(op, layout, tile, operands[op.operand], values); break;
         }
     }
     store(epilogue, layout, tile, values, out);

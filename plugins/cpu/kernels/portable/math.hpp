@@ -56,12 +56,15 @@ inline float power_of_two(std::int32_t n) {
 
 }  // namespace detail
 
-// The power of two is applied in two halves, so that results overflow to infinity and fade to zero as exp does.
+// The power of two is applied in two halves, so that results overflow to infinity as exp does. What would be subnormal is zero:
+// computing with subnormals is a hundred times slower.
 inline float fast_exp(float x) {
-    const float low = x < -104.0F ? -104.0F : x;
+    constexpr float kSmallestNormal = -87.33F;
+    const float low = x < kSmallestNormal ? kSmallestNormal : x;
     const auto [r, n] = detail::reduce(low > 89.0F ? 89.0F : low);
     const std::int32_t half = n >> 1;
-    return (detail::expm1_reduced(r) + 1.0F) * detail::power_of_two(half) * detail::power_of_two(n - half);
+    const float y = (detail::expm1_reduced(r) + 1.0F) * detail::power_of_two(half) * detail::power_of_two(n - half);
+    return x < kSmallestNormal ? 0.0F : y;
 }
 
 // exp(x) - 1 for x <= 64; below -30 it is -1.

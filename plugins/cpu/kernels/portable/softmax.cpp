@@ -31,13 +31,58 @@ void softmax_row(const SoftMax& op, const Arguments& args, std::size_t outer) {
         highest = maximum_of(x, op.shape.axis);
         sum = sum_of<float>(op.shape.axis, [&](std::size_t i) { return fast_exp(x[i] - highest); });
     });
+    const float factor = 1.0F / sum;
     map_axis_row(op.shape, op.epilogue, outer, x, args, [&](const float* from, float* to, std::size_t count) {
         vectorized([&] {
             for (std::size_t i = 0; i < count; ++i) {
-                to[i] = fast_exp(from[i] - highest) / sum;
+                to[i] = fast_exp(from[i] - highest) * factor;
             }
         });
     });
+}
+
+// Rows that fit a tile are worked on together, so that short ones cost little more than their exponentials.
+std::size_t rows_together(const AxisShape& shape) {
+    return std::max<std::size_t>(1, kTileValues / shape.axis);
+}
+
+void exponentials(const float* x, std::size_t rows, std::size_t axis, float* values) {
+    for (std::size_t r = 0; r < rows; ++r) {
+        const float* from = x + r * axis;
+        const float highest = axis < kPartialSums ? *std::max_element(from, from + axis) : maximum_of(from, axis);
+        for (std::size_t i = 0; i < axis; ++i) {
+            values[r * axis + i] = from[i] - highest;
+        }
+    }
+    for (std::size_t i = 0; i < rows * axis; ++i) {
+        values[i] = fast_exp(values[i]);
+    }
+    for (std::size_t r = 0; r < rows; ++r) {
+        float* row = values + r * axis;
+        float sum = 0;
+        if (axis < kPartialSums) {
+            for (std::size_t i = 0; i < axis; ++i) {
+                sum += row[i];
+            }
+        } else {
+            sum = sum_of<float>(axis, [&](std::size_t i) { return row[i]; });
+        }
+        const float factor = 1.0F / sum;
+        for (std::size_t i = 0; i < axis; ++i) {
+            row[i] *= factor;
+        }
+    }
+}
+
+void softmax_rows(const SoftMax& op, const Arguments& args, std::size_t unit) {
+    const std::size_t axis = op.shape.axis;
+    const std::size_t channels = op.shape.channels == 0 ? axis : op.shape.channels;
+    const std::size_t first = unit * rows_together(op.shape);
+    const std::size_t rows = std::min(rows_together(op.shape), op.shape.outer - first);
+    alignas(64) std::array<float, kTileValues> values;
+    vectorized([&] { exponentials(static_cast<const float*>(args.input) + first * axis, rows, axis, values.data()); });
+    const Tile tile{first * axis / channels, rows * axis / channels, 0, channels};
+    apply_epilogue(op.epilogue, {channels, op.shape.rows_per_batch}, tile, values.data(), args.operands, args.out);
 }
 
 void softmax_columns(const SoftMax& op, const Arguments& args, std::size_t outer, std::size_t column) {
@@ -72,9 +117,15 @@ void softmax_columns(const SoftMax& op, const Arguments& args, std::size_t outer
 
 }  // namespace
 
+std::size_t SoftMax::units() const {
+    return shape.inner != 1 ? column_units(shape) : (shape.outer + rows_together(shape) - 1) / rows_together(shape);
+}
+
 void SoftMax::run(const Arguments& args, std::size_t begin, std::size_t end) const {
     for (std::size_t unit = begin; unit < end; ++unit) {
-        if (shape.inner == 1) {
+        if (shape.inner == 1 && shape.axis <= kTileValues) {
+            softmax_rows(*this, args, unit);
+        } else if (shape.inner == 1) {
             softmax_row(*this, args, unit);
         } else {
             const std::size_t blocks = (shape.inner + kColumns - 1) / kColumns;

@@ -8,7 +8,7 @@ struct SoftMax {
     AxisShape shape = {};
     Epilogue epilogue = {};
 
-    std::size_t units() const { return column_units(shape); }
+    std::size_t units() const;
     void run(const Arguments& args, std::size_t begin, std::size_t end) const;
 };
 
