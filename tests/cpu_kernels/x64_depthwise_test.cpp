@@ -125,6 +125,8 @@ TEST(X64Depthwise, TallMapsAndManyUnits) {
     OCTET_NEEDS_VNNI();
     check({square(600, 5, 3, 1, 1), 48, 4}, 0, Guard::after);
     check({square(56, 56, 3, 2, 1), 96, 0, 0, 0, 4}, 0, Guard::before);
+    check({square(70, 40, 31, 1, 15), 20, 4}, 0, Guard::after);
+    check({{1, 300, 7, 2, 2, 1, 1, 255, 5, 0, 0, 0, 0}, 20, 4}, 0, Guard::before);
     check({square(40, 5, 5, 1, 2), 70, 4, 0, 0, 16}, 0, Guard::after);
 }
 
@@ -135,7 +137,7 @@ TEST(X64Depthwise, Declines) {
     desc.channels = 1;
     EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, Machine{}).reason, "needs AVX-512 VNNI");
     desc.window = square(100, 100, 64, 1, 0);
-    EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, vnni_machine()).reason, "a window of more than 4092 taps");
+    EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, vnni_machine()).reason, "a window of more than 1024 taps or 256 rows");
 }
 
 }  // namespace

@@ -6,22 +6,15 @@
 namespace octet::cpu::x64 {
 namespace {
 
-constexpr int kMaxAccumulators = 24;
 constexpr std::int64_t kMaxTableRows = 256;
-constexpr std::int64_t kMaxTaps = 4096;
+constexpr std::int64_t kMaxTaps = 1024;
 // Up to this height, code for exactly these rows: it skips the padding and the sums of rows that do not exist.
 constexpr std::int64_t kMaxFixedRows = 8;
 constexpr std::int64_t kLeastStripRows = 8;
 
-int sets_of(const Window& window) { return static_cast<int>((window.kernel_height + window.stride_height - 1) / window.stride_height); }
+std::int64_t window_rows(const Window& window) { return (window.kernel_height - 1) * window.dilation_height + 1; }
 
 }  // namespace
-
-bool DepthwiseConvolution::walks(const DepthwiseDesc& desc) {
-    const Window& w = desc.window;
-    const bool small = w.kernel_width <= 16 && w.kernel_height <= 16 && w.stride_height <= 4 && w.stride_width <= 4;
-    return small && w.dilation_height == 1 && w.dilation_width == 1 && sets_of(w) * 4 <= kMaxAccumulators;
-}
 
 Acceptance DepthwiseConvolution::accepts(const DepthwiseDesc& desc, const Machine& machine) {
     if (machine.isa < Isa::avx512_vnni) {
@@ -30,8 +23,11 @@ Acceptance DepthwiseConvolution::accepts(const DepthwiseDesc& desc, const Machin
     if (!desc.window.valid() || desc.channels < 1) {
         return declined("an empty convolution");
     }
-    if (desc.window.taps() > kMaxTaps - 4) {
-        return declined("a window of more than 4092 taps");
+    if (desc.window.taps() > kMaxTaps || window_rows(desc.window) > kMaxTableRows) {
+        return declined("a window of more than 1024 taps or 256 rows");
+    }
+    if (desc.window.stride_height > (1 << 20) || desc.window.stride_width > (1 << 20)) {
+        return declined("a stride of more than a million");
     }
     const std::int64_t pixel = std::max({desc.channels, desc.in_stride, desc.out_stride, *std::max_element(desc.operand_strides.begin(), desc.operand_strides.end())});
     if (pixel > (std::int64_t{1} << 24) || pixel * std::max(desc.window.width, desc.window.out_width()) * 4 > (std::int64_t{1} << 30)) {
@@ -49,7 +45,9 @@ DepthwiseWalk DepthwiseConvolution::walk_of(const DepthwiseDesc& desc, const Blo
     walk.stride_width = static_cast<int>(w.stride_width);
     walk.channels = block.channels;
     walk.block = block.width;
-    walk.unit = w.stride_width == 1 && sets_of(w) * 8 <= kMaxAccumulators ? 2 : 1;
+    walk.dilation_height = static_cast<int>(w.dilation_height);
+    walk.dilation_width = static_cast<int>(w.dilation_width);
+    walk.choose_shape();
     walk.zero_point = desc.zero_point;
     walk.in_stride = desc.in_stride;
     walk.out_stride = desc.out_stride;
@@ -58,7 +56,7 @@ DepthwiseWalk DepthwiseConvolution::walk_of(const DepthwiseDesc& desc, const Blo
 }
 
 std::vector<DepthwiseConvolution::Block> DepthwiseConvolution::blocks_of(const DepthwiseDesc& desc) {
-    const bool narrow = walks(desc) && !needs_channel_order(desc.epilogue);
+    const bool narrow = !needs_channel_order(desc.epilogue);
     std::vector<Block> blocks;
     std::int64_t bytes = 0;
     for (std::int64_t channel = 0; channel < desc.channels; channel += 64) {
@@ -75,8 +73,8 @@ std::vector<DepthwiseConvolution::Block> DepthwiseConvolution::blocks_of(const D
 
 std::int64_t DepthwiseConvolution::block_bytes(const DepthwiseDesc& desc, const Block& block) {
     const Window& w = desc.window;
-    const std::int64_t starts = desc.zero_point != 0 ? 256 : 0;
-    return starts + (walks(desc) ? w.kernel_height * walk_of(desc, block).weight_vectors() * 64 : (w.taps() + 3) / 4 * 256);
+    const DepthwiseWalk walk = walk_of(desc, block);
+    return (walk.first_weights() + w.kernel_height * walk.weight_vectors()) * 64;
 }
 
 std::size_t DepthwiseConvolution::packed_size(const DepthwiseDesc& desc) {
@@ -95,7 +93,7 @@ DepthwiseConvolution::DepthwiseConvolution(const DepthwiseDesc& desc, std::span<
     blocks_ = blocks_of(desc);
     plan_strips();
 
-    const bool ordered = !walks(desc) || needs_channel_order(desc.epilogue);
+    const bool ordered = needs_channel_order(desc.epilogue);
     std::vector<std::int64_t> channel_of(blocks_.size() * 64, -1);
     for (std::size_t i = 0; i < channel_of.size(); ++i) {
         const Block& block = blocks_[i / 64];
@@ -117,7 +115,7 @@ DepthwiseConvolution::DepthwiseConvolution(const DepthwiseDesc& desc, std::span<
 void DepthwiseConvolution::plan_strips() {
     const Window& w = desc_.window;
     const std::int64_t height = w.out_height();
-    const std::int64_t longest = walks(desc_) ? (kMaxTableRows - w.kernel_height) / w.stride_height + 1 : height;
+    const std::int64_t longest = (kMaxTableRows - window_rows(w)) / w.stride_height + 1;
     const std::int64_t others = w.batch * static_cast<std::int64_t>(blocks_.size());
     const std::int64_t wanted = desc_.threads > 1 ? (4 * desc_.threads + others - 1) / others : 1;
     strip_rows_ = std::min({longest, height, std::max(kLeastStripRows, (height + wanted - 1) / wanted)});
@@ -140,17 +138,6 @@ void DepthwiseConvolution::pack(const Block& block, std::span<const std::int8_t>
         }
         std::memcpy(to, &start, 4);
     }
-    if (!walks(desc_)) {
-        for (std::int64_t group = 0; group < (w.taps() + 3) / 4; ++group) {
-            for (int lane = 0; lane < 64; ++lane) {
-                for (std::int64_t t = 0; t < 4; ++t) {
-                    const std::int64_t tap = group * 4 + t;
-                    *to++ = weight(lane, 64, tap / w.kernel_width, tap % w.kernel_width);
-                }
-            }
-        }
-        return;
-    }
     const DepthwiseWalk walk = walk_of(desc_, block);
     for (std::int64_t y = 0; y < w.kernel_height; ++y) {
         for (int d = 0; d < walk.dwords(); ++d) {
@@ -167,13 +154,9 @@ void DepthwiseConvolution::pack(const Block& block, std::span<const std::int8_t>
 
 void DepthwiseConvolution::add_steps(Block& block, CodeBlock& code, bool bounded) {
     const Window& w = desc_.window;
-    if (!walks(desc_)) {
-        block.taps = add_taps(code, {(w.taps() + 3) / 4, block.channels, desc_.zero_point != 0, desc_.out_stride, epilogue_.strides()}, desc_.epilogue, bounded);
-        return;
-    }
     DepthwiseWalk walk = walk_of(desc_, block);
     walk.operand_strides = epilogue_.strides();
-    if (fixed_) {
+    if (fixed_ && walk.overlapping) {
         walk.fixed_rows = static_cast<int>(w.out_height());
         walk.first_row = static_cast<int>(w.pad_top);
         walk.last_row = static_cast<int>(w.pad_top + w.height);
@@ -184,7 +167,7 @@ void DepthwiseConvolution::add_steps(Block& block, CodeBlock& code, bool bounded
         walk.valid.clear();
         for (std::int64_t group = 0; group < walk.groups(); ++group) {
             for (std::int64_t pixel = 0; pixel < walk.pixels(); ++pixel) {
-                const std::int64_t at = (x + group * walk.unit) * w.stride_width - w.pad_left + pixel;
+                const std::int64_t at = (x + group * walk.unit) * w.stride_width - w.pad_left + pixel * w.dilation_width;
                 walk.valid.push_back(at >= 0 && at < w.width);
             }
         }
@@ -198,19 +181,16 @@ void DepthwiseConvolution::run(const Args& args, std::int64_t begin, std::int64_
         const std::size_t index = static_cast<std::size_t>(unit % count);
         const std::int64_t first = unit / count % strips_ * strip_rows_;
         const std::int64_t rows = std::min(strip_rows_, desc_.window.out_height() - first);
-        if (walks(desc_)) {
-            run_walk(args, blocks_[index], index, unit / count / strips_, first, rows);
-        } else {
-            run_taps(args, blocks_[index], index, unit / count / strips_, first, rows);
-        }
+        run_rows(args, index, unit / count / strips_, first, rows);
     }
 }
 
-void DepthwiseConvolution::run_walk(const Args& args, const Block& block, std::size_t index, std::int64_t batch, std::int64_t first, std::int64_t rows) const {
+void DepthwiseConvolution::run_rows(const Args& args, std::size_t index, std::int64_t batch, std::int64_t first, std::int64_t rows) const {
     const Window& w = desc_.window;
+    const Block& block = blocks_[index];
     std::array<const std::uint8_t*, kMaxTableRows> table;
     const std::int64_t top = first * w.stride_height - w.pad_top;
-    for (std::int64_t j = 0; j < (rows - 1) * w.stride_height + w.kernel_height; ++j) {
+    for (std::int64_t j = 0; j < (rows - 1) * w.stride_height + window_rows(w); ++j) {
         const bool inside = top + j >= 0 && top + j < w.height;
         table[static_cast<std::size_t>(j)] = inside ? args.in + (batch * w.height + top + j) * w.width * desc_.in_stride : padding_.data();
     }
@@ -225,34 +205,6 @@ void DepthwiseConvolution::run_walk(const Args& args, const Block& block, std::s
         call.out = static_cast<std::byte*>(args.out) + (pixel * desc_.out_stride + block.channel) * size;
         call.epilogue = epilogue_.at(args.operands, pixel, batch, block.channel, static_cast<std::int64_t>(index) * 64);
         code_->call(step.code, call);
-    }
-}
-
-void DepthwiseConvolution::run_taps(const Args& args, const Block& block, std::size_t index, std::int64_t batch, std::int64_t first, std::int64_t rows) const {
-    const Window& w = desc_.window;
-    const std::int64_t padded = (w.taps() + 3) / 4 * 4;
-    const std::int64_t chunk = std::min(w.out_width(), kMaxTaps / padded);
-    const std::int64_t size = static_cast<std::int64_t>(size_of(desc_.epilogue.result));
-    std::array<const std::uint8_t*, kMaxTaps> table;
-    DepthwiseTaps::Args call;
-    call.taps = table.data();
-    call.channel = block.channel;
-    call.weights = weights_ + block.weights;
-    for (std::int64_t y = first; y < first + rows; ++y) {
-        for (std::int64_t x = 0; x < w.out_width(); x += chunk) {
-            call.count = std::min(chunk, w.out_width() - x);
-            for (std::int64_t i = 0; i < call.count * padded; ++i) {
-                const std::int64_t tap = i % padded;
-                const std::int64_t in_y = y * w.stride_height - w.pad_top + tap / w.kernel_width * w.dilation_height;
-                const std::int64_t in_x = (x + i / padded) * w.stride_width - w.pad_left + tap % w.kernel_width * w.dilation_width;
-                const bool inside = tap < w.taps() && in_y >= 0 && in_y < w.height && in_x >= 0 && in_x < w.width;
-                table[static_cast<std::size_t>(i)] = inside ? args.in + ((batch * w.height + in_y) * w.width + in_x) * desc_.in_stride : padding_.data();
-            }
-            const std::int64_t pixel = (batch * w.out_height() + y) * w.out_width() + x;
-            call.out = static_cast<std::byte*>(args.out) + (pixel * desc_.out_stride + block.channel) * size;
-            call.epilogue = epilogue_.at(args.operands, pixel, batch, block.channel, static_cast<std::int64_t>(index) * 64);
-            code_->call(block.taps, call);
-        }
     }
 }
 

@@ -29,8 +29,10 @@ struct DepthwiseDesc {
     int threads = 1;
 };
 
-// Walks down the rows of a few output columns with the sums of all live output rows in registers. Each input row is read and
-// interleaved once, so that the taps of a row lie in one dword. Narrow channel blocks put two or four groups of columns side by side.
+// The code for a few neighbouring output columns of a block of channels, for any number of rows. The taps of a row lie in dwords, made
+// by interleaving the bytes of four pixels. Either the sums of all output rows that an input row reaches are in registers, so that each
+// input row is read once (overlapping), or those of more columns of one output row. Narrow channel blocks put two or four groups of
+// columns side by side.
 struct DepthwiseWalk {
     struct Args {
         const std::uint8_t* const* rows = nullptr;  // the input rows from the top of the first window
@@ -41,7 +43,8 @@ struct DepthwiseWalk {
         EpilogueArgs epilogue;
     };
 
-    int kernel_height = 0, kernel_width = 0, stride_height = 0, stride_width = 0;
+    int kernel_height = 0, kernel_width = 0, stride_height = 0, stride_width = 0, dilation_height = 1, dilation_width = 1;
+    bool overlapping = true;
     int channels = 0;             // of this block
     int block = 64;               // 64, 32 or 16 lanes of bytes for each group of columns
     int columns = 0;              // output columns to store, up to groups() * unit
@@ -49,41 +52,26 @@ struct DepthwiseWalk {
     std::vector<bool> valid;      // pixels inside the image: [group][pixel]
     std::uint8_t zero_point = 0;
     std::int64_t in_stride = 0, out_stride = 0, out_width = 0;  // out_stride: elements between pixels
-    int fixed_rows = 0;           // not 0: code for exactly so many output rows
+    int fixed_rows = 0;           // not 0: code for exactly so many output rows; only overlapping
     int first_row = 0, last_row = 1 << 30;  // with fixed_rows and zero point 0: rows outside [first_row, last_row) are padding
     std::vector<std::int64_t> operand_strides;
 
     int groups() const { return 64 / block; }
+    // Pixels that the columns of a group read; with a dilation along the row there is one column, and they lie apart.
     int pixels() const { return (unit - 1) * stride_width + kernel_width; }
     int dwords() const { return (pixels() + 3) / 4; }
-    int sets() const { return (kernel_height + stride_height - 1) / stride_height; }
-    // Whether the weights of this column of a group have a tap in this dword.
-    // The weights begin with four vectors from which the sums start: -zero point * sum of weights.
-    int first_weights() const { return zero_point != 0 ? 4 : 0; }
+    int sets() const { return overlapping ? (kernel_height + stride_height - 1) / stride_height : 1; }
     bool has_taps(int column, int dword) const { return column * stride_width < dword * 4 + 4 && column * stride_width + kernel_width > dword * 4; }
     // Vectors of 64 bytes of weights for each kernel row: [dword][column that has taps][quad].
     int weight_vectors() const;
-};
+    // The weights begin with four vectors from which the sums start: -zero point * sum of weights.
+    int first_weights() const { return zero_point != 0 ? 4 : 0; }
 
-// Any window: pixel pointers for every tap, in groups of four.
-struct DepthwiseTaps {
-    struct Args {
-        const std::uint8_t* const* taps = nullptr;  // for each output pixel, 4 * groups
-        std::int64_t channel = 0;
-        const std::int8_t* weights = nullptr;
-        void* out = nullptr;
-        std::int64_t count = 0;  // output pixels
-        EpilogueArgs epilogue;
-    };
-    std::int64_t groups = 0;
-    int channels = 0;
-    bool starts = false;  // the weights begin with four vectors from which the sums start
-    std::int64_t out_stride = 0;
-    std::vector<std::int64_t> operand_strides;
+    // Chooses `overlapping` and `unit` with the least vector operations for each output value.
+    void choose_shape();
 };
 
 std::size_t add_walk(CodeBlock& block, const DepthwiseWalk& shape, const Epilogue& epilogue, bool bounded);
-std::size_t add_taps(CodeBlock& block, const DepthwiseTaps& shape, const Epilogue& epilogue, bool bounded);
 
 // The channel, within a block, of position p when bytes were interleaved by unpacks: quads of four channels go to four registers.
 constexpr int unpacked_channel(int position) { return position % 16 / 4 * 16 + position / 16 * 4 + position % 4; }
@@ -115,20 +103,17 @@ private:
         int channels = 0;
         int width = 64;
         std::int64_t weights = 0;  // bytes from the start
-        std::vector<Step> steps;   // of the walk
-        std::size_t taps = 0;      // or the code for any window
+        std::vector<Step> steps;
     };
 
     static std::vector<Block> blocks_of(const DepthwiseDesc& desc);
     static std::int64_t block_bytes(const DepthwiseDesc& desc, const Block& block);
     static DepthwiseWalk walk_of(const DepthwiseDesc& desc, const Block& block);
-    static bool walks(const DepthwiseDesc& desc);
 
     void plan_strips();
     void pack(const Block& block, std::span<const std::int8_t> weights);
     void add_steps(Block& block, CodeBlock& code, bool bounded);
-    void run_walk(const Args& args, const Block& block, std::size_t index, std::int64_t batch, std::int64_t first, std::int64_t rows) const;
-    void run_taps(const Args& args, const Block& block, std::size_t index, std::int64_t batch, std::int64_t first, std::int64_t rows) const;
+    void run_rows(const Args& args, std::size_t index, std::int64_t batch, std::int64_t first, std::int64_t rows) const;
 
     DepthwiseDesc desc_;
     const CodeBlock* code_;

@@ -13,6 +13,7 @@ using Xbyak::Xmm;
 using Xbyak::Ymm;
 using Xbyak::Zmm;
 
+constexpr int kAccumulators = 24;
 constexpr int kFirstTemp = 24;
 Zmm quad(int q) { return Zmm(24 + q); }
 Zmm pixel_register(int i) { return Zmm(28 + i); }
@@ -62,9 +63,18 @@ private:
 
     void load_pixel(const Zmm& z, int pixel);
     void insert(const Zmm& z, int group, std::int64_t offset);
-    // Input row j (from the top of output row 0 of this call) for all live output rows below `outputs`; base: the row table's first
-    // entry stands for this row.
-    void row(std::int64_t j, std::int64_t table_row, std::int64_t outputs);
+    // An output row whose sums are in registers, and the row of the kernel that an input row meets in it.
+    struct Live {
+        int set = 0;
+        std::int64_t kernel_row = 0;
+    };
+    void start(int set);
+    void row(std::int64_t table_row, const std::vector<Live>& live);
+    // Input row j, counted from the top of output row 0, for all output rows below `outputs` that it reaches.
+    void overlapping_row(std::int64_t j, std::int64_t table_row, std::int64_t outputs);
+    void fixed_rows();
+    void loop_overlapping();
+    void loop_apart();
     void store(int set);
     void store_groups(int set);
 
@@ -100,7 +110,7 @@ void WalkEmitter::load_pixel(const Zmm& z, int pixel) {
     std::array<std::uint8_t, 64> padding{};
     padding.fill(s.zero_point);
     const auto inside = [&](int group) { return s.valid[static_cast<std::size_t>(group * s.pixels() + pixel)]; };
-    const auto offset = [&](int group) { return (group * s.unit * s.stride_width + pixel) * s.in_stride; };
+    const auto offset = [&](int group) { return (group * s.unit * s.stride_width + pixel * s.dilation_width) * s.in_stride; };
     if (!inside(0)) {
         if (s.zero_point == 0) {
             c.vpxord(z, z, z);
@@ -130,23 +140,18 @@ void WalkEmitter::load_pixel(const Zmm& z, int pixel) {
     }
 }
 
-void WalkEmitter::row(std::int64_t j, std::int64_t table_row, std::int64_t outputs) {
-    const std::int64_t sets = s.sets();
-    const std::int64_t oldest = std::max<std::int64_t>(0, (j - s.kernel_height + s.stride_height) / s.stride_height);
-    const std::int64_t newest = std::min(outputs - 1, j / s.stride_height);
-    for (std::int64_t o = oldest; o <= newest; ++o) {
-        for (int i = 0; o * s.stride_height == j && i < s.unit * 4; ++i) {
-            const Zmm sum = acc(static_cast<int>(o % sets), 0, i);
-            if (s.zero_point == 0) {
-                c.vpxord(sum, sum, sum);
-            } else {
-                c.vmovdqu32(sum, c.at(weights, i % 4 * 64));
-            }
+void WalkEmitter::start(int set) {
+    for (int i = 0; i < s.unit * 4; ++i) {
+        const Zmm sum = acc(set, 0, i);
+        if (s.zero_point == 0) {
+            c.vpxord(sum, sum, sum);
+        } else {
+            c.vmovdqu32(sum, c.at(weights, i % 4 * 64));
         }
     }
-    if (oldest > newest || (s.fixed_rows > 0 && s.zero_point == 0 && (j < s.first_row || j >= s.last_row))) {
-        return;
-    }
+}
+
+void WalkEmitter::row(std::int64_t table_row, const std::vector<Live>& live) {
     c.mov(source, c.at(rows, table_row * 8));
     int vector = 0;
     for (int d = 0; d < s.dwords(); ++d) {
@@ -155,18 +160,32 @@ void WalkEmitter::row(std::int64_t j, std::int64_t table_row, std::int64_t outpu
             load_pixel(pixel_register(p), d * 4 + p);
         }
         interleave(c, pixels);
-        for (int column_index = 0; column_index < s.unit; ++column_index) {
-            if (!s.has_taps(column_index, d)) {
+        for (int i = 0; i < s.unit; ++i) {
+            if (!s.has_taps(i, d)) {
                 continue;
             }
-            for (std::int64_t o = newest; o >= oldest; --o) {
-                const std::int64_t kernel_row = j - o * s.stride_height;
+            for (const auto& [set, kernel_row] : live) {
                 for (int q = 0; q < 4; ++q) {
-                    c.vpdpbusd(acc(static_cast<int>(o % sets), column_index, q), quad(q), c.at(weights, (s.first_weights() + kernel_row * s.weight_vectors() + vector + q) * 64));
+                    c.vpdpbusd(acc(set, i, q), quad(q), c.at(weights, (s.first_weights() + kernel_row * s.weight_vectors() + vector + q) * 64));
                 }
             }
             vector += 4;
         }
+    }
+}
+
+void WalkEmitter::overlapping_row(std::int64_t j, std::int64_t table_row, std::int64_t outputs) {
+    const std::int64_t oldest = std::max<std::int64_t>(0, (j - s.kernel_height + s.stride_height) / s.stride_height);
+    std::vector<Live> live;
+    for (std::int64_t o = std::min(outputs - 1, j / s.stride_height); o >= oldest; --o) {
+        live.push_back({static_cast<int>(o % s.sets()), j - o * s.stride_height});
+        if (live.back().kernel_row == 0) {
+            start(live.back().set);
+        }
+    }
+    const bool padding = s.fixed_rows > 0 && s.zero_point == 0 && (j < s.first_row || j >= s.last_row);
+    if (!live.empty() && !padding) {
+        row(table_row, live);
     }
 }
 
@@ -231,39 +250,61 @@ void WalkEmitter::emit() {
     }
     epilogue_.load_pointers();
 
-    const std::int64_t kernel = s.kernel_height;
-    const std::int64_t stride = s.stride_height;
-    const std::int64_t endless = std::int64_t{1} << 40;
-    const std::int64_t outputs = s.fixed_rows > 0 ? s.fixed_rows : endless;
-    for (std::int64_t j = 0; j < kernel - stride; ++j) {
-        row(j, j, outputs);
-    }
-    if (s.fixed_rows > 0) {
-        for (std::int64_t o = 0; o < outputs; ++o) {
-            for (std::int64_t j = std::max(o * stride + kernel - stride, o * stride); j < o * stride + kernel; ++j) {
-                row(j, j, outputs);
-            }
-            store(static_cast<int>(o % s.sets()));
-        }
+    if (!s.overlapping) {
+        loop_apart();
+    } else if (s.fixed_rows > 0) {
+        fixed_rows();
     } else {
-        // Output row o finishes with input row o * stride + kernel - 1; the registers of its sums go round with period sets().
-        Xbyak::Label loop;
-        Xbyak::Label done;
-        c.L(loop);
-        for (std::int64_t phase = 0; phase < s.sets(); ++phase) {
-            const std::int64_t o = phase + s.sets();  // past the start, where older rows are live
-            for (std::int64_t i = std::max<std::int64_t>(kernel - stride, 0); i < kernel; ++i) {
-                row(o * stride + i, i, endless);
-            }
-            store(static_cast<int>(phase));
-            c.advance(rows, stride * 8);
-            c.dec(count);
-            c.jz(done, Xbyak::CodeGenerator::T_NEAR);
-        }
-        c.jmp(loop, Xbyak::CodeGenerator::T_NEAR);
-        c.L(done);
+        loop_overlapping();
     }
     c.leave();
+}
+
+void WalkEmitter::fixed_rows() {
+    std::int64_t j = 0;
+    for (std::int64_t o = 0; o < s.fixed_rows; ++o) {
+        for (; j < o * s.stride_height + s.kernel_height; ++j) {
+            overlapping_row(j, j, s.fixed_rows);
+        }
+        store(static_cast<int>(o % s.sets()));
+    }
+}
+
+// Output row o finishes with input row o * stride + kernel - 1; the registers of its sums go round with period sets().
+void WalkEmitter::loop_overlapping() {
+    const std::int64_t before = std::max(s.kernel_height - s.stride_height, 0);
+    const std::int64_t endless = std::int64_t{1} << 40;
+    for (std::int64_t j = 0; j < before; ++j) {
+        overlapping_row(j, j, endless);
+    }
+    Xbyak::Label loop;
+    Xbyak::Label done;
+    c.L(loop);
+    for (std::int64_t phase = 0; phase < s.sets(); ++phase) {
+        const std::int64_t o = phase + s.sets();  // past the start, where older rows are live
+        for (std::int64_t i = before; i < s.kernel_height; ++i) {
+            overlapping_row(o * s.stride_height + i, i, endless);
+        }
+        store(static_cast<int>(phase));
+        c.advance(rows, s.stride_height * 8);
+        c.dec(count);
+        c.jz(done, Xbyak::CodeGenerator::T_NEAR);
+    }
+    c.jmp(loop, Xbyak::CodeGenerator::T_NEAR);
+    c.L(done);
+}
+
+void WalkEmitter::loop_apart() {
+    Xbyak::Label loop;
+    c.L(loop);
+    start(0);
+    for (int i = 0; i < s.kernel_height; ++i) {
+        row(i * s.dilation_height, {{0, i}});
+    }
+    store(0);
+    c.advance(rows, s.stride_height * 8);
+    c.dec(count);
+    c.jnz(loop, Xbyak::CodeGenerator::T_NEAR);
 }
 
 }  // namespace
@@ -278,60 +319,28 @@ int DepthwiseWalk::weight_vectors() const {
     return count;
 }
 
-std::size_t add_walk(CodeBlock& block, const DepthwiseWalk& s, const Epilogue& epilogue, bool bounded) {
-    const std::string key = fmt::format("walk {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} [{}] {} {}", s.kernel_height, s.kernel_width, s.stride_height, s.stride_width, s.channels, s.block, s.columns, s.unit, fmt::join(s.valid, ""), s.zero_point, s.in_stride, s.out_stride, s.out_width, s.fixed_rows, s.first_row, s.last_row, fmt::join(s.operand_strides, ","), bounded, key_of(epilogue));
-    return block.add(key, [&](Emitter& code) { WalkEmitter(code, s, epilogue, bounded).emit(); });
-}
-
-std::size_t add_taps(CodeBlock& block, const DepthwiseTaps& s, const Epilogue& epilogue, bool bounded) {
-    const std::string key = fmt::format("taps {} {} {} {} [{}] {} {}", s.starts, s.groups, s.channels, s.out_stride, fmt::join(s.operand_strides, ","), bounded, key_of(epilogue));
-    return block.add(key, [&](Emitter& c) {
-        using A = DepthwiseTaps::Args;
-        const Reg64 taps = c.rax, channel = c.rcx, out = c.rdx, count = c.rsi, weights = c.r8, source = c.r9, w = c.r10, turns = c.r11;
-        EpilogueEmitter emitter(c, epilogue, s.operand_strides, offsetof(A, epilogue), kFirstTemp, bounded);
-        const auto accumulator = [](int, int q) { return Zmm(q); };
-        c.mov(taps, c.at(c.rdi, offsetof(A, taps)));
-        c.mov(channel, c.at(c.rdi, offsetof(A, channel)));
-        c.mov(weights, c.at(c.rdi, offsetof(A, weights)));
-        c.mov(out, c.at(c.rdi, offsetof(A, out)));
-        c.mov(count, c.at(c.rdi, offsetof(A, count)));
-        c.set_mask(c.k1, low_bits((s.channels - 1) % 16 + 1), c.r9);
-        c.set_mask(c.k2, low_bits(s.channels), c.r9);
-        emitter.load_pointers();
-        Xbyak::Label pixel;
-        Xbyak::Label loop;
-        c.L(pixel);
-        for (int q = 0; q < 4; ++q) {
-            if (s.starts) {
-                c.vmovdqu32(Zmm(q), c.at(weights, q * 64));
-            } else {
-                c.vpxord(Zmm(q), Zmm(q), Zmm(q));
+void DepthwiseWalk::choose_shape() {
+    const bool dilated = dilation_height > 1 || dilation_width > 1;
+    int least = 1 << 30;
+    DepthwiseWalk best = *this;
+    for (const bool both : {true, false}) {
+        overlapping = both;
+        for (unit = 1; sets() * unit * 4 <= kAccumulators && (unit == 1 || dilation_width == 1); ++unit) {
+            // Eight operations interleave four pixels; an overlapping row is interleaved once, others for each row of the kernel.
+            const int interleaved = (both ? std::min(stride_height, kernel_height) : kernel_height) * 8 * dwords();
+            const int operations = (interleaved + kernel_height * weight_vectors()) * 1000 / unit;
+            if (operations < least && !(both && dilated)) {
+                least = operations;
+                best = *this;
             }
         }
-        c.lea(w, c.at(weights, s.starts ? 256 : 0));
-        c.mov(turns, static_cast<std::uint64_t>(s.groups));
-        c.L(loop);
-        for (int i = 0; i < 4; ++i) {
-            c.mov(source, c.at(taps, i * 8));
-            c.vmovdqu8(pixel_register(i) | c.k2 | Xbyak::util::T_z, c.ptr[source + channel]);
-        }
-        interleave(c, 4);
-        for (int q = 0; q < 4; ++q) {
-            c.vpdpbusd(Zmm(q), quad(q), c.at(w, q * 64));
-        }
-        c.advance(taps, 32);
-        c.advance(w, 256);
-        c.dec(turns);
-        c.jnz(loop, Xbyak::CodeGenerator::T_NEAR);
-        order_channels(c, Zmm(0), Zmm(1), Zmm(2), Zmm(3));
-        emitter.apply(1, s.channels, accumulator, true);
-        emitter.store(1, s.channels, accumulator, out, s.out_stride);
-        emitter.advance_rows(1);
-        c.advance(out, s.out_stride * static_cast<std::int64_t>(size_of(epilogue.result)));
-        c.dec(count);
-        c.jnz(pixel, Xbyak::CodeGenerator::T_NEAR);
-        c.leave();
-    });
+    }
+    *this = best;
+}
+
+std::size_t add_walk(CodeBlock& block, const DepthwiseWalk& s, const Epilogue& epilogue, bool bounded) {
+    const std::string key = fmt::format("walk {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} [{}] {} {}", s.overlapping, s.dilation_height, s.dilation_width, s.kernel_height, s.kernel_width, s.stride_height, s.stride_width, s.channels, s.block, s.columns, s.unit, fmt::join(s.valid, ""), s.zero_point, s.in_stride, s.out_stride, s.out_width, s.fixed_rows, s.first_row, s.last_row, fmt::join(s.operand_strides, ","), bounded, key_of(epilogue));
+    return block.add(key, [&](Emitter& code) { WalkEmitter(code, s, epilogue, bounded).emit(); });
 }
 
 }  // namespace octet::cpu::x64

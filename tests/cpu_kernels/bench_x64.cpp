@@ -1,0 +1,222 @@
+// Speed of the generated kernels on layers of MobileNetV2, ResNet-50 and BERT, beside oneDNN on the same layers. One thread. "cold":
+// as many copies of the layer in turn as fill 16 MB of weights, the way weights arrive in a network.
+//   octet_bench_kernels --benchmark_filter=depthwise
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "plugins/cpu/kernels/x64/depthwise.hpp"
+#include "plugins/cpu/kernels/x64/image_convolution.hpp"
+#include "plugins/cpu/kernels/x64/matmul.hpp"
+#ifdef OCTET_BENCH_ONEDNN
+#include "plugins/cpu/kernels/onednn/convolution.hpp"
+#endif
+
+namespace octet::cpu {
+namespace {
+
+struct Layer {
+    std::string name;
+    x64::Window window;
+    std::int64_t ic = 0;
+    std::int64_t oc = 0;
+    std::int64_t groups = 1;
+    double operations() const {
+        return 2.0 * static_cast<double>(window.batch * window.out_height() * window.out_width() * window.taps() * oc) * static_cast<double>(ic / groups);
+    }
+};
+
+x64::Window square(std::int64_t size, std::int64_t kernel, std::int64_t stride) {
+    const std::int64_t pad = kernel / 2;
+    return {1, size, size, kernel, kernel, stride, stride, 1, 1, pad, pad, pad, pad};
+}
+
+std::vector<Layer> layers() {
+    std::vector<Layer> all;
+    const auto add = [&](const std::string& kind, std::int64_t size, std::int64_t kernel, std::int64_t stride, std::int64_t ic, std::int64_t oc, std::int64_t groups) {
+        all.push_back({fmt::format("{}/{}x{}s{}/{}to{}@{}", kind, kernel, kernel, stride, ic, oc, size), square(size, kernel, stride), ic, oc, groups});
+    };
+    const std::int64_t depthwise[][4] = {{32, 112, 3, 1}, {96, 112, 3, 2}, {144, 56, 3, 1}, {144, 56, 3, 2}, {192, 28, 3, 1}, {192, 28, 3, 2}, {384, 14, 3, 1}, {576, 14, 3, 1}, {576, 14, 3, 2}, {960, 7, 3, 1}, {72, 56, 5, 2}, {120, 28, 5, 1}, {672, 14, 5, 1}, {960, 7, 5, 1}, {64, 28, 7, 1}};
+    for (const auto& [channels, size, kernel, stride] : depthwise) {
+        add("depthwise", size, kernel, stride, channels, channels, channels);
+    }
+    add("first", 224, 3, 2, 3, 32, 1);
+    add("first", 224, 7, 2, 3, 64, 1);
+    const std::int64_t products[][3] = {{112, 32, 16}, {112, 16, 96}, {56, 96, 24}, {56, 24, 144}, {56, 144, 24}, {28, 144, 32}, {28, 32, 192}, {28, 192, 32}, {14, 192, 64}, {14, 64, 384}, {14, 384, 64}, {14, 96, 576}, {14, 576, 96}, {7, 160, 960}, {7, 960, 160}, {7, 320, 1280}, {1, 1280, 1000}, {56, 64, 64}, {56, 64, 256}, {56, 256, 64}, {28, 128, 512}, {28, 512, 128}, {14, 256, 1024}, {14, 1024, 256}, {7, 512, 2048}, {7, 2048, 512}};
+    for (const auto& [size, ic, oc] : products) {
+        add("product", size, 1, 1, ic, oc, 1);
+    }
+    return all;
+}
+
+Epilogue requantize(const Layer& layer) {
+    Epilogue epilogue;
+    epilogue.result = DataType::u8;
+    const std::size_t channels = static_cast<std::size_t>(layer.oc);
+    epilogue.ops = {EpilogueOp{EpilogueOp::Kind::scale_shift, std::vector<float>(channels, 0.001F), std::vector<float>(channels, 3.F)}};
+    return epilogue;
+}
+
+// One prepared copy of a layer.
+struct Prepared {
+    std::size_t weight_bytes = 0;
+    std::function<void()> run;
+    std::vector<std::shared_ptr<void>> keep;
+};
+
+std::vector<std::int8_t> random_weights(const Layer& layer) {
+    std::vector<std::int8_t> weights(static_cast<std::size_t>(layer.oc * layer.ic / layer.groups * layer.window.taps()));
+    std::uint32_t state = 1;
+    for (std::int8_t& weight : weights) {
+        state = state * 1664525 + 1013904223;
+        weight = static_cast<std::int8_t>(state >> 24);
+    }
+    return weights;
+}
+
+struct Buffers {
+    explicit Buffers(const Layer& layer)
+        : in(static_cast<std::size_t>(layer.window.height * layer.window.width * layer.ic) * 4 + 64), out(static_cast<std::size_t>(layer.window.out_height() * layer.window.out_width() * layer.oc) + 64) {
+        for (std::size_t i = 0; i < in.size(); ++i) {
+            in[i] = static_cast<std::uint8_t>(i * 7 % 61);
+        }
+    }
+    x64::Aligned<std::uint8_t> in;
+    x64::Aligned<std::uint8_t> out;
+};
+
+template <class Kernel>
+Prepared finish(std::shared_ptr<Kernel> kernel, std::shared_ptr<x64::CodeBlock> code, typename Kernel::Args args, std::size_t bytes) {
+    code->seal();
+    Prepared prepared;
+    prepared.weight_bytes = bytes;
+    prepared.run = [kernel, args] { kernel->run(args, 0, kernel->units()); };
+    prepared.keep = {kernel, code};
+    return prepared;
+}
+
+Prepared own(const Layer& layer, Buffers& buffers) {
+    const std::vector<std::int8_t> weights = random_weights(layer);
+    auto code = std::make_shared<x64::CodeBlock>();
+    if (layer.groups > 1) {
+        x64::DepthwiseDesc desc;
+        desc.window = layer.window;
+        desc.channels = layer.ic;
+        desc.epilogue = requantize(layer);
+        return finish(std::make_shared<x64::DepthwiseConvolution>(desc, weights, *code), code, {buffers.in.data(), buffers.out.data()}, x64::DepthwiseConvolution::packed_size(desc));
+    }
+    if (layer.ic <= 4) {
+        x64::ImageConvolutionDesc desc;
+        desc.window = layer.window;
+        desc.in_channels = layer.ic;
+        desc.out_channels = layer.oc;
+        desc.scale = {1.F / 3};
+        desc.epilogue = requantize(layer);
+        float* image = reinterpret_cast<float*>(buffers.in.data());
+        for (std::int64_t i = 0; i < layer.window.height * layer.window.width * layer.ic; ++i) {
+            image[i] = static_cast<float>(i % 600);
+        }
+        auto kernel = std::make_shared<x64::ImageConvolution>(desc, weights, *code);
+        auto scratch = std::make_shared<x64::Aligned<std::byte>>(kernel->scratch_size());
+        Prepared prepared = finish(kernel, code, {buffers.in.data(), buffers.out.data(), {}, scratch->data()}, x64::ImageConvolution::packed_size(desc));
+        prepared.keep.push_back(scratch);
+        return prepared;
+    }
+    x64::MatMulDesc desc;
+    desc.rows = layer.window.height * layer.window.width;
+    desc.k = layer.ic;
+    desc.columns = layer.oc;
+    desc.transposed = true;
+    desc.epilogue = requantize(layer);
+    return finish(std::make_shared<x64::MatMul>(desc, weights, *code), code, {buffers.in.data(), buffers.out.data()}, x64::MatMul::packed_size(desc));
+}
+
+#ifdef OCTET_BENCH_ONEDNN
+// oneDNN starts from a u8 image in its first convolution.
+Prepared onednn_layer(const Layer& layer, Buffers& buffers) {
+    const std::vector<std::int8_t> weights = random_weights(layer);
+    onednn::Convolution convolution;
+    convolution.height = layer.window.height;
+    convolution.width = layer.window.width;
+    convolution.groups = layer.groups;
+    convolution.ic = layer.ic / layer.groups;
+    convolution.oc = layer.oc / layer.groups;
+    convolution.kernel_h = layer.window.kernel_height;
+    convolution.kernel_w = layer.window.kernel_width;
+    convolution.stride_h = layer.window.stride_height;
+    convolution.stride_w = layer.window.stride_width;
+    convolution.pad_top = convolution.pad_left = layer.window.pad_top;
+    convolution.pad_bottom = convolution.pad_right = layer.window.pad_bottom;
+    convolution.weights = weights.data();
+    convolution.epilogue = requantize(layer);
+    onednn::Creation made = create(convolution);
+    if (!made.acceptance) {
+        throw std::runtime_error(made.acceptance.reason);
+    }
+    std::shared_ptr<onednn::Kernel> kernel = std::move(made.kernel);
+    auto scratch = std::make_shared<x64::Aligned<std::byte>>(kernel->scratch_bytes());
+    Prepared prepared;
+    prepared.weight_bytes = kernel->packed_bytes();
+    prepared.run = [kernel, scratch, &buffers] {
+        const onednn::Args args{buffers.in.data(), nullptr, buffers.out.data(), nullptr, scratch->data()};
+        for (int part = 0; part < kernel->parts(); ++part) {
+            kernel->run(args, part);
+        }
+    };
+    return prepared;
+}
+#endif
+
+using Prepare = Prepared (*)(const Layer&, Buffers&);
+
+void measure(benchmark::State& state, const Layer& layer, Prepare prepare, bool cold) {
+    Buffers buffers(layer);
+    std::vector<Prepared> copies;
+    try {
+        copies.push_back(prepare(layer, buffers));
+        const std::size_t wanted = cold ? std::min<std::size_t>(200, (16U << 20) / std::max<std::size_t>(copies[0].weight_bytes, 1) + 1) : 1;
+        while (copies.size() < wanted) {
+            copies.push_back(prepare(layer, buffers));
+        }
+    } catch (const std::exception& error) {
+        state.SkipWithError(error.what());
+        return;
+    }
+    std::size_t turn = 0;
+    for (auto _ : state) {
+        copies[turn].run();
+        turn = turn + 1 == copies.size() ? 0 : turn + 1;
+    }
+    state.counters["GOPS"] = benchmark::Counter(layer.operations() * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
+}
+
+void add(const Layer& layer, const char* who, Prepare prepare) {
+    for (const bool cold : {false, true}) {
+        if (cold && layer.oc * layer.ic / layer.groups < 65536) {
+            continue;
+        }
+        const std::string name = fmt::format("{}/{}/{}", layer.name, who, cold ? "cold" : "hot");
+        benchmark::RegisterBenchmark(name.c_str(), [layer, prepare, cold](benchmark::State& state) { measure(state, layer, prepare, cold); })->Unit(benchmark::kMicrosecond);
+    }
+}
+
+}  // namespace
+}  // namespace octet::cpu
+
+int main(int argc, char** argv) {
+    benchmark::Initialize(&argc, argv);
+    for (const octet::cpu::Layer& layer : octet::cpu::layers()) {
+        octet::cpu::add(layer, "own", octet::cpu::own);
+#ifdef OCTET_BENCH_ONEDNN
+        octet::cpu::add(layer, "onednn", octet::cpu::onednn_layer);
+#endif
+    }
+    benchmark::RunSpecifiedBenchmarks();
+    return 0;
+}
