@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "plugins/cpu/kernels/x64/dense_convolution.hpp"
 #include "plugins/cpu/kernels/x64/depthwise.hpp"
 #include "plugins/cpu/kernels/x64/image_convolution.hpp"
 #include "plugins/cpu/kernels/x64/matmul.hpp"
@@ -51,6 +52,10 @@ std::vector<Layer> layers() {
     const std::int64_t products[][3] = {{112, 32, 16}, {112, 16, 96}, {56, 96, 24}, {56, 24, 144}, {56, 144, 24}, {28, 144, 32}, {28, 32, 192}, {28, 192, 32}, {14, 192, 64}, {14, 64, 384}, {14, 384, 64}, {14, 96, 576}, {14, 576, 96}, {7, 160, 960}, {7, 960, 160}, {7, 320, 1280}, {1, 1280, 1000}, {56, 64, 64}, {56, 64, 256}, {56, 256, 64}, {28, 128, 512}, {28, 512, 128}, {14, 256, 1024}, {14, 1024, 256}, {7, 512, 2048}, {7, 2048, 512}};
     for (const auto& [size, ic, oc] : products) {
         add("product", size, 1, 1, ic, oc, 1);
+    }
+    const std::int64_t dense[][4] = {{64, 56, 1, 64}, {128, 56, 2, 128}, {128, 28, 1, 128}, {256, 14, 1, 256}, {512, 7, 1, 512}};
+    for (const auto& [ic, size, stride, oc] : dense) {
+        add("dense", size, 3, stride, ic, oc, 1);
     }
     return all;
 }
@@ -127,6 +132,14 @@ Prepared own(const Layer& layer, Buffers& buffers) {
         Prepared prepared = finish(kernel, code, {buffers.in.data(), buffers.out.data(), {}, scratch->data()}, x64::ImageConvolution::packed_size(desc));
         prepared.keep.push_back(scratch);
         return prepared;
+    }
+    if (layer.window.taps() > 1) {
+        x64::DenseConvolutionDesc desc;
+        desc.window = layer.window;
+        desc.ic = layer.ic;
+        desc.oc = layer.oc;
+        desc.epilogue = requantize(layer);
+        return finish(std::make_shared<x64::DenseConvolution>(desc, weights, *code), code, {buffers.in.data(), buffers.out.data()}, x64::DenseConvolution::packed_size(desc));
     }
     x64::MatMulDesc desc;
     desc.rows = layer.window.height * layer.window.width;

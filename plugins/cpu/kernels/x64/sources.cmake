@@ -7,6 +7,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     x64/epilogue_data.cpp
     x64/depthwise.cpp
     x64/depthwise_emit.cpp
+    x64/dense_convolution.cpp
     x64/elementwise.cpp
     x64/image_convolution.cpp
     x64/pool.cpp

@@ -1,0 +1,260 @@
+#include "plugins/cpu/kernels/x64/dense_convolution.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstddef>
+
+namespace octet::cpu::x64 {
+namespace {
+
+using Xbyak::Reg64;
+using Xbyak::Xmm;
+using Xbyak::Zmm;
+
+constexpr std::int64_t kMaxProducts = 65793;  // 255 * 128 * products must fit 31 bits
+// Pointers for the taps of a chunk of pixels, on the stack.
+constexpr std::int64_t kMaxPointers = 4096;
+constexpr std::int64_t kUnroll = 4;
+
+class IndirectEmitter {
+public:
+    IndirectEmitter(Emitter& code, const IndirectTile& shape, const Epilogue& epilogue, bool bounded)
+        : c(code), s(shape), vectors_((shape.columns + 15) / 16), result_(epilogue.result), epilogue_(code, epilogue, shape.operand_strides, offsetof(IndirectTile::Args, epilogue), 24, bounded) {}
+
+    void emit();
+
+private:
+    Zmm acc(int row, int vector) const { return Zmm(row * vectors_ + vector); }
+    bool masked_tail() const { return s.k % 4 != 0; }
+
+    // One dword of every pixel against the vectors of weights.
+    void step(std::int64_t offset, std::int64_t weight_offset, bool tail) {
+        const Reg64 pixels[] = {c.rax, c.rdx, c.r8, c.r9, c.r10, c.r11};
+        for (int v = 0; v < vectors_; ++v) {
+            c.vmovdqu8(Zmm(24 + v), c.at(w, weight_offset + v * 64));
+        }
+        for (int r = 0; r < s.rows; ++r) {
+            const Zmm x(28 + r % 4);
+            const Xbyak::Address from = c.ptr[pixels[r] + i + static_cast<std::size_t>(offset)];
+            if (tail) {
+                c.vmovdqu8(Xmm(x.getIdx()) | c.k4 | Xbyak::util::T_z, from);
+                c.vpbroadcastd(x, Xmm(x.getIdx()));
+            } else {
+                c.vpbroadcastd(x, from);
+            }
+            for (int v = 0; v < vectors_; ++v) {
+                c.vpdpbusd(acc(r, v), x, Zmm(24 + v));
+            }
+        }
+    }
+
+    void start();
+    void tap();
+
+    Emitter& c;
+    const IndirectTile& s;
+    const int vectors_;
+    const DataType result_;
+    EpilogueEmitter epilogue_;
+    // Pixel pointers take rax, rdx, r8 to r11; the epilogue's registers are free until its pointers are loaded.
+    const Reg64 w = Xbyak::util::rcx, i = Xbyak::util::rsi, taps = Xbyak::util::r12, end = Xbyak::util::r13, taps_left = Xbyak::util::r14, channel = Xbyak::util::r15;
+};
+
+void IndirectEmitter::start() {
+    for (int r = 0; r < s.rows; ++r) {
+        for (int v = 0; v < vectors_; ++v) {
+            if (!s.starts) {
+                c.vpxord(acc(r, v), acc(r, v), acc(r, v));
+            } else if (r == 0) {
+                c.vmovdqu32(acc(0, v), c.at(w, v * 64));
+            } else {
+                c.vmovdqa32(acc(r, v), acc(0, v));
+            }
+        }
+    }
+    c.advance(w, s.starts ? vectors_ * 64 : 0);
+}
+
+void IndirectEmitter::tap() {
+    const Reg64 pixels[] = {c.rax, c.rdx, c.r8, c.r9, c.r10, c.r11};
+    const std::int64_t dwords = (s.k + 3) / 4;
+    const std::int64_t turns = (dwords - (masked_tail() ? 1 : 0)) / kUnroll;
+    for (int r = 0; r < s.rows; ++r) {
+        c.mov(pixels[r], c.at(taps, r * 8));
+    }
+    c.advance(taps, s.rows * 8);
+    c.mov(i, channel);
+    if (turns > 0) {
+        Xbyak::Label loop;
+        c.lea(end, c.at(i, turns * kUnroll * 4));
+        c.L(loop);
+        for (int u = 0; u < kUnroll; ++u) {
+            step(u * 4, u * vectors_ * 64, false);
+        }
+        c.advance(i, kUnroll * 4);
+        c.advance(w, kUnroll * vectors_ * 64);
+        c.cmp(i, end);
+        c.jne(loop, Xbyak::CodeGenerator::T_NEAR);
+    }
+    const int rest = static_cast<int>(dwords - turns * kUnroll);
+    for (int u = 0; u < rest; ++u) {
+        step(u * 4, u * vectors_ * 64, masked_tail() && u == rest - 1);
+    }
+    c.advance(w, rest * vectors_ * 64);
+}
+
+void IndirectEmitter::emit() {
+    using A = IndirectTile::Args;
+    c.mov(taps, c.at(c.rdi, offsetof(A, taps)));
+    c.mov(w, c.at(c.rdi, offsetof(A, weights)));
+    c.mov(channel, c.at(c.rdi, offsetof(A, channel)));
+    c.set_mask(c.k1, low_bits((s.columns - 1) % 16 + 1), c.r8);
+    c.set_mask(c.k2, low_bits(s.columns), c.r8);
+    if (masked_tail()) {
+        c.set_mask(c.k4, low_bits(static_cast<int>(s.k % 4)), c.r8);
+    }
+    start();
+    c.mov(taps_left, static_cast<std::uint64_t>(s.taps));
+    Xbyak::Label loop;
+    c.L(loop);
+    tap();
+    c.dec(taps_left);
+    c.jnz(loop, Xbyak::CodeGenerator::T_NEAR);
+    const auto accumulator = [this](int row, int vector) { return acc(row, vector); };
+    epilogue_.load_pointers();
+    epilogue_.apply(s.rows, s.columns, accumulator, true);
+    c.mov(c.rax, c.at(c.rdi, offsetof(A, out)));
+    epilogue_.store(s.rows, s.columns, accumulator, c.rax, s.out_stride);
+    c.leave();
+}
+
+}  // namespace
+
+std::size_t add_indirect_tile(CodeBlock& block, const IndirectTile& s, const Epilogue& epilogue, bool bounded) {
+    const std::string key = fmt::format("indirect {} {} {} {} {} {} [{}] {} {}", s.rows, s.columns, s.k, s.taps, s.starts, s.out_stride, fmt::join(s.operand_strides, ","), bounded, key_of(epilogue));
+    return block.add(key, [&](Emitter& code) { IndirectEmitter(code, s, epilogue, bounded).emit(); });
+}
+
+Acceptance DenseConvolution::accepts(const DenseConvolutionDesc& desc, const Machine& machine) {
+    if (machine.isa < Isa::avx512_vnni) {
+        return declined("needs AVX-512 VNNI");
+    }
+    if (!desc.window.valid() || desc.ic < 1 || desc.oc < 1 || desc.groups < 1) {
+        return declined("an empty convolution");
+    }
+    if (desc.groups > 1 && desc.oc % 16 != 0) {
+        return declined("groups of a number of output channels that 16 does not divide");
+    }
+    if (desc.ic * desc.window.taps() > kMaxProducts) {
+        return declined("sums of so many products may leave 32 bits");
+    }
+    if (desc.window.taps() * IndirectTile::kRows > kMaxPointers) {
+        return declined("a window of more than 682 taps");
+    }
+    if (std::max({desc.in_stride, desc.out_stride, desc.groups * desc.oc, *std::max_element(desc.operand_strides.begin(), desc.operand_strides.end())}) > (std::int64_t{1} << 24)) {
+        return declined("pixels of more than 16 million values");
+    }
+    return x64::accepts(desc.epilogue, desc.groups * desc.oc);
+}
+
+std::size_t DenseConvolution::packed_size(const DenseConvolutionDesc& desc) {
+    const PanelShape panel = panel_of(desc);
+    const ColumnBlock last = column_blocks(desc.oc, panel).back();
+    return static_cast<std::size_t>((last.panel + panel.bytes(last.columns)) * desc.groups);
+}
+
+DenseConvolution::DenseConvolution(const DenseConvolutionDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code, std::span<std::byte> storage)
+    : desc_(desc), code_(&code), epilogue_(desc.epilogue, desc.groups * desc.oc, desc.operand_strides) {
+    desc_.in_stride = desc.in_stride != 0 ? desc.in_stride : desc.groups * desc.ic;
+    desc_.out_stride = desc.out_stride != 0 ? desc.out_stride : desc.groups * desc.oc;
+    if (storage.empty()) {
+        own_ = Aligned<std::byte>(packed_size(desc));
+        storage = {own_.data(), own_.size()};
+    }
+    weights_ = reinterpret_cast<std::int8_t*>(storage.data());
+    padding_ = Aligned<std::uint8_t>(static_cast<std::size_t>(desc.groups * desc.ic));
+    std::fill_n(padding_.data(), padding_.size(), desc.zero_point);
+    add_blocks(weights, code);
+
+    // A chunk is as many pixels as the table holds pointers for; small images are cut by columns too, so that threads find work.
+    const std::int64_t pixels = desc_.window.out_height() * desc_.window.out_width();
+    const std::int64_t most = kMaxPointers / (desc.window.taps() * IndirectTile::kRows) * IndirectTile::kRows;
+    const std::int64_t wanted = desc.threads > 1 ? 4 * desc.threads : 1;
+    const std::int64_t share = ((pixels * desc.window.batch + wanted - 1) / wanted + IndirectTile::kRows - 1) / IndirectTile::kRows * IndirectTile::kRows;
+    chunk_pixels_ = std::min({most, pixels, std::max<std::int64_t>(share, 2 * IndirectTile::kRows)});
+    chunks_ = (pixels + chunk_pixels_ - 1) / chunk_pixels_;
+    const std::int64_t parts = (wanted + desc.window.batch * chunks_ - 1) / (desc.window.batch * chunks_);
+    column_parts_ = std::min(parts, static_cast<std::int64_t>(blocks_.size()));
+}
+
+void DenseConvolution::add_blocks(std::span<const std::int8_t> weights, CodeBlock& code) {
+    const Window& w = desc_.window;
+    const bool bounded = !may_exceed_i32(desc_.epilogue, 255.0 * 128 * static_cast<double>(w.taps() * desc_.ic));
+    const std::int64_t pixels = w.out_height() * w.out_width();
+    const std::vector<ColumnBlock> columns = column_blocks(desc_.oc, panel_of(desc_));
+    const std::int64_t group_bytes = static_cast<std::int64_t>(packed_size(desc_)) / desc_.groups;
+    for (std::int64_t group = 0; group < desc_.groups; ++group) {
+        for (const ColumnBlock& plain : columns) {
+            Block block;
+            static_cast<ColumnBlock&>(block) = plain;
+            block.first += group * desc_.oc;
+            block.panel += group * group_bytes;
+            block.group = group;
+            pack_panel(weights_ + block.panel, block, panel_of(desc_), [&](std::size_t tap, std::int64_t i, std::int64_t column) {
+                return weights[static_cast<std::size_t>((column * desc_.ic + i) * w.taps() + static_cast<std::int64_t>(tap))];
+            });
+            IndirectTile shape{IndirectTile::kRows, plain.columns, desc_.ic, w.taps(), desc_.zero_point != 0, desc_.out_stride, epilogue_.strides()};
+            block.full = add_indirect_tile(code, shape, desc_.epilogue, bounded);
+            shape.rows = static_cast<int>(pixels % IndirectTile::kRows);
+            block.rest = shape.rows != 0 ? add_indirect_tile(code, shape, desc_.epilogue, bounded) : 0;
+            blocks_.push_back(block);
+        }
+    }
+}
+
+void DenseConvolution::run(const Args& args, std::int64_t begin, std::int64_t end) const {
+    const std::int64_t pixels = desc_.window.out_height() * desc_.window.out_width();
+    const std::size_t blocks = blocks_.size();
+    for (std::int64_t unit = begin; unit < end; ++unit) {
+        const std::size_t part = static_cast<std::size_t>(unit % column_parts_);
+        const std::size_t parts = static_cast<std::size_t>(column_parts_);
+        const std::int64_t chunk = unit / column_parts_ % chunks_;
+        const std::int64_t first = chunk * chunk_pixels_;
+        run_chunk(args, unit / column_parts_ / chunks_, first, std::min(chunk_pixels_, pixels - first), blocks * part / parts, blocks * (part + 1) / parts);
+    }
+}
+
+void DenseConvolution::run_chunk(const Args& args, std::int64_t batch, std::int64_t first, std::int64_t pixels, std::size_t first_block, std::size_t last_block) const {
+    const Window& w = desc_.window;
+    const std::int64_t rows = IndirectTile::kRows;
+    std::array<const std::uint8_t*, kMaxPointers> table;
+    std::size_t next = 0;
+    for (std::int64_t tile = 0; tile < pixels; tile += rows) {
+        for (std::int64_t tap = 0; tap < w.taps(); ++tap) {
+            for (std::int64_t pixel = first + tile; pixel < first + std::min(pixels, tile + rows); ++pixel) {
+                const std::int64_t y = pixel / w.out_width() * w.stride_height - w.pad_top + tap / w.kernel_width * w.dilation_height;
+                const std::int64_t x = pixel % w.out_width() * w.stride_width - w.pad_left + tap % w.kernel_width * w.dilation_width;
+                const bool inside = y >= 0 && y < w.height && x >= 0 && x < w.width;
+                table[next++] = inside ? args.in + ((batch * w.height + y) * w.width + x) * desc_.in_stride : padding_.data();
+            }
+        }
+    }
+    const std::int64_t size = static_cast<std::int64_t>(size_of(desc_.epilogue.result));
+    for (std::size_t index = first_block; index < last_block; ++index) {
+        const Block& block = blocks_[index];
+        IndirectTile::Args call;
+        call.weights = weights_ + block.panel;
+        call.channel = block.group * desc_.ic;
+        for (std::int64_t tile = 0; tile < pixels; tile += rows) {
+            const std::int64_t pixel = batch * w.out_height() * w.out_width() + first + tile;
+            call.taps = table.data() + tile * w.taps();
+            call.out = static_cast<std::byte*>(args.out) + (pixel * desc_.out_stride + block.first) * size;
+            call.epilogue = epilogue_.at(args.operands, pixel, batch, block.first);
+            code_->call(tile + rows <= pixels ? block.full : block.rest, call);
+        }
+    }
+}
+
+}  // namespace octet::cpu::x64
