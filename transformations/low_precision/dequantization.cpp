@@ -199,10 +199,13 @@ Dims all_axes(std::size_t rank) {
 }
 
 
-// Axes whose extent or order the op changes.
+// Axes whose extent or order the op changes. A slice with a negative step may turn any axis around.
 Dims changed_axes(const Graph& graph, const Node& node) {
     const auto& from = graph.shape(node.inputs[0]);
     const auto& to = node.outputs[0].type.shape;
+    const bool slices = node.op.is<ir::StridedSlice>() || node.op.is<ir::Slice>();
+    const auto steps = slices && node.inputs.size() > 3 ? constant_integers(graph, node, 3) : Dims{};
+    if (!steps || std::ranges::any_of(*steps, [](auto step) { return step < 0; })) return all_axes(from.rank());
     if (!from.ranked() || !to.ranked() || from.rank() != to.rank()) return all_axes(from.rank());
     Dims axes;
     for (std::size_t i = 0; i < from.rank(); ++i)

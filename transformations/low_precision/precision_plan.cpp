@@ -88,11 +88,12 @@ private:
         const Restriction* row = restrictions_.find(node.op);
         if (!row || !is_float(node.outputs[0].type.element)) return;
         Decision decision = answer(node, *row);
-        if (decision) {
+        // Ops that are fused gain from every operand that is codes, whatever the others are.
+        if (decision || !is_weighted(node.op)) {
             for (std::size_t i = 0; i < node.inputs.size(); ++i)
                 if (const auto it = codes_.find(node.inputs[i]); it != codes_.end() && needs_codes(graph_, node, i))
                     for (NodeId source : it->second.sources) paid_[source] = true;
-        } else if (is_weighted(node.op)) {
+        } else {
             plan.kept_float.emplace(node.name, decision.code);
         }
         plan.layers.push_back({node.name, node.origins, std::move(decision)});

@@ -99,6 +99,8 @@ bool spatial_shape_unknown(const Weighted& w) {
     return false;
 }
 
+bool is_backward(const Op& op) { return op.is<ir::ConvolutionBackpropData>() || op.is<ir::GroupConvolutionBackpropData>(); }
+
 constexpr double kScaleNoise = 1e-3;  // zero points of weights below this are rounding noise of the tool that wrote the file
 
 constexpr std::array kChecks{
@@ -124,6 +126,8 @@ constexpr std::array kChecks{
                       return products > std::numeric_limits<std::int32_t>::max() / (255 * 128);
                   }},
     WeightedCheck{Code::zp_out_of_range, "'{op}' pads, and no code of its data stands for 0", [](const Weighted& w) { return pads(w.node.op) && outside_of_codes(w); }},
+    WeightedCheck{Code::zp_fractional, "no code of the data of '{op}' stands for 0 exactly, and its outputs sum different numbers of taps",
+                  [](const Weighted& w) { return is_backward(w.node.op) && rest_of_zero_point(w); }},
     WeightedCheck{Code::zp_fractional, "'{op}' pads, no code of its data stands for 0 exactly, and its map's size is not known",
                   [](const Weighted& w) { return pads(w.node.op) && rest_of_zero_point(w) && spatial_shape_unknown(w); }},
 };
@@ -131,8 +135,7 @@ constexpr std::array kChecks{
 }  // namespace
 
 bool pads(const Op& op) {
-    return window_pads<ir::Convolution>(op) || window_pads<ir::GroupConvolution>(op) || op.is<ir::ConvolutionBackpropData>() ||
-           op.is<ir::GroupConvolutionBackpropData>();
+    return window_pads<ir::Convolution>(op) || window_pads<ir::GroupConvolution>(op) || is_backward(op);
 }
 
 std::span<const WeightedCheck> weighted_checks() { return kChecks; }

@@ -1,0 +1,29 @@
+#pragma once
+// One spelling for each idea.
+#include <vector>
+
+#include "transformations/rewrite/rule.hpp"
+
+namespace octet::common {
+
+// multiply(subtract(convert(q), zero_point), scale) -> dequantize(q).
+std::vector<rewrite::Rule> dequantize_rules();
+// fake_quantize(constant) -> dequantize(i8 constant).
+std::vector<rewrite::Rule> quantize_weights_rules();
+
+// f16, bf16 and f64 inside the graph become f32. Parameters and Results keep their element type behind a Convert.
+bool widen(ir::Graph& graph);
+
+// Ops that do nothing give way to their operand.
+bool remove_identities(ir::Graph& graph);
+
+// Equal ops on equal operands become one: files repeat a FakeQuantize for each reader.
+bool merge_equal(ir::Graph& graph);
+
+// x * sigmoid(x) -> swish(x) and its like.
+std::vector<rewrite::Rule> activation_rules();
+
+// BatchNorm -> multiply, add; constant factors and summands move into the weights and biases before them.
+std::vector<rewrite::Rule> scale_shift_rules();
+
+}  // namespace octet::common

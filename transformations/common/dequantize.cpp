@@ -1,0 +1,78 @@
+#include "ir/eval/eval.hpp"
+#include "ir/ops/all.hpp"
+#include "transformations/common/canonical.hpp"
+#include "transformations/low_precision/fake_quantize.hpp"
+
+namespace octet::common {
+
+using namespace ir;
+using namespace rewrite;
+
+namespace {
+
+Pattern number(const char* name) { return maybe<Convert>("", constant(name)); }
+Pattern widened_codes() { return op<Convert>("convert", rewrite::element({Element::u8, Element::i8}, any("codes"))); }
+
+// As f32 with the rank of the codes; nothing when it has more axes than they have.
+std::optional<Tensor> parameter(const Match& m, const char* name) {
+    const Tensor& t = m.constant(name);
+    const Shape& shape = m.shape("codes");
+    if (!shape.ranked() || t.dims().size() > shape.rank()) return std::nullopt;
+    Dims dims(shape.rank() - t.dims().size(), 1);
+    dims.insert(dims.end(), t.dims().begin(), t.dims().end());
+    return t.converted(Element::f32).aligned().reshaped(std::move(dims));
+}
+
+bool enlarges(const Match& m, const char* name) {
+    const auto t = parameter(m, name);
+    if (!t) return true;
+    for (std::size_t i = 0; i < t->dims().size(); ++i)
+        if (t->dims()[i] != 1 && m.shape("codes")[i] != Dim(t->dims()[i])) return true;
+    return false;
+}
+
+Value dequantize(Edit& e, const Match& m, Tensor zero_point) {
+    const Element element = m.graph().element({m.root(), 0});
+    return e.add(Dequantize{*parameter(m, "scale"), std::move(zero_point), element}, {m.value("codes")});
+}
+
+// multiply(convert(q), scale) -> dequantize(q)
+Rule without_zero_point() {
+    return Rule("recognise-dequantize")
+        .match(op<Multiply>("multiply", widened_codes(), number("scale")))
+        .decline(Code::shape_unsupported, "the scale of '{multiply}' is larger than its data", [](const Match& m) { return enlarges(m, "scale"); })
+        .rewrite([](Edit& e, const Match& m) { return dequantize(e, m, Tensor::filled(Element::f32, Dims(m.shape("codes").rank(), 1), 0)); });
+}
+
+// multiply(subtract(convert(q), zero_point), scale) -> dequantize(q)
+Rule with_zero_point() {
+    return Rule("recognise-dequantize-with-zero-point")
+        .match(op<Multiply>("multiply", op<Subtract>("subtract", widened_codes(), number("zero_point")), number("scale")))
+        .decline(Code::shape_unsupported, "the scale of '{multiply}' is larger than its data", [](const Match& m) { return enlarges(m, "scale"); })
+        .decline(Code::shape_unsupported, "the zero point of '{subtract}' is larger than its data", [](const Match& m) { return enlarges(m, "zero_point"); })
+        .rewrite([](Edit& e, const Match& m) { return dequantize(e, m, *parameter(m, "zero_point")); });
+}
+
+// fake_quantize(constant) -> dequantize(i8 constant)
+Rule quantize_weights() {
+    const auto refused = [](Code code) {
+        return [code](const Match& m) { return low_precision::decompose_weights(m.graph(), m.node("fq")).decision.code == code; };
+    };
+    return Rule("quantize-weights")
+        .match(op<FakeQuantize>("fq", constant("weights"), constant(), constant(), constant(), constant()))
+        .decline(Code::levels_unsupported, "'{fq}' has a number of levels that 8 bits do not hold", refused(Code::levels_unsupported))
+        .decline(Code::zero_scale, "an interval of '{fq}' is empty or not finite", refused(Code::zero_scale))
+        .decline(Code::shape_unsupported, "the intervals of '{fq}' vary along several axes", refused(Code::shape_unsupported))
+        .rewrite([](Edit& e, const Match& m) {
+            auto parts = low_precision::decompose_weights(m.graph(), m.node("fq")).value;
+            const Tensor codes = eval::evaluate(Op(std::move(parts.quantize)), std::vector{m.constant("weights")})[0];
+            return e.add(low_precision::op_of(parts.dequantize), {e.constant(codes)});
+        });
+}
+
+}  // namespace
+
+std::vector<Rule> dequantize_rules() { return {without_zero_point(), with_zero_point()}; }
+std::vector<Rule> quantize_weights_rules() { return {quantize_weights()}; }
+
+}  // namespace octet::common

@@ -1,0 +1,82 @@
+#include <algorithm>
+#include <cmath>
+
+#include "ir/ops/all.hpp"
+#include "transformations/common/canonical.hpp"
+#include "transformations/low_precision/weighted.hpp"
+
+namespace octet::common {
+
+using namespace ir;
+using namespace rewrite;
+
+namespace {
+
+// batch_norm_inference(x) -> add(multiply(x, gamma / sqrt(variance + epsilon)), beta - mean * that)
+Rule split_batch_norm() {
+    return Rule("split-batch-norm")
+        .match(op<BatchNormInference>("norm", any("x"), constant("gamma"), constant("beta"), constant("mean"), constant("variance")))
+        .decline(Code::dynamic_rank, "the rank of the data of '{norm}' is not known", [](const Match& m) { return !m.shape("x").ranked(); })
+        .rewrite([](Edit& e, const Match& m) {
+            const double epsilon = m.get<BatchNormInference>("norm").epsilon;
+            const auto channels = static_cast<std::int64_t>(m.constant("gamma").size());
+            Dims dims(m.shape("x").rank(), 1);
+            dims[1] = channels;
+            Tensor scale(Element::f32, dims);
+            Tensor shift(Element::f32, dims);
+            for (std::size_t c = 0; c < static_cast<std::size_t>(channels); ++c) {
+                const double factor = m.constant("gamma").at(c) / std::sqrt(m.constant("variance").at(c) + epsilon);
+                scale.write<float>()[c] = static_cast<float>(factor);
+                shift.write<float>()[c] = static_cast<float>(m.constant("beta").at(c) - m.constant("mean").at(c) * factor);
+            }
+            return e.add(Add{}, {e.add(Multiply{}, {m.value("x"), e.constant(scale)}), e.constant(shift)});
+        });
+}
+
+// The factor has one entry, or one per output channel of the convolution; the others must be 1.
+bool not_per_channel(const Match& m) {
+    const Tensor& factor = m.constant("factor");
+    const std::size_t rank = m.shape("conv").rank();
+    if (factor.size() == 1) return false;
+    if (factor.dims().size() != rank) return true;
+    for (std::size_t i = 0; i < rank; ++i)
+        if (i != 1 && factor.dims()[i] != 1) return true;
+    return false;
+}
+
+Tensor scaled(const Op& op, const Tensor& weights, const Tensor& factor) {
+    Tensor result(Element::f32, weights.dims());
+    const auto axes = low_precision::output_axes(op, weights.dims().size());
+    const auto from = weights.as<float>();
+    auto to = result.write<float>();
+    Dims index(weights.dims().size(), 0);
+    for (std::size_t i = 0; i < to.size(); ++i) {
+        std::int64_t channel = 0;
+        for (auto axis : axes) channel = channel * weights.dims()[axis] + index[axis];
+        to[i] = from[i] * static_cast<float>(factor.at(factor.size() == 1 ? 0 : static_cast<std::size_t>(channel)));
+        for (std::size_t a = index.size(); a-- > 0;) {
+            if (++index[a] < weights.dims()[a]) break;
+            index[a] = 0;
+        }
+    }
+    return result;
+}
+
+// multiply(convolution(x, w), factor) -> convolution(x, w * factor)
+template <class T>
+Rule scale_weights(const char* name) {
+    return Rule(name)
+        .match(op<Multiply>("multiply", one_use(op<T>("conv", any("x"), rewrite::element(Element::f32, constant("weights")))), constant("factor")))
+        .decline(Code::shape_unsupported, "the factor of '{multiply}' is not one per output channel", not_per_channel)
+        .rewrite([](Edit& e, const Match& m) {
+            return e.add(m.op("conv"), {m.value("x"), e.constant(scaled(m.op("conv"), m.constant("weights"), m.constant("factor")))});
+        });
+}
+
+}  // namespace
+
+std::vector<Rule> scale_shift_rules() {
+    return {split_batch_norm(), scale_weights<Convolution>("scale-convolution-weights"), scale_weights<GroupConvolution>("scale-group-convolution-weights")};
+}
+
+}  // namespace octet::common

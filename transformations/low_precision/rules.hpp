@@ -1,0 +1,18 @@
+#pragma once
+// All rules of the low-precision pipeline, by family.
+#include <memory>
+#include <vector>
+
+#include "transformations/low_precision/precision_plan.hpp"
+#include "transformations/rewrite/rule.hpp"
+
+namespace octet::low_precision {
+
+// op(dequantize(x)) -> dequantize(op(x)) for ops that only move data.
+std::vector<rewrite::Rule> movement_rules();
+
+// op(dequantize(x), dequantize(w)) -> dequantize(op(x, w)) with i32 sums, for convolutions and matrix products. Layers that `plan`
+// keeps float are left alone; without a plan none is.
+std::vector<rewrite::Rule> weighted_rules(std::shared_ptr<const PrecisionPlan> plan = nullptr);
+
+}  // namespace octet::low_precision

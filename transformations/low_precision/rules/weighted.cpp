@@ -1,0 +1,103 @@
+#include "transformations/low_precision/weighted.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ir/ops/all.hpp"
+#include "transformations/low_precision/rules.hpp"
+#include "transformations/low_precision/zero_point_correction.hpp"
+
+namespace octet::low_precision {
+
+using namespace ir;
+using namespace rewrite;
+
+namespace {
+
+// The operands as `Weighted` refers to them.
+struct View {
+    Dequantization data;
+    Dequantization weights;
+    Weighted weighted;
+
+    explicit View(const Match& m)
+        : data(dequantization_of(m.get<Dequantize>("data"))),
+          weights(dequantization_of(m.get<Dequantize>("weights"))),
+          weighted{m.graph(), m.node("op"), data, weights, m.element("x"), m.element("w"), m.shape("x"), m.shape("w")} {}
+};
+
+// The width of one step of the quantize below a value, if only ops that do not enlarge differences lie between.
+double step_below(const Graph& graph, Value v) {
+    for (int depth = 0; depth < 8; ++depth) {
+        if (graph.uses(v).size() != 1) return 0;
+        const NodeId user = graph.uses(v)[0].node;
+        const Node& node = graph.node(user);
+        if (const auto* q = node.op.as<Quantize>()) {
+            double step = INFINITY;
+            for (std::size_t i = 0; i < std::max(q->low.size(), q->high.size()); ++i) {
+                const double low = q->low.at(q->low.size() == 1 ? 0 : i);
+                const double high = q->high.at(q->high.size() == 1 ? 0 : i);
+                step = std::min(step, (high - low) / static_cast<double>(q->levels - 1));
+            }
+            return step;
+        }
+        const bool passes = node.op.is<Add>() || node.op.is<Subtract>() || node.op.is<Relu>() || node.op.is<Clamp>();
+        if (!passes) return 0;
+        v = {user, 0};
+    }
+    return 0;
+}
+
+template <class T>
+Op with_zero_points(const Op& op, const Tensor& zero_point) {
+    T changed = op.get<T>();
+    std::vector<std::int64_t> integers;
+    for (float z : zero_point.as<float>()) integers.push_back(split_zero_point(z).integer);
+    if (std::ranges::any_of(integers, [](auto z) { return z != 0; })) changed.zp_a = std::move(integers);
+    return changed;
+}
+
+template <class T>
+Value on_codes(Edit& e, const Match& m) {
+    const View view(m);
+    const Weighted& w = view.weighted;
+    const auto weights_scale = *per_output(w.weights.scale, w.node.op, w.weights_shape.sizes());
+    const auto data_scale = w.data.scale.as<float>();
+    std::vector<float> scale(weights_scale.size());
+    for (std::size_t c = 0; c < scale.size(); ++c) scale[c] = weights_scale[c] * data_scale[data_scale.size() == 1 ? 0 : c];
+
+    std::vector<Value> operands = w.node.inputs;
+    operands[0] = m.value("x");
+    operands[1] = m.value("w");
+    const Value sums = e.add(with_zero_points<T>(w.node.op, w.data.zero_point), std::move(operands));
+    const Shape result = m.graph().shape(sums);
+    Dims dims(result.rank(), 1);
+    dims[result_channel_axis(w.node.op, result.rank())] = static_cast<std::int64_t>(scale.size());
+    const bool same = std::ranges::all_of(scale, [&](float s) { return s == scale[0]; });
+    const Tensor factor = same ? Tensor::filled(Element::f32, Dims(result.rank(), 1), scale[0]) : Tensor::of<float>(dims, std::span<const float>(scale));
+    const Value values = e.add(Dequantize{factor, Tensor::filled(Element::f32, Dims(result.rank(), 1), 0), Element::f32}, {sums});
+    // A sixteenth of a step: what rounding at the border may cost there.
+    const auto correction = zero_point_correction(w, m.constant("w"), scale, result, step_below(m.graph(), {m.root(), 0}) / 16);
+    return correction ? e.add(Add{}, {values, e.constant(*correction)}) : values;
+}
+
+template <class T>
+Rule weighted(std::string_view op_name, const std::shared_ptr<const PrecisionPlan>& plan) {
+    Rule rule("low-precision-" + std::string(op_name));
+    rule.match(op<T>("op", op<Dequantize>("data", rewrite::element({Element::u8, Element::i8}, any("x"))), op<Dequantize>("weights", constant("w")), each(any())));
+    if (plan)
+        rule.decline(Code::plugin_veto, "the plan keeps '{op}' float", [plan](const Match& m) { return plan->kept_float.contains(m.node("op").name); });
+    for (const WeightedCheck& check : weighted_checks())
+        rule.decline(check.code, std::string(check.text), [&check](const Match& m) { return check.declines(View(m).weighted); });
+    rule.rewrite([](Edit& e, const Match& m) { return on_codes<T>(e, m); });
+    return rule;
+}
+
+}  // namespace
+
+std::vector<Rule> weighted_rules(std::shared_ptr<const PrecisionPlan> plan) {
+    return {weighted<Convolution>("convolution", plan), weighted<GroupConvolution>("group-convolution", plan),
+            weighted<ConvolutionBackpropData>("convolution-backprop-data", plan), weighted<MatMul>("matmul", plan)};
+}
+
+}  // namespace octet::low_precision

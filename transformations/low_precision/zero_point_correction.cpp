@@ -1,0 +1,149 @@
+#include "transformations/low_precision/zero_point_correction.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "ir/ops/convolution.hpp"
+
+namespace octet::low_precision {
+
+using ir::Dims;
+using ir::Tensor;
+
+namespace {
+
+// Sums of the weights over input channels: [output channel][kernel position].
+struct KernelSums {
+    std::size_t channels = 0;
+    Dims kernel;
+    std::vector<double> values;
+};
+
+KernelSums kernel_sums(const ir::Op& op, const Tensor& codes) {
+    KernelSums sums;
+    const Dims& dims = codes.dims();
+    const auto axes = output_axes(op, dims.size());
+    const std::size_t first_spatial = op.is<ir::MatMul>() ? dims.size() : op.is<ir::Convolution>() || op.is<ir::ConvolutionBackpropData>() ? 2 : 3;
+    sums.kernel.assign(dims.begin() + static_cast<std::ptrdiff_t>(first_spatial), dims.end());
+    const auto positions = static_cast<std::size_t>(ir::product(sums.kernel));
+    sums.channels = 1;
+    for (auto axis : axes) sums.channels *= static_cast<std::size_t>(dims[axis]);
+    sums.values.assign(sums.channels * positions, 0);
+    const auto weights = codes.as<std::int8_t>();
+    Dims index(dims.size(), 0);
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+        std::size_t channel = 0;
+        for (auto axis : axes) channel = channel * static_cast<std::size_t>(dims[axis]) + static_cast<std::size_t>(index[axis]);
+        std::size_t position = 0;
+        for (std::size_t a = first_spatial; a < dims.size(); ++a) position = position * static_cast<std::size_t>(dims[a]) + static_cast<std::size_t>(index[a]);
+        sums.values[channel * positions + position] += weights[i];
+        for (std::size_t a = dims.size(); a-- > 0;) {
+            if (++index[a] < dims[a]) break;
+            index[a] = 0;
+        }
+    }
+    return sums;
+}
+
+// The kernel positions along one axis that meet the data, for each output position.
+struct Taps {
+    std::int64_t begin = 0, end = 0;
+    auto operator<=>(const Taps&) const = default;
+};
+
+std::vector<std::vector<Taps>> taps_inside(const ir::Window& window) {
+    std::vector<std::vector<Taps>> axes;
+    for (std::size_t a = 0; a < window.kernel.size(); ++a) {
+        std::vector<Taps> taps;
+        for (std::int64_t o = 0; o < window.output[a]; ++o) {
+            Taps t{window.kernel[a], 0};
+            for (std::int64_t k = 0; k < window.kernel[a]; ++k) {
+                const std::int64_t at = o * window.strides[a] - window.pads_begin[a] + k * window.dilations[a];
+                if (at < 0 || at >= window.data[a]) continue;
+                t.begin = std::min(t.begin, k);
+                t.end = std::max(t.end, k + 1);
+            }
+            taps.push_back(t);
+        }
+        axes.push_back(std::move(taps));
+    }
+    return axes;
+}
+
+double sum_over(const KernelSums& sums, std::size_t channel, const std::vector<Taps>& box) {
+    const auto positions = static_cast<std::size_t>(ir::product(sums.kernel));
+    double total = 0;
+    for (std::size_t p = 0; p < positions; ++p) {
+        std::size_t rest = p;
+        bool inside = true;
+        for (std::size_t a = sums.kernel.size(); a-- > 0;) {
+            const auto k = static_cast<std::int64_t>(rest % static_cast<std::size_t>(sums.kernel[a]));
+            rest /= static_cast<std::size_t>(sums.kernel[a]);
+            inside = inside && k >= box[a].begin && k < box[a].end;
+        }
+        if (inside) total += sums.values[channel * positions + p];
+    }
+    return total;
+}
+
+ir::Window window_of(const Weighted& w) {
+    const Dims data = w.data_shape.sizes();
+    const Dims weights = w.weights_shape.sizes();
+    if (const auto* grouped = w.node.op.as<ir::GroupConvolution>()) return ir::window_of(*grouped, data, weights);
+    return ir::window_of(w.node.op.get<ir::Convolution>(), data, weights);
+}
+
+std::vector<Taps> whole(const Dims& kernel) {
+    std::vector<Taps> box;
+    for (auto k : kernel) box.push_back({0, k});
+    return box;
+}
+
+}  // namespace
+
+std::optional<Tensor> zero_point_correction(const Weighted& w, const Tensor& codes, const std::vector<float>& scale, const ir::Shape& result,
+                                            double tolerance) {
+    std::vector<double> rest;
+    for (float z : w.data.zero_point.as<float>()) rest.push_back(split_zero_point(z).rest);
+    if (std::ranges::all_of(rest, [](double d) { return d == 0; })) return std::nullopt;
+    const KernelSums sums = kernel_sums(w.node.op, codes);
+    const auto factor = [&](std::size_t c) { return -rest[rest.size() == 1 ? 0 : c] * scale[c]; };
+
+    Dims vector_dims(result.rank(), 1);
+    vector_dims[result_channel_axis(w.node.op, result.rank())] = static_cast<std::int64_t>(sums.channels);
+    Tensor vector(ir::Element::f32, vector_dims);
+    for (std::size_t c = 0; c < sums.channels; ++c) vector.write<float>()[c] = static_cast<float>(factor(c) * sum_over(sums, c, whole(sums.kernel)));
+    if (!pads(w.node.op)) return vector;
+
+    const ir::Window window = window_of(w);
+    const Dims& spatial = window.output;
+    const auto taps = taps_inside(window);
+    Dims out = result.sizes();
+    out[0] = 1;
+    Tensor map(ir::Element::f32, out);
+    auto values = map.write<float>();
+    const auto positions = static_cast<std::size_t>(ir::product(spatial));
+    double largest_difference = 0;
+    for (std::size_t c = 0; c < sums.channels; ++c) {
+        std::map<std::vector<Taps>, float> known;
+        for (std::size_t p = 0; p < positions; ++p) {
+            std::vector<Taps> box(spatial.size());
+            std::size_t left = p;
+            for (std::size_t a = spatial.size(); a-- > 0;) {
+                box[a] = taps[a][left % static_cast<std::size_t>(spatial[a])];
+                left /= static_cast<std::size_t>(spatial[a]);
+            }
+            auto [it, fresh] = known.try_emplace(box, 0.0f);
+            if (fresh) {
+                it->second = static_cast<float>(factor(c) * sum_over(sums, c, box));
+                largest_difference = std::max(largest_difference, std::abs(static_cast<double>(it->second) - vector.as<float>()[c]));
+            }
+            values[c * positions + p] = it->second;
+        }
+    }
+    if (largest_difference < tolerance) return vector;
+    return map;
+}
+
+}  // namespace octet::low_precision

@@ -1,0 +1,28 @@
+#pragma once
+// Every named pipeline.
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "transformations/low_precision/precision_plan.hpp"
+#include "transformations/rewrite/pipeline.hpp"
+
+namespace octet {
+
+// One spelling for each idea: dequantize, activation functions, f32 throughout, BatchNorm inside weights.
+rewrite::Pipeline canonicalise();
+
+// Integers where the device of `restrictions` gains from them. What was decided goes into `plan`.
+rewrite::Pipeline low_precision_pipeline(const low_precision::Restrictions& restrictions, std::shared_ptr<low_precision::PrecisionPlan> plan);
+
+// Constants that stayed float, at the end.
+rewrite::Pipeline finish();
+
+struct NamedPipeline {
+    std::string_view name;
+    rewrite::Pipeline (*make)();
+};
+// For tools: every pipeline under the name that users give.
+const std::vector<NamedPipeline>& named_pipelines();
+
+}  // namespace octet
