@@ -56,7 +56,7 @@ std::uint32_t name_hash(std::string_view name) {
 
 }  // namespace
 
-const NodeId* NameIndex::find(std::string_view name, const std::vector<Node>& nodes) const {
+const NodeId* NameIndex::find(std::string_view name, const Nodes& nodes) const {
     if (entries_.empty()) return nullptr;
     const std::uint32_t hash = name_hash(name);
     for (std::size_t i = hash;; ++i) {

@@ -1,6 +1,7 @@
 #pragma once
 // A graph is a value: nodes in a table, named by ids. Copying one keeps a "before"; constants share their storage. Only Edit
 // (edit.hpp) changes a graph.
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -53,10 +54,12 @@ struct Node {
     std::vector<std::uint32_t> use_at = {};  // by input: its place in the use list of the value it reads
 };
 
+using Nodes = std::deque<Node>;  // references stay while nodes are added
+
 // Live nodes by name: a table of hashes and ids. The names themselves stand in the nodes, which the caller passes along.
 class NameIndex {
 public:
-    const NodeId* find(std::string_view name, const std::vector<Node>& nodes) const;
+    const NodeId* find(std::string_view name, const Nodes& nodes) const;
     void insert(std::string_view name, NodeId id);  // which must not be there
     void erase(std::string_view name, NodeId id);   // which must be there
 
@@ -101,7 +104,7 @@ public:
 
 private:
     friend class Edit;
-    std::vector<Node> nodes_;
+    Nodes nodes_;
     std::vector<NodeId> parameters_, results_, sinks_;
     std::size_t live_ = 0;
     NameIndex names_;
