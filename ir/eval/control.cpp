@@ -107,7 +107,7 @@ private:
         dims[axis] = m.part_size;
         require(first[axis] >= 0 && first[axis] + m.part_size <= whole.dims()[axis], "slice {} begins at {} of {}", iteration, first[axis],
                 whole.dims()[axis]);
-        return boxed(whole, first, Dims(dims.size(), 1), std::move(dims));
+        return boxed(whole, first, std::move(dims));
     }
 
     Tensor output(std::size_t i, const Types& types) {

@@ -139,7 +139,7 @@ Tensor taken(const Tensor& data, const std::vector<std::vector<std::int64_t>>& i
     return out;
 }
 
-Tensor boxed(const Tensor& data, const Dims& first, const Dims& step, Dims dims) {
+Tensor boxed(const Tensor& data, const Dims& first, Dims dims, const Dims& step) {
     Tensor out(data.element(), std::move(dims));
     if (out.size() == 0) return out;
     const std::size_t size = element_bytes(data.element());
@@ -148,7 +148,7 @@ Tensor boxed(const Tensor& data, const Dims& first, const Dims& step, Dims dims)
     Dims from;
     for (std::size_t i = 0; i < first.size(); ++i) {
         start += first[i] * strides[i];
-        from.push_back(step[i] * strides[i]);
+        from.push_back(step.empty() ? strides[i] : step[i] * strides[i]);
     }
     copy_elements(size, data.data() + start * static_cast<std::int64_t>(size), out.write_raw().data(),
                   box_axes(out.dims(), from, row_major_strides(out.dims())));
@@ -161,7 +161,7 @@ Tensors split(const Tensor& data, std::size_t axis, const Dims& lengths) {
     for (const std::int64_t length : lengths) {
         Dims dims = data.dims();
         dims[axis] = length;
-        parts.push_back(boxed(data, first, Dims(dims.size(), 1), std::move(dims)));
+        parts.push_back(boxed(data, first, std::move(dims)));
         first[axis] += length;
     }
     return parts;

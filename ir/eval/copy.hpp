@@ -43,8 +43,8 @@ Tensor permuted(const Tensor& data, const Dims& view, std::span<const std::size_
 // Element [i, j, ...] is element [indices[0][i], indices[1][j], ...] of the data.
 Tensor taken(const Tensor& data, const std::vector<std::vector<std::int64_t>>& indices);
 
-// The box of extents `dims` at `first`, with a step (of either sign) per axis.
-Tensor boxed(const Tensor& data, const Dims& first, const Dims& step, Dims dims);
+// The box of extents `dims` at `first`, with a step (of either sign) per axis; without steps every element of the box.
+Tensor boxed(const Tensor& data, const Dims& first, Dims dims, const Dims& step = {});
 
 // Parts of these lengths along an axis.
 Tensors split(const Tensor& data, std::size_t axis, const Dims& lengths);

@@ -70,7 +70,7 @@ Tensors strided_slice(const StridedSlice& op, std::span<const Tensor> in) {
         step[s.axis] = slice.step;
         box[s.axis] = slice.count;
     }
-    return {boxed(in[0], first, step, std::move(box)).reshaped(std::move(result))};
+    return {boxed(in[0], first, std::move(box), step).reshaped(std::move(result))};
 }
 
 Tensors slice(const Slice& op, std::span<const Tensor> in) {
@@ -82,7 +82,7 @@ Tensors slice(const Slice& op, std::span<const Tensor> in) {
         first[axis] = s.first;
         step[axis] = s.step;
     }
-    return {boxed(in[0], first, step, std::move(dims))};
+    return {boxed(in[0], first, std::move(dims), step)};
 }
 
 Tensors gather(const Gather& op, std::span<const Tensor> in) {

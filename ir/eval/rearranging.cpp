@@ -166,7 +166,7 @@ Tensors batch_to_space(const BatchToSpace& op, std::span<const Tensor> in) {
         whole.push_back(data[i + 1] * blocks[i + 1]);
     }
     const Tensor joined = permuted(in[0], view, order, std::move(whole));
-    return {boxed(joined, in[2].integers(), Dims(dims.size(), 1), dims)};
+    return {boxed(joined, in[2].integers(), dims)};
 }
 
 Tensors space_to_batch(const SpaceToBatch& op, std::span<const Tensor> in) {

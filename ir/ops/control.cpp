@@ -211,11 +211,14 @@ Types infer(const Loop& op, Inputs inputs) {
     }
     const auto results = settled_results(body, std::move(parameters));
     Dim iterations = sliced_iterations(body, inputs);
-    const auto trips = known_number(inputs[0], "the trip count");
-    if (trips && *trips >= 0) iterations = merged(iterations, Dim(*trips));
-    require(iterations.low <= iterations.high, "a trip count of {} for {} slices", trips.value_or(-1), iterations.low);
     const bool goes_on = op.execution_condition < 0 || known_true(results[place(op.execution_condition, results.size(), "result")].value);
-    if (!goes_on || !known_true(inputs[1].value)) iterations.low = 0;
+    const bool surely = goes_on && known_true(inputs[1].value);
+    if (const auto trips = known_number(inputs[0], "the trip count"); trips && *trips >= 0) {
+        require(!surely || *trips <= iterations.high, "a trip count of {} for {} slices", *trips, to_string(iterations));
+        iterations = {std::min(*trips, iterations.low), std::min(*trips, iterations.high)};
+        if (surely) iterations.low = iterations.high;
+    }
+    if (!surely) iterations.low = 0;
     return loop_outputs(body, results, iterations);
 }
 

@@ -11,12 +11,12 @@ constexpr std::span<const std::string_view> enum_names(RecurrentDirection) { ret
 // Operand 0 is the condition; the others feed the bodies.
 struct If {
     static constexpr std::string_view name = "if";
-    GraphPtr then_body;
-    GraphPtr else_body;
-    std::vector<PortMap> then_inputs;
-    std::vector<PortMap> else_inputs;
-    std::vector<PortMap> then_outputs;
-    std::vector<PortMap> else_outputs;
+    GraphPtr then_body = {};
+    GraphPtr else_body = {};
+    std::vector<PortMap> then_inputs = {};
+    std::vector<PortMap> else_inputs = {};
+    std::vector<PortMap> then_outputs = {};
+    std::vector<PortMap> else_outputs = {};
     static constexpr auto fields() {
         return std::array{field<&If::then_body>("then_body"),
                           field<&If::else_body>("else_body"),
@@ -32,10 +32,10 @@ Types infer(const If& op, Inputs inputs);
 // parameter that gets the iteration (-1: none); execution_condition: its result that says whether to go on (-1: always).
 struct Loop {
     static constexpr std::string_view name = "loop";
-    GraphPtr body;
-    std::vector<PortMap> inputs;
-    std::vector<PortMap> outputs;
-    std::vector<PortMap> back_edges;
+    GraphPtr body = {};
+    std::vector<PortMap> inputs = {};
+    std::vector<PortMap> outputs = {};
+    std::vector<PortMap> back_edges = {};
     std::int64_t current_iteration = -1;
     std::int64_t execution_condition = -1;
     static constexpr auto fields() {
@@ -51,10 +51,10 @@ Types infer(const Loop& op, Inputs inputs);
 
 struct TensorIterator {
     static constexpr std::string_view name = "tensor_iterator";
-    GraphPtr body;
-    std::vector<PortMap> inputs;
-    std::vector<PortMap> outputs;
-    std::vector<PortMap> back_edges;
+    GraphPtr body = {};
+    std::vector<PortMap> inputs = {};
+    std::vector<PortMap> outputs = {};
+    std::vector<PortMap> back_edges = {};
     static constexpr auto fields() {
         return std::array{field<&TensorIterator::body>("body"),
                           field<&TensorIterator::inputs>("inputs"),
@@ -70,9 +70,9 @@ std::int64_t slice_count(const PortMap& map, std::int64_t size);
 struct ReadValue {
     static constexpr std::string_view name = "read_value";
     static constexpr Traits traits{.effect = true};
-    std::string variable;
+    std::string variable = {};
     Element element = Element::f32;
-    Shape shape;
+    Shape shape = {};
     static constexpr auto fields() {
         return std::array{field<&ReadValue::variable>("variable"),
                           field<&ReadValue::element>("element"),
@@ -85,7 +85,7 @@ Types infer(const ReadValue& op, Inputs inputs);
 struct Assign {
     static constexpr std::string_view name = "assign";
     static constexpr Traits traits{.effect = true};
-    std::string variable;
+    std::string variable = {};
     static constexpr auto fields() { return std::array{field<&Assign::variable>("variable")}; }
 };
 Types infer(const Assign& op, Inputs inputs);
@@ -96,9 +96,9 @@ struct LstmSequence {
     static constexpr std::string_view name = "lstm_sequence";
     std::int64_t hidden_size = 0;
     RecurrentDirection direction = RecurrentDirection::forward;
-    std::vector<std::string> activations;
-    std::vector<double> activations_alpha;
-    std::vector<double> activations_beta;
+    std::vector<std::string> activations = {};
+    std::vector<double> activations_alpha = {};
+    std::vector<double> activations_beta = {};
     double clip = 0;
     static constexpr auto fields() {
         return std::array{field<&LstmSequence::hidden_size>("hidden_size"),
@@ -116,9 +116,9 @@ struct GruCell {
     static constexpr std::string_view name = "gru_cell";
     std::int64_t hidden_size = 0;
     bool linear_before_reset = false;
-    std::vector<std::string> activations;
-    std::vector<double> activations_alpha;
-    std::vector<double> activations_beta;
+    std::vector<std::string> activations = {};
+    std::vector<double> activations_alpha = {};
+    std::vector<double> activations_beta = {};
     double clip = 0;
     static constexpr auto fields() {
         return std::array{field<&GruCell::hidden_size>("hidden_size"),

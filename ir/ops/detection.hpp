@@ -37,8 +37,8 @@ struct Interpolate {
     CoordinateMode coordinates = CoordinateMode::half_pixel;
     NearestMode nearest = NearestMode::round_prefer_floor;
     bool antialias = false;
-    std::vector<std::int64_t> pads_begin;
-    std::vector<std::int64_t> pads_end;
+    std::vector<std::int64_t> pads_begin = {};
+    std::vector<std::int64_t> pads_end = {};
     double cube_coeff = -0.75;
     static constexpr auto fields() {
         return std::array{field<&Interpolate::mode>("mode"),
@@ -57,17 +57,17 @@ std::int64_t interpolated_size(std::int64_t size, double scale);
 // Operands: size of the feature map, size of the image, both [2]. Result f32 [2, count].
 struct PriorBox {
     static constexpr std::string_view name = "prior_box";
-    std::vector<double> min_size;
-    std::vector<double> max_size;
-    std::vector<double> aspect_ratio;
-    std::vector<double> density;
-    std::vector<double> fixed_ratio;
-    std::vector<double> fixed_size;
+    std::vector<double> min_size = {};
+    std::vector<double> max_size = {};
+    std::vector<double> aspect_ratio = {};
+    std::vector<double> density = {};
+    std::vector<double> fixed_ratio = {};
+    std::vector<double> fixed_size = {};
     bool clip = false;
     bool flip = false;
     double step = 0;
     double offset = 0;
-    std::vector<double> variance;
+    std::vector<double> variance = {};
     bool scale_all_sizes = true;
     bool min_max_aspect_ratios_order = true;
     static constexpr auto fields() {
@@ -93,14 +93,14 @@ std::int64_t prior_box_count(const PriorBox& op);         // boxes per place of 
 // Operands as PriorBox.
 struct PriorBoxClustered {
     static constexpr std::string_view name = "prior_box_clustered";
-    std::vector<double> width;
-    std::vector<double> height;
+    std::vector<double> width = {};
+    std::vector<double> height = {};
     bool clip = false;
     double step = 0;
     double step_w = 0;
     double step_h = 0;
     double offset = 0;
-    std::vector<double> variance;
+    std::vector<double> variance = {};
     static constexpr auto fields() {
         return std::array{field<&PriorBoxClustered::width>("width"),
                           field<&PriorBoxClustered::height>("height"),
@@ -120,7 +120,7 @@ struct DetectionOutput {
     std::int64_t background_label_id = 0;
     std::int64_t top_k = -1;
     bool variance_encoded_in_target = false;
-    std::vector<std::int64_t> keep_top_k;
+    std::vector<std::int64_t> keep_top_k = {};
     BoxCode code_type = BoxCode::corner;
     bool share_location = true;
     double nms_threshold = 0;

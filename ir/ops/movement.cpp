@@ -62,6 +62,7 @@ Types infer(const Concat& op, Inputs inputs) {
     require(!inputs.empty(), "got no inputs, wanted 1 or more");
     const Element element = inputs[0].element();
     std::optional<Shape> result;
+    const Shape* first = nullptr;  // of known rank
     std::size_t axis = 0;
     bool every_ranked = true;
     for (const Input& input : inputs) {
@@ -73,12 +74,13 @@ Types infer(const Concat& op, Inputs inputs) {
         }
         if (!result) {
             result = shape;
+            first = &shape;
             axis = normalise_axis(op.axis, shape.rank());
             continue;
         }
-        require(shape.rank() == result->rank(), "shapes {} and {} differ in rank", to_string(*result), to_string(shape));
+        require(shape.rank() == result->rank(), "shapes {} and {} differ in rank", to_string(*first), to_string(shape));
         for (std::size_t i = 0; i < shape.rank(); ++i)
-            (*result)[i] = i == axis ? (*result)[i] + shape[i] : merged_or_fail((*result)[i], shape[i], *result, shape, i);
+            (*result)[i] = i == axis ? (*result)[i] + shape[i] : merged_or_fail((*result)[i], shape[i], *first, shape, i);
     }
     if (!result) return unranked(inputs);
     if (!every_ranked) (*result)[axis].high = Dim::kUnbounded;

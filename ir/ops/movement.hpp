@@ -82,11 +82,11 @@ Partials partial(const VariadicSplit& op, Inputs inputs, const Types& outputs);
 struct StridedSlice {
     static constexpr std::string_view name = "strided_slice";
     static constexpr Traits traits{.moves_data = true};
-    std::vector<std::int64_t> begin_mask;
-    std::vector<std::int64_t> end_mask;
-    std::vector<std::int64_t> new_axis_mask;
-    std::vector<std::int64_t> shrink_axis_mask;
-    std::vector<std::int64_t> ellipsis_mask;
+    std::vector<std::int64_t> begin_mask = {};
+    std::vector<std::int64_t> end_mask = {};
+    std::vector<std::int64_t> new_axis_mask = {};
+    std::vector<std::int64_t> shrink_axis_mask = {};
+    std::vector<std::int64_t> ellipsis_mask = {};
     static constexpr auto fields() {
         return std::array{field<&StridedSlice::begin_mask>("begin_mask"),
                           field<&StridedSlice::end_mask>("end_mask"),

@@ -1,4 +1,6 @@
 // Shapes of the ops that pad, repeat and rearrange blocks.
+#include <functional>
+
 #include "ir/ops/movement.hpp"
 #include "ir/ops/operands.hpp"
 
@@ -104,10 +106,8 @@ void fit(Shape& target, std::size_t axis, const Shape& data, std::size_t at) {
 
 Shape mapped(const Shape& data, Shape target, const Dims& mapping) {
     require(mapping.size() == data.rank(), "{} axes are mapped, the data has {}", mapping.size(), data.rank());
-    for (std::size_t i = 0; i < mapping.size(); ++i) {
-        require(i == 0 || mapping[i] > mapping[i - 1], "the axes mapping {} does not ascend", to_string(mapping));
-        fit(target, normalise_axis(mapping[i], target.rank()), data, i);
-    }
+    require(std::ranges::adjacent_find(mapping, std::greater_equal<>()) == mapping.end(), "the axes mapping {} does not ascend", to_string(mapping));
+    for (std::size_t i = 0; i < mapping.size(); ++i) fit(target, normalise_axis(mapping[i], target.rank()), data, i);
     return target;
 }
 
