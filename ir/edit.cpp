@@ -151,6 +151,8 @@ void Edit::replace(Value from, Value to) {
     const Type is = graph_.type(to);
     check(was.element == is.element && compatible(was.shape, is.shape), "replacing '{}' would change its type from {} to {}",
           graph_.node(from).name, to_string(was), to_string(is));
+    const bool known_better =
+        was.shape != is.shape || !same(graph_.node(from).outputs[from.port].partial, graph_.node(to).outputs[to.port].partial);
     // The new node itself may read the value it replaces; such a use stays.
     std::vector<Use> kept;
     auto uses = std::move(graph_.nodes_[from.node].outputs[from.port].uses);
@@ -175,7 +177,7 @@ void Edit::replace(Value from, Value to) {
         rename(to.node, std::move(name));
         graph_.nodes_[to.node].generated = was_generated;
     }
-    if (was.shape != is.shape) infer_users(to.node);
+    if (known_better) infer_users(to.node);
 }
 
 void Edit::replace(NodeId node, std::span<const Value> with) {
