@@ -24,7 +24,8 @@
 namespace octet::cpu {
 namespace {
 
-constexpr std::array<std::string_view, 6> kIsaNames = {"SSE41", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI", "AVX512_CORE_AMX"};
+constexpr std::array<std::string_view, 6> kIsaNames = {
+    "SSE41", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI", "AVX512_CORE_AMX"};
 
 #if defined(__x86_64__)
 
@@ -42,10 +43,12 @@ bool has(const Xbyak::util::Cpu& cpu, Isa isa) {
         case Isa::avx2: return cpu.has(Cpu::tAVX2) && cpu.has(Cpu::tFMA);
         case Isa::avx2_vnni: return has(cpu, Isa::avx2) && cpu.has(Cpu::tAVX_VNNI);
         case Isa::avx512:
-            return has(cpu, Isa::avx2) && cpu.has(Cpu::tAVX512F) && cpu.has(Cpu::tAVX512BW) && cpu.has(Cpu::tAVX512VL) && cpu.has(Cpu::tAVX512DQ);
+            return has(cpu, Isa::avx2) && cpu.has(Cpu::tAVX512F) && cpu.has(Cpu::tAVX512BW) &&
+                   cpu.has(Cpu::tAVX512VL) && cpu.has(Cpu::tAVX512DQ);
         case Isa::avx512_vnni: return has(cpu, Isa::avx512) && cpu.has(Cpu::tAVX512_VNNI);
         case Isa::amx:
-            return has(cpu, Isa::avx512_vnni) && cpu.has(Cpu::tAMX_TILE) && cpu.has(Cpu::tAMX_INT8) && cpu.has(Cpu::tAMX_BF16) && tiles_granted();
+            return has(cpu, Isa::avx512_vnni) && cpu.has(Cpu::tAMX_TILE) && cpu.has(Cpu::tAMX_INT8) &&
+                   cpu.has(Cpu::tAMX_BF16) && tiles_granted();
     }
     return false;
 }
@@ -134,7 +137,8 @@ void take_quotas_upwards(std::optional<int>& cores, const std::filesystem::path&
         const std::filesystem::path folder = mount.string() + path;
         const std::string v2 = head_of(folder / "cpu.max", 64);
         take_quota(cores, number_of(v2), number_of(after_space(v2)));
-        take_quota(cores, number_of(head_of(folder / "cpu.cfs_quota_us", 32)), number_of(head_of(folder / "cpu.cfs_period_us", 32)));
+        take_quota(cores, number_of(head_of(folder / "cpu.cfs_quota_us", 32)),
+                   number_of(head_of(folder / "cpu.cfs_period_us", 32)));
         if (path.find('/') == std::string::npos) {
             return;
         }
@@ -161,7 +165,8 @@ std::optional<int> cores_of_control_groups(const std::filesystem::path& root) {
         lines.remove_prefix(std::min(line.size() + 1, lines.size()));
         const std::size_t first = line.find(':');
         const std::size_t second = first == std::string_view::npos ? first : line.find(':', first + 1);
-        if (second == std::string_view::npos || line.find("..") != std::string_view::npos || line.find('\0') != std::string_view::npos) {
+        if (second == std::string_view::npos || line.find("..") != std::string_view::npos ||
+            line.find('\0') != std::string_view::npos) {
             continue;
         }
         const std::string_view controllers = line.substr(first + 1, second - first - 1);
@@ -184,7 +189,8 @@ Machine detect_machine(std::optional<Isa> cap) {
     Machine machine;
     machine.cap = cap;
     detect_instructions(machine, cap.value_or(Isa::amx));
-    machine.cores = std::min(cores_of_affinity(), cores_of_control_groups("/").value_or(std::numeric_limits<int>::max()));
+    machine.cores = std::min(cores_of_affinity(),
+                             cores_of_control_groups("/").value_or(std::numeric_limits<int>::max()));
     machine.l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, machine.l1_bytes);
     machine.l2_bytes = cache_bytes(_SC_LEVEL2_CACHE_SIZE, machine.l2_bytes);
     machine.l3_bytes = cache_bytes(_SC_LEVEL3_CACHE_SIZE, machine.l3_bytes);
@@ -198,7 +204,8 @@ Machine detect_machine() {
     }
     const std::optional<Isa> cap = isa_of(value);
     if (!cap) {
-        throw Error(fmt::format("environment variable OCTET_MAX_CPU_ISA is '{}', wanted one of {}", value, fmt::join(kIsaNames, ", ")));
+        throw Error(fmt::format("environment variable OCTET_MAX_CPU_ISA is '{}', wanted one of {}", value,
+                                fmt::join(kIsaNames, ", ")));
     }
     return detect_machine(cap);
 }

@@ -19,8 +19,8 @@ std::optional<Isa> isa_of(std::string_view name);
 struct Machine {
     Isa isa = Isa::sse41;
     std::optional<Isa> cap = std::nullopt;  // the level above which nothing may be used, where the user named one
-    bool vbmi = false;  // AVX512_VBMI, never above the cap
-    int cores = 1;      // allowed by affinity and control groups
+    bool vbmi = false;                      // AVX512_VBMI, never above the cap
+    int cores = 1;                          // allowed by affinity and control groups
     std::size_t l1_bytes = 32 * 1024;
     std::size_t l2_bytes = 1024 * 1024;
     std::size_t l3_bytes = 0;

@@ -168,7 +168,7 @@ struct ThreadPool::Team {
     std::unique_ptr<Worker[]> members;
     std::size_t count = 0;
     std::atomic<bool> started = false;  // read by callers that do not hold `turn`
-    std::atomic<int> born = 0;  // value of `forks` in the process that started the threads
+    std::atomic<int> born = 0;          // value of `forks` in the process that started the threads
 };
 
 void ThreadPool::work(Worker& worker) {
@@ -201,8 +201,11 @@ void ThreadPool::work(Worker& worker) {
 }
 
 ThreadPool::ThreadPool(int threads, std::vector<int> cpus)
-    : threads_(std::max(threads, 1)), cpus_(std::move(cpus)), team_(std::make_unique<Team>(static_cast<std::size_t>(threads_ - 1))) {
-    static const bool registered = pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); }) == 0;
+    : threads_(std::max(threads, 1)),
+      cpus_(std::move(cpus)),
+      team_(std::make_unique<Team>(static_cast<std::size_t>(threads_ - 1))) {
+    static const bool registered = pthread_atfork(nullptr, nullptr,
+                                                  [] { forks.fetch_add(1, std::memory_order_relaxed); }) == 0;
     static_cast<void>(registered);
 }
 
@@ -217,7 +220,8 @@ ThreadPool::~ThreadPool() {
 void ThreadPool::start() {
     team_->born = forks.load(std::memory_order_relaxed);
     team_->started = true;
-    team_->spread = cpus_.empty() && sched_getaffinity(0, sizeof(team_->allowed), &team_->allowed) == 0 && CPU_COUNT(&team_->allowed) >= threads_;
+    team_->spread = cpus_.empty() && sched_getaffinity(0, sizeof(team_->allowed), &team_->allowed) == 0 &&
+                    CPU_COUNT(&team_->allowed) >= threads_;
     const cpu_set_t* cpus = team_->cpus_without_caller();
     // Signals of the application are for its own threads.
     sigset_t all;

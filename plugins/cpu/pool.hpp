@@ -25,7 +25,9 @@ public:
     template <class Function>
     void parallel(std::size_t units, Function&& fn) {
         using Callable = std::remove_reference_t<Function>;
-        run(units, Task{[](void* object, std::size_t begin, std::size_t end, int thread) { (*static_cast<Callable*>(object))(begin, end, thread); },
+        run(units, Task{[](void* object, std::size_t begin, std::size_t end, int thread) {
+                            (*static_cast<Callable*>(object))(begin, end, thread);
+                        },
                         const_cast<void*>(static_cast<const void*>(std::addressof(fn)))});
     }
 

@@ -97,9 +97,10 @@ TEST(Machine, UnknownEnvironmentIsOneSentence) {
         detect_machine();
         FAIL() << "no error";
     } catch (const Error& error) {
-        EXPECT_STREQ(error.what(),
-                     "environment variable OCTET_MAX_CPU_ISA is 'AVX1024', wanted one of SSE41, AVX2, AVX2_VNNI, AVX512_CORE, "
-                     "AVX512_CORE_VNNI, AVX512_CORE_AMX");
+        EXPECT_STREQ(
+            error.what(),
+            "environment variable OCTET_MAX_CPU_ISA is 'AVX1024', wanted one of SSE41, AVX2, AVX2_VNNI, AVX512_CORE, "
+            "AVX512_CORE_VNNI, AVX512_CORE_AMX");
     }
 }
 
@@ -146,11 +147,23 @@ TEST(ControlGroups, Version1) {
 TEST(ControlGroups, MalformedFilesAreNoLimit) {
     const char* groups[] = {"", ":", "::", "0::", "0::/../../etc\n", "no colons at all", "0:cpu", "\n\n\n", "4:cpu:/x"};
     const std::string with_zero("0::/\0x\n", 7);
-    const std::string quotas[] = {"", " ", "100000", "100000 ", "100000 0", "0 0", "-5 100000", "x y", "99999999999999999999 1", std::string(1000, '9')};
+    const std::string quotas[] = {"",
+                                  " ",
+                                  "100000",
+                                  "100000 ",
+                                  "100000 0",
+                                  "0 0",
+                                  "-5 100000",
+                                  "x y",
+                                  "99999999999999999999 1",
+                                  std::string(1000, '9')};
     for (const std::string& quota : quotas) {
-        for (const std::string group : {groups[0], groups[1], groups[2], groups[3], groups[4], groups[5], groups[6], groups[7], groups[8]}) {
+        for (const std::string group :
+             {groups[0], groups[1], groups[2], groups[3], groups[4], groups[5], groups[6], groups[7], groups[8]}) {
             Root root;
-            root.file("proc/self/cgroup", group).file("sys/fs/cgroup/cpu.max", quota).file("sys/fs/cgroup/cpu/x/cpu.cfs_quota_us", quota);
+            root.file("proc/self/cgroup", group)
+                .file("sys/fs/cgroup/cpu.max", quota)
+                .file("sys/fs/cgroup/cpu/x/cpu.cfs_quota_us", quota);
             EXPECT_EQ(root.cores(), std::nullopt) << "group '" << group << "' quota '" << quota << "'";
         }
         Root root;

@@ -11,10 +11,10 @@ namespace octet::cpu {
 namespace {
 
 using onednn::Convolution;
-using testing::Guard;
-using testing::Guarded;
 using testing::combine_op;
 using testing::function_op;
+using testing::Guard;
+using testing::Guarded;
 using testing::run_all;
 using testing::scalar_op;
 using testing::spread_values;
@@ -35,10 +35,12 @@ std::vector<double> sums_of(const Convolution& p, const Source* src, const Weigh
                             if (y < 0 || y >= p.height || x < 0 || x >= p.width) {
                                 continue;
                             }
-                            const Source* pixel = src + ((n * p.height + y) * p.width + x) * p.groups * p.ic + group * p.ic;
+                            const Source* pixel = src + ((n * p.height + y) * p.width + x) * p.groups * p.ic +
+                                                  group * p.ic;
                             const Weight* tap = weights + c * p.ic * p.kernel_h * p.kernel_w + ky * p.kernel_w + kx;
                             for (std::int64_t i = 0; i < p.ic; ++i) {
-                                sum += (static_cast<Sum>(pixel[i]) - static_cast<Sum>(p.source_zero)) * static_cast<Sum>(tap[i * p.kernel_h * p.kernel_w]);
+                                sum += (static_cast<Sum>(pixel[i]) - static_cast<Sum>(p.source_zero)) *
+                                       static_cast<Sum>(tap[i * p.kernel_h * p.kernel_w]);
                             }
                         }
                     }
@@ -51,16 +53,25 @@ std::vector<double> sums_of(const Convolution& p, const Source* src, const Weigh
 }
 
 std::string describe(const Convolution& p) {
-    return std::to_string(p.groups) + "x" + std::to_string(p.ic) + "->" + std::to_string(p.oc) + " @" + std::to_string(p.height) + "x" + std::to_string(p.width) +
-           " k" + std::to_string(p.kernel_h) + "x" + std::to_string(p.kernel_w) + " s" + std::to_string(p.stride_h) + " d" + std::to_string(p.dilation_h) +
-           " zp" + std::to_string(p.source_zero) + " threads" + std::to_string(p.threads) + " batch" + std::to_string(p.batch);
+    return std::to_string(p.groups) + "x" + std::to_string(p.ic) + "->" + std::to_string(p.oc) + " @" +
+           std::to_string(p.height) + "x" + std::to_string(p.width) + " k" + std::to_string(p.kernel_h) + "x" +
+           std::to_string(p.kernel_w) + " s" + std::to_string(p.stride_h) + " d" + std::to_string(p.dilation_h) +
+           " zp" + std::to_string(p.source_zero) + " threads" + std::to_string(p.threads) + " batch" +
+           std::to_string(p.batch);
 }
 
-std::size_t source_count(const Convolution& p) { return static_cast<std::size_t>(p.batch * p.height * p.width * p.groups * p.ic); }
-std::size_t result_count(const Convolution& p) { return static_cast<std::size_t>(p.batch * p.out_height() * p.out_width() * p.groups * p.oc); }
-std::size_t weight_count(const Convolution& p) { return static_cast<std::size_t>(p.groups * p.oc * p.ic * p.kernel_h * p.kernel_w); }
+std::size_t source_count(const Convolution& p) {
+    return static_cast<std::size_t>(p.batch * p.height * p.width * p.groups * p.ic);
+}
+std::size_t result_count(const Convolution& p) {
+    return static_cast<std::size_t>(p.batch * p.out_height() * p.out_width() * p.groups * p.oc);
+}
+std::size_t weight_count(const Convolution& p) {
+    return static_cast<std::size_t>(p.groups * p.oc * p.ic * p.kernel_h * p.kernel_w);
+}
 
-void compare(const Convolution& p, const std::vector<double>& sums, const void* dst, const void* const* operands, double magnitude) {
+void compare(const Convolution& p, const std::vector<double>& sums, const void* dst, const void* const* operands,
+             double magnitude) {
     testing::compare(p.epilogue, sums, p.groups * p.oc, p.out_height() * p.out_width(), dst, operands, magnitude);
 }
 
@@ -111,7 +122,8 @@ void expect_int8(const Convolution& p, std::uint64_t seed = 1) {
     ::testing::Test::RecordProperty(describe(p), answer);
 }
 
-Convolution image(std::int64_t ic, std::int64_t oc, std::int64_t side, std::int64_t kernel, std::int64_t stride = 1, std::int64_t groups = 1) {
+Convolution image(std::int64_t ic, std::int64_t oc, std::int64_t side, std::int64_t kernel, std::int64_t stride = 1,
+                  std::int64_t groups = 1) {
     Convolution p;
     p.height = side;
     p.width = side + 1;
@@ -126,15 +138,18 @@ Convolution image(std::int64_t ic, std::int64_t oc, std::int64_t side, std::int6
     return p;
 }
 
-Epilogue requantize(const Convolution& p, DataType result) { return testing::requantize(p.groups * p.oc, p.ic * p.kernel_h * p.kernel_w, result); }
+Epilogue requantize(const Convolution& p, DataType result) {
+    return testing::requantize(p.groups * p.oc, p.ic * p.kernel_h * p.kernel_w, result);
+}
 
 const std::vector<Convolution>& shapes() {
     static const std::vector<Convolution> all = [] {
-        std::vector<Convolution> list = {image(3, 64, 21, 7, 2),    image(3, 32, 17, 3, 2),   image(64, 64, 14, 3),      image(64, 256, 9, 1),
-                                         image(256, 64, 7, 1),      image(17, 33, 11, 3),     image(5, 7, 6, 5),         image(1, 1, 5, 3),
-                                         image(130, 70, 7, 3, 2),   image(96, 24, 8, 1),      image(128, 512, 7, 1),     image(1, 1, 12, 3, 1, 40),
-                                         image(1, 1, 13, 5, 2, 67), image(4, 4, 10, 3, 1, 8), image(20, 12, 9, 3, 1, 3), image(64, 48, 12, 1, 2),
-                                         image(512, 512, 2, 1)};
+        std::vector<Convolution> list = {image(3, 64, 21, 7, 2),    image(3, 32, 17, 3, 2),   image(64, 64, 14, 3),
+                                         image(64, 256, 9, 1),      image(256, 64, 7, 1),     image(17, 33, 11, 3),
+                                         image(5, 7, 6, 5),         image(1, 1, 5, 3),        image(130, 70, 7, 3, 2),
+                                         image(96, 24, 8, 1),       image(128, 512, 7, 1),    image(1, 1, 12, 3, 1, 40),
+                                         image(1, 1, 13, 5, 2, 67), image(4, 4, 10, 3, 1, 8), image(20, 12, 9, 3, 1, 3),
+                                         image(64, 48, 12, 1, 2),   image(512, 512, 2, 1)};
         Convolution dilated = image(32, 32, 15, 3);
         dilated.dilation_h = dilated.dilation_w = 2;
         list.push_back(dilated);
@@ -202,12 +217,14 @@ TEST(OneDnnConvolution, ZeroPointOfTheSource) {
 
 // Real values of about [-4, 4], a function of them, then codes.
 TEST(OneDnnConvolution, FunctionsBeforeTheCodes) {
-    const EpilogueOp ops[] = {function_op(Function::relu),       function_op(Function::leaky_relu, 0.1F), function_op(Function::clamp, -1, 2),
-                              function_op(Function::sigmoid),    function_op(Function::tanh),             function_op(Function::elu, 0.7F),
-                              function_op(Function::swish, 1),   function_op(Function::hswish),           function_op(Function::hsigmoid),
-                              function_op(Function::gelu_erf),   function_op(Function::gelu_tanh),        function_op(Function::mish),
-                              function_op(Function::softplus),   function_op(Function::abs),              function_op(Function::negate),
-                              function_op(Function::swish, 1.5F)};
+    const EpilogueOp ops[] = {function_op(Function::relu),         function_op(Function::leaky_relu, 0.1F),
+                              function_op(Function::clamp, -1, 2), function_op(Function::sigmoid),
+                              function_op(Function::tanh),         function_op(Function::elu, 0.7F),
+                              function_op(Function::swish, 1),     function_op(Function::hswish),
+                              function_op(Function::hsigmoid),     function_op(Function::gelu_erf),
+                              function_op(Function::gelu_tanh),    function_op(Function::mish),
+                              function_op(Function::softplus),     function_op(Function::abs),
+                              function_op(Function::negate),       function_op(Function::swish, 1.5F)};
     for (const EpilogueOp& op : ops) {
         Convolution p = image(16, 24, 9, 3);
         p.epilogue = requantize(p, DataType::u8);
@@ -247,7 +264,8 @@ TEST(OneDnnConvolution, Residuals) {
     for (Convolution p : {image(64, 48, 9, 1), image(16, 24, 10, 3), image(256, 128, 7, 1), image(1, 1, 9, 3, 1, 32)}) {
         for (const DataType type : {DataType::u8, DataType::s8}) {
             for (const int in_place : {-1, 0}) {
-                SCOPED_TRACE("type " + std::to_string(static_cast<int>(type)) + " in place " + std::to_string(in_place));
+                SCOPED_TRACE("type " + std::to_string(static_cast<int>(type)) + " in place " +
+                             std::to_string(in_place));
                 p.in_place = in_place;
                 p.epilogue = requantize(p, DataType::u8);
                 EpilogueOp op = combine_op(Combine::add, type, Spread::full);
@@ -325,8 +343,7 @@ TEST(OneDnnConvolution, FloatAgainstDouble) {
             if (sums.empty()) {
                 sums = sums_of<float, float, double>(p, src.data(), weights.data());
             }
-            compare(p, sums, dst.data(), operands,
-                    std::sqrt(static_cast<double>(p.ic * p.kernel_h * p.kernel_w)));
+            compare(p, sums, dst.data(), operands, std::sqrt(static_cast<double>(p.ic * p.kernel_h * p.kernel_w)));
         }
     }
 }

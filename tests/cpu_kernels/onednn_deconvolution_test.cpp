@@ -14,13 +14,16 @@ using testing::Guard;
 using testing::Guarded;
 
 std::string describe(const Deconvolution& p) {
-    return std::to_string(p.groups) + "x" + std::to_string(p.ic) + "->" + std::to_string(p.oc) + " @" + std::to_string(p.height) + " to " +
-           std::to_string(p.out_height) + " k" + std::to_string(p.kernel_h) + " s" + std::to_string(p.stride_h) + " p" + std::to_string(p.pad_top) + " d" +
-           std::to_string(p.dilation_h) + " batch" + std::to_string(p.batch) + " zp" + std::to_string(p.source_zero) + " threads" + std::to_string(p.threads);
+    return std::to_string(p.groups) + "x" + std::to_string(p.ic) + "->" + std::to_string(p.oc) + " @" +
+           std::to_string(p.height) + " to " + std::to_string(p.out_height) + " k" + std::to_string(p.kernel_h) + " s" +
+           std::to_string(p.stride_h) + " p" + std::to_string(p.pad_top) + " d" + std::to_string(p.dilation_h) +
+           " batch" + std::to_string(p.batch) + " zp" + std::to_string(p.source_zero) + " threads" +
+           std::to_string(p.threads);
 }
 
 // `more`: rows and columns beyond the smallest result (output padding) are cut from the padding at the end.
-Deconvolution image(std::int64_t ic, std::int64_t oc, std::int64_t side, std::int64_t kernel, std::int64_t stride, std::int64_t pad, std::int64_t more = 0) {
+Deconvolution image(std::int64_t ic, std::int64_t oc, std::int64_t side, std::int64_t kernel, std::int64_t stride,
+                    std::int64_t pad, std::int64_t more = 0) {
     Deconvolution p;
     p.ic = ic;
     p.oc = oc;
@@ -47,13 +50,18 @@ std::vector<double> sums_of(const Deconvolution& p, const Source* src, const Wei
                 if (oy < 0 || oy >= p.out_height || ox < 0 || ox >= p.out_width) {
                     continue;
                 }
-                const Source* pixel = src + ((n * p.height + y / p.kernel_h) * p.width + x / p.kernel_w) * p.groups * p.ic;
+                const Source* pixel = src +
+                                      ((n * p.height + y / p.kernel_h) * p.width + x / p.kernel_w) * p.groups * p.ic;
                 Sum* result = sums.data() + ((n * p.out_height + oy) * p.out_width + ox) * out;
                 for (std::int64_t c = 0; c < out; ++c) {
                     for (std::int64_t i = 0; i < p.ic; ++i) {
                         const std::int64_t group = c / p.oc;
-                        const Weight w = weights[(((group * p.ic + i) * p.oc + c % p.oc) * p.kernel_h + y % p.kernel_h) * p.kernel_w + x % p.kernel_w];
-                        result[c] += (static_cast<Sum>(pixel[group * p.ic + i]) - static_cast<Sum>(p.source_zero)) * static_cast<Sum>(w);
+                        const Weight w =
+                            weights[(((group * p.ic + i) * p.oc + c % p.oc) * p.kernel_h + y % p.kernel_h) *
+                                        p.kernel_w +
+                                    x % p.kernel_w];
+                        result[c] += (static_cast<Sum>(pixel[group * p.ic + i]) - static_cast<Sum>(p.source_zero)) *
+                                     static_cast<Sum>(w);
                     }
                 }
             }
@@ -69,8 +77,12 @@ std::string check(Deconvolution p) {
     std::string answer;
     std::vector<double> sums;
     for (const Guard guard : testing::kGuards) {
-        Guarded<Source> src = testing::random_guarded<Source>(static_cast<std::size_t>(p.batch * p.height * p.width * p.groups * p.ic), guard, 1);
-        Guarded<Weight> weights = testing::random_guarded<Weight>(static_cast<std::size_t>(p.groups * p.ic * p.oc * p.kernel_h * p.kernel_w), guard, 2);
+        Guarded<Source> src =
+            testing::random_guarded<Source>(static_cast<std::size_t>(p.batch * p.height * p.width * p.groups * p.ic),
+                                            guard, 1);
+        Guarded<Weight> weights =
+            testing::random_guarded<Weight>(static_cast<std::size_t>(p.groups * p.ic * p.oc * p.kernel_h * p.kernel_w),
+                                            guard, 2);
         const auto results = static_cast<std::size_t>(p.batch * p.out_height * p.out_width * p.groups * p.oc);
         Guarded<std::byte> dst(results * size_of(p.epilogue.result), guard);
         p.weights = weights.data();
@@ -96,8 +108,9 @@ std::string check(Deconvolution p) {
 
 const std::vector<Deconvolution>& shapes() {
     static const std::vector<Deconvolution> all = [] {
-        std::vector<Deconvolution> list = {image(64, 32, 14, 2, 2, 0), image(32, 64, 9, 4, 2, 1), image(16, 16, 8, 3, 2, 1, 1),
-                                           image(17, 5, 7, 3, 1, 1),   image(8, 24, 6, 5, 3, 2),  image(128, 64, 12, 3, 2, 0)};
+        std::vector<Deconvolution> list = {image(64, 32, 14, 2, 2, 0),   image(32, 64, 9, 4, 2, 1),
+                                           image(16, 16, 8, 3, 2, 1, 1), image(17, 5, 7, 3, 1, 1),
+                                           image(8, 24, 6, 5, 3, 2),     image(128, 64, 12, 3, 2, 0)};
         Deconvolution batch = image(16, 32, 6, 2, 2, 0);
         batch.batch = 4;
         list.push_back(batch);
@@ -165,7 +178,8 @@ TEST(OneDnnDeconvolution, ResultBeyondTheKernelsReachIsDeclined) {
     const std::vector<std::int8_t> weights(64 * 4, 1);
     Deconvolution p = image(8, 8, 5, 2, 2, 0, 1);
     p.weights = weights.data();
-    EXPECT_EQ(onednn::create(p).acceptance.reason, "onednn deconvolution: empty result, or one larger than the kernel reaches");
+    EXPECT_EQ(onednn::create(p).acceptance.reason,
+              "onednn deconvolution: empty result, or one larger than the kernel reaches");
 }
 
 }  // namespace

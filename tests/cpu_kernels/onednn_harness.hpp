@@ -78,8 +78,8 @@ inline void run_all(const onednn::Kernel& kernel, onednn::Args args) {
 }
 
 // `inner`: pixels of one image; element i of the result has channel i % channels.
-inline void compare(const Epilogue& epilogue, const std::vector<double>& sums, std::int64_t channels, std::int64_t inner, const void* dst,
-                    const void* const* operands, double magnitude) {
+inline void compare(const Epilogue& epilogue, const std::vector<double>& sums, std::int64_t channels,
+                    std::int64_t inner, const void* dst, const void* const* operands, double magnitude) {
     int shown = 0;
     for (std::size_t i = 0; i < sums.size() && shown < 5; ++i) {
         const auto index = static_cast<std::int64_t>(i);

@@ -28,8 +28,8 @@ std::string describe(const MatMul& p) {
     for (const std::int64_t extent : p.outer) {
         text += std::to_string(extent) + "x";
     }
-    return text + std::to_string(p.rows) + "x" + std::to_string(p.depth) + "x" + std::to_string(p.columns) + " threads" + std::to_string(p.threads) + " zp" +
-           std::to_string(p.source_zero);
+    return text + std::to_string(p.rows) + "x" + std::to_string(p.depth) + "x" + std::to_string(p.columns) +
+           " threads" + std::to_string(p.threads) + " zp" + std::to_string(p.source_zero);
 }
 
 std::int64_t matrices(const MatMul& p) {
@@ -41,7 +41,8 @@ std::int64_t matrices(const MatMul& p) {
 }
 
 // Element of a matrix with the given strides; matrices are numbered in row-major order of the outer extents.
-std::int64_t place(const MatMul& p, const MatrixStrides& strides, std::int64_t matrix, std::int64_t row, std::int64_t column, std::int64_t rows, std::int64_t columns) {
+std::int64_t place(const MatMul& p, const MatrixStrides& strides, std::int64_t matrix, std::int64_t row,
+                   std::int64_t column, std::int64_t rows, std::int64_t columns) {
     if (strides.dense()) {
         return (matrix * rows + row) * columns + column;
     }
@@ -64,7 +65,8 @@ std::vector<double> sums_of(const MatMul& p, const Source* src, const Weight* we
                 const Weight* column = weights + place(p, p.weights_strides, m, 0, c, p.depth, p.columns);
                 Sum sum = 0;
                 for (std::int64_t k = 0; k < p.depth; ++k) {
-                    sum += (static_cast<Sum>(row[k]) - static_cast<Sum>(p.source_zero)) * static_cast<Sum>(column[k * step]);
+                    sum += (static_cast<Sum>(row[k]) - static_cast<Sum>(p.source_zero)) *
+                           static_cast<Sum>(column[k * step]);
                 }
                 sums.push_back(static_cast<double>(sum));
             }
@@ -86,7 +88,8 @@ std::string check(MatMul p, bool constant) {
     std::vector<double> sums;
     for (const Guard guard : testing::kGuards) {
         Guarded<Source> src = testing::random_guarded<Source>(span_of(p, p.source_strides, p.rows, p.depth), guard, 1);
-        Guarded<Weight> weights = testing::random_guarded<Weight>(span_of(p, p.weights_strides, p.depth, p.columns), guard, 2);
+        Guarded<Weight> weights = testing::random_guarded<Weight>(span_of(p, p.weights_strides, p.depth, p.columns),
+                                                                  guard, 2);
         const std::size_t results = static_cast<std::size_t>(matrices(p) * p.rows * p.columns);
         Guarded<std::uint8_t> full = testing::random_guarded<std::uint8_t>(results, guard, 3);
         Guarded<std::byte> dst(results * size_of(p.epilogue.result), guard);
@@ -118,8 +121,9 @@ std::string check(MatMul p, bool constant) {
 }
 
 const std::vector<MatMul>& products() {
-    static const std::vector<MatMul> all = {product(1, 1030, 1000), product(49, 256, 96), product(64, 512, 48), product(5, 7, 3),   product(1, 2, 1),
-                                            product(33, 65, 17),    product(16, 64, 31),  product(2, 1023, 67), product(7, 130, 256)};
+    static const std::vector<MatMul> all = {product(1, 1030, 1000), product(49, 256, 96), product(64, 512, 48),
+                                            product(5, 7, 3),       product(1, 2, 1),     product(33, 65, 17),
+                                            product(16, 64, 31),    product(2, 1023, 67), product(7, 130, 256)};
     return all;
 }
 
@@ -195,11 +199,13 @@ TEST(OneDnnMatMul, OperandsInsideAWiderTensor) {
     p.weights_strides = {{24 * 144, 16}, 1, 144};
     p.epilogue.result = DataType::f32;
     testing::expect_exact_or_refused(check<std::uint8_t, std::int8_t>(p, false));
-    check<float, float>([&] {
-        MatMul q = p;
-        q.source = DataType::f32;
-        return q;
-    }(), false);
+    check<float, float>(
+        [&] {
+            MatMul q = p;
+            q.source = DataType::f32;
+            return q;
+        }(),
+        false);
 }
 
 TEST(OneDnnMatMul, OneMatrixForAllOuterIndices) {

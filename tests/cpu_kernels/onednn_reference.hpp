@@ -11,7 +11,8 @@
 namespace octet::cpu::testing {
 
 inline double at(const std::vector<float>& values, std::int64_t channel, double otherwise) {
-    return values.empty() ? otherwise : static_cast<double>(values[values.size() == 1 ? 0 : static_cast<std::size_t>(channel)]);
+    return values.empty() ? otherwise
+                          : static_cast<double>(values[values.size() == 1 ? 0 : static_cast<std::size_t>(channel)]);
 }
 
 inline double apply(Function function, double x, double alpha, double beta) {
@@ -59,14 +60,17 @@ inline double load(const void* data, DataType type, std::int64_t index) {
 }
 
 // Element `index` = (outer, channel) of a result of `channels` channels and `inner` pixels in each image.
-inline double run_epilogue(const Epilogue& epilogue, double x, std::int64_t index, std::int64_t channels, std::int64_t inner, const void* const* operands) {
+inline double run_epilogue(const Epilogue& epilogue, double x, std::int64_t index, std::int64_t channels,
+                           std::int64_t inner, const void* const* operands) {
     const std::int64_t channel = index % channels;
     const std::int64_t image = index / channels / inner;
     for (const EpilogueOp& op : epilogue.ops) {
         switch (op.kind) {
             case EpilogueOp::Kind::scale_shift: x = x * at(op.scale, channel, 1) + at(op.shift, channel, 0); break;
             case EpilogueOp::Kind::prelu: x = x < 0 ? x * at(op.scale, channel, 1) : x; break;
-            case EpilogueOp::Kind::function: x = apply(op.function, x, static_cast<double>(op.alpha), static_cast<double>(op.beta)); break;
+            case EpilogueOp::Kind::function:
+                x = apply(op.function, x, static_cast<double>(op.alpha), static_cast<double>(op.beta));
+                break;
             case EpilogueOp::Kind::combine: {
                 const std::int64_t places[] = {index, channel, image * channels + channel, 0};
                 double y = load(operands[op.operand], op.operand_type, places[static_cast<std::size_t>(op.spread)]);

@@ -68,7 +68,9 @@ TEST(ThreadPool, NonsenseCountsMeanTheCallerAlone) {
 TEST(ThreadPool, EachPartHasItsOwnThreadAndTheCallerTakesPart) {
     ThreadPool pool(3);
     std::vector<std::thread::id> ids(3);
-    pool.parallel(3, [&](std::size_t, std::size_t, int thread) { ids[static_cast<std::size_t>(thread)] = std::this_thread::get_id(); });
+    pool.parallel(3, [&](std::size_t, std::size_t, int thread) {
+        ids[static_cast<std::size_t>(thread)] = std::this_thread::get_id();
+    });
     EXPECT_EQ(ids[0], std::this_thread::get_id());
     EXPECT_EQ(std::set<std::thread::id>(ids.begin(), ids.end()).size(), 3u);
 }
@@ -208,7 +210,11 @@ TEST(ThreadPool, WorksInAForkedChild) {
               }),
               0)
         << "destroyed in the child without use";
-    EXPECT_EQ(status_of_child([&] { return use() && status_of_child([] { return ranges_of(*std::make_unique<ThreadPool>(2), 2).size() == 2; }) == 0; }), 0);
+    EXPECT_EQ(status_of_child([&] {
+                  return use() && status_of_child(
+                                      [] { return ranges_of(*std::make_unique<ThreadPool>(2), 2).size() == 2; }) == 0;
+              }),
+              0);
     EXPECT_EQ(ranges_of(*pool, 2).size(), 2u) << "the parent's threads are still there";
 }
 

@@ -13,6 +13,8 @@ struct Acceptance {
 };
 
 inline Acceptance accepted() { return {}; }
-inline Acceptance declined(std::string reason, std::string code = {}) { return {false, std::move(reason), std::move(code)}; }
+inline Acceptance declined(std::string reason, std::string code = {}) {
+    return {false, std::move(reason), std::move(code)};
+}
 
 }  // namespace octet::cpu

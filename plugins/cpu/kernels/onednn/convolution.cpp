@@ -25,7 +25,8 @@ public:
             return answer;
         }
         prepare();
-        const std::int64_t parts = parts_worth(p_.batch * p_.out_height() * p_.out_width() * channels() * length(), p_.threads);
+        const std::int64_t parts = parts_worth(p_.batch * p_.out_height() * p_.out_width() * channels() * length(),
+                                               p_.threads);
         for (const Range& images : split(p_.batch, parts)) {
             const std::int64_t each = p_.batch >= parts ? 1 : (parts + p_.batch - 1) / p_.batch;
             add_image_parts(images, each);
@@ -40,7 +41,8 @@ private:
     bool padded() const { return p_.pad_top > 0 || p_.pad_bottom > 0 || p_.pad_left > 0 || p_.pad_right > 0; }
 
     Acceptance check() const {
-        if (p_.out_height() < 1 || p_.out_width() < 1 || p_.batch < 1 || p_.pad_top < 0 || p_.pad_bottom < 0 || p_.pad_left < 0 || p_.pad_right < 0) {
+        if (p_.out_height() < 1 || p_.out_width() < 1 || p_.batch < 1 || p_.pad_top < 0 || p_.pad_bottom < 0 ||
+            p_.pad_left < 0 || p_.pad_right < 0) {
             return declined("onednn convolution: empty result or negative padding");
         }
         if (Acceptance answer = w_.check_types("convolution", p_.source, p_.epilogue, p_.source_zero); !answer) {
@@ -68,7 +70,8 @@ private:
 
     // Whether these rows of the result see more than padding.
     bool touches_source(const Range& rows) const {
-        return rows.begin * p_.stride_h - p_.pad_top < p_.height && (rows.end - 1) * p_.stride_h - p_.pad_top + reach() > 0;
+        return rows.begin * p_.stride_h - p_.pad_top < p_.height &&
+               (rows.end - 1) * p_.stride_h - p_.pad_top + reach() > 0;
     }
 
     void add_image_parts(const Range& images, std::int64_t parts) {
@@ -111,19 +114,26 @@ private:
         window.strides = {whole * out, 1, out_width * out, out};
         window.begin = {images.begin, 0, rows.begin, band.result_column};
         window.channels = out;
-        const dnnl::memory::desc src({images.size(), in, band.height, band.width}, type_of(p_.source), dims{band.height * band.width * in, 1, band.width * in, in});
+        const dnnl::memory::desc src({images.size(), in, band.height, band.width}, type_of(p_.source),
+                                     dims{band.height * band.width * in, 1, band.width * in, in});
         const dnnl::memory::desc dst = desc_of(window, p_.epilogue.result);
         const bool grouped = p_.groups != 1;
-        const dims shape = grouped ? dims{p_.groups, p_.oc, p_.ic, p_.kernel_h, p_.kernel_w} : dims{p_.oc, p_.ic, p_.kernel_h, p_.kernel_w};
+        const dims shape = grouped ? dims{p_.groups, p_.oc, p_.ic, p_.kernel_h, p_.kernel_w}
+                                   : dims{p_.oc, p_.ic, p_.kernel_h, p_.kernel_w};
         const dnnl::memory::desc any(shape, w_.weights_type(), format_tag::any);
         const dnnl::memory::desc plain(shape, w_.weights_type(), grouped ? format_tag::goihw : format_tag::oihw);
         const dnnl::memory::desc bias = w_.bias_desc(window, 1);
         const dnnl::primitive_attr attr = w_.attributes(window, grouped ? 3 : 1);
-        const dnnl::convolution_forward::primitive_desc pd(engine(), dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, src, any, bias, dst,
-                                                           {p_.stride_h, p_.stride_w}, {p_.dilation_h - 1, p_.dilation_w - 1}, {band.pad_top, p_.pad_left},
-                                                           {band.pad_bottom, p_.pad_right}, attr);
+        const dnnl::convolution_forward::primitive_desc pd(engine(), dnnl::prop_kind::forward_inference,
+                                                           dnnl::algorithm::convolution_direct, src, any, bias, dst,
+                                                           {p_.stride_h, p_.stride_w},
+                                                           {p_.dilation_h - 1, p_.dilation_w - 1},
+                                                           {band.pad_top, p_.pad_left}, {band.pad_bottom, p_.pad_right},
+                                                           attr);
         Part part;
-        part.bind(DNNL_ARG_SRC, src, Source::src, static_cast<std::size_t>((images.begin * p_.height * p_.width + band.first_pixel) * in) * size_of(p_.source));
+        part.bind(DNNL_ARG_SRC, src, Source::src,
+                  static_cast<std::size_t>((images.begin * p_.height * p_.width + band.first_pixel) * in) *
+                      size_of(p_.source));
         part.constant(DNNL_ARG_WEIGHTS, pd.weights_desc(), w_.packed(plain, weights_, pd.weights_desc()));
         part.bind(DNNL_ARG_DST, dst, Source::dst, first_element(window) * size_of(p_.epilogue.result));
         w_.bind(part, window, bias);
@@ -139,7 +149,8 @@ private:
 }  // namespace
 
 Creation create(const Convolution& convolution) {
-    return create_kernel(convolution.allow_reference, [&](Kernel::Impl& impl) { return Builder(convolution, impl).build(); });
+    return create_kernel(convolution.allow_reference,
+                         [&](Kernel::Impl& impl) { return Builder(convolution, impl).build(); });
 }
 
 }  // namespace octet::cpu::onednn

@@ -26,16 +26,20 @@ struct Convolution {
     std::int64_t pad_bottom = 0;
     std::int64_t pad_left = 0;
     std::int64_t pad_right = 0;
-    const void* weights = nullptr;    // [groups, oc, ic, kernel_h, kernel_w], read while the kernel is made
-    std::int32_t source_zero = 0;     // subtracted from every source value; padding counts as it
+    const void* weights = nullptr;  // [groups, oc, ic, kernel_h, kernel_w], read while the kernel is made
+    std::int32_t source_zero = 0;   // subtracted from every source value; padding counts as it
     Epilogue epilogue = {};
-    int in_place = -1;                // index of the operand whose memory is the result's
-    int threads = 1;                  // at most so many parts
+    int in_place = -1;  // index of the operand whose memory is the result's
+    int threads = 1;    // at most so many parts
     bool allow_reference = false;
-    bool allow_saturation = false;    // of pairs of products at 16 bits, where the machine has no other 8-bit products
+    bool allow_saturation = false;  // of pairs of products at 16 bits, where the machine has no other 8-bit products
 
-    std::int64_t out_height() const { return (height + pad_top + pad_bottom - (kernel_h - 1) * dilation_h - 1) / stride_h + 1; }
-    std::int64_t out_width() const { return (width + pad_left + pad_right - (kernel_w - 1) * dilation_w - 1) / stride_w + 1; }
+    std::int64_t out_height() const {
+        return (height + pad_top + pad_bottom - (kernel_h - 1) * dilation_h - 1) / stride_h + 1;
+    }
+    std::int64_t out_width() const {
+        return (width + pad_left + pad_right - (kernel_w - 1) * dilation_w - 1) / stride_w + 1;
+    }
 };
 
 // Declines with code SATURATION_RISK where u8 x s8 products might saturate on this machine.

@@ -52,10 +52,13 @@ private:
     std::int64_t channels() const { return p_.groups * p_.oc; }
     std::int64_t length() const { return p_.ic * p_.kernel_h * p_.kernel_w; }
     std::int64_t reach() const { return (p_.kernel_h - 1) * p_.dilation_h + 1; }
-    std::int64_t pad_right() const { return (p_.width - 1) * p_.stride_w + (p_.kernel_w - 1) * p_.dilation_w + 1 - p_.pad_left - p_.out_width; }
+    std::int64_t pad_right() const {
+        return (p_.width - 1) * p_.stride_w + (p_.kernel_w - 1) * p_.dilation_w + 1 - p_.pad_left - p_.out_width;
+    }
 
     Acceptance check() const {
-        if (p_.batch < 1 || p_.out_height < 1 || p_.out_width < 1 || p_.pad_top < 0 || p_.pad_left < 0 || pad_right() < 0 || !band_of({0, p_.out_height})) {
+        if (p_.batch < 1 || p_.out_height < 1 || p_.out_width < 1 || p_.pad_top < 0 || p_.pad_left < 0 ||
+            pad_right() < 0 || !band_of({0, p_.out_height})) {
             return declined("onednn deconvolution: empty result, or one larger than the kernel reaches");
         }
         if (Acceptance answer = w_.check_types("deconvolution", p_.source, p_.epilogue, p_.source_zero); !answer) {
@@ -86,7 +89,8 @@ private:
         const std::int64_t lowest = rows.begin + p_.pad_top - reach() + 1;
         std::int64_t from = lowest <= 0 ? 0 : (lowest + p_.stride_h - 1) / p_.stride_h;
         from = std::clamp<std::int64_t>(std::min(from, (rows.begin + p_.pad_top) / p_.stride_h), 0, p_.height - 1);
-        const std::int64_t to = std::clamp<std::int64_t>((rows.end - 1 + p_.pad_top) / p_.stride_h + 1, from + 1, p_.height);
+        const std::int64_t to = std::clamp<std::int64_t>((rows.end - 1 + p_.pad_top) / p_.stride_h + 1, from + 1,
+                                                         p_.height);
         Band band{rows, from, to, p_.pad_top + rows.begin - from * p_.stride_h, 0};
         band.pad_bottom = (to - from - 1) * p_.stride_h + reach() - band.pad_top - rows.size();
         return band.pad_top < 0 || band.pad_bottom < 0 ? std::nullopt : std::optional(band);
@@ -114,20 +118,28 @@ private:
         window.strides = {p_.out_height * p_.out_width * out, 1, p_.out_width * out, out};
         window.begin = {images.begin, 0, band.rows.begin, 0};
         window.channels = out;
-        const dnnl::memory::desc src({images.size(), in, height, p_.width}, type_of(p_.source), dims{height * p_.width * in, 1, p_.width * in, in});
+        const dnnl::memory::desc src({images.size(), in, height, p_.width}, type_of(p_.source),
+                                     dims{height * p_.width * in, 1, p_.width * in, in});
         const dnnl::memory::desc dst = desc_of(window, p_.epilogue.result);
         const bool grouped = p_.groups != 1;
-        const dims shape = grouped ? dims{p_.groups, p_.oc, p_.ic, p_.kernel_h, p_.kernel_w} : dims{p_.oc, p_.ic, p_.kernel_h, p_.kernel_w};
-        const dims strides = grouped ? dims{p_.ic * p_.oc * taps, taps, p_.oc * taps, p_.kernel_w, 1} : dims{taps, p_.oc * taps, p_.kernel_w, 1};
+        const dims shape = grouped ? dims{p_.groups, p_.oc, p_.ic, p_.kernel_h, p_.kernel_w}
+                                   : dims{p_.oc, p_.ic, p_.kernel_h, p_.kernel_w};
+        const dims strides = grouped ? dims{p_.ic * p_.oc * taps, taps, p_.oc * taps, p_.kernel_w, 1}
+                                     : dims{taps, p_.oc * taps, p_.kernel_w, 1};
         const dnnl::memory::desc any(shape, w_.weights_type(), format_tag::any);
         const dnnl::memory::desc plain(shape, w_.weights_type(), strides);
         const dnnl::memory::desc bias = w_.bias_desc(window, 1);
         const dnnl::primitive_attr attr = w_.attributes(window, grouped ? 3 : 1);
-        const dnnl::deconvolution_forward::primitive_desc pd(engine(), dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct, src, any, bias,
-                                                             dst, {p_.stride_h, p_.stride_w}, {p_.dilation_h - 1, p_.dilation_w - 1},
-                                                             {band.pad_top, p_.pad_left}, {band.pad_bottom, pad_right()}, attr);
+        const dnnl::deconvolution_forward::primitive_desc pd(engine(), dnnl::prop_kind::forward_inference,
+                                                             dnnl::algorithm::deconvolution_direct, src, any, bias, dst,
+                                                             {p_.stride_h, p_.stride_w},
+                                                             {p_.dilation_h - 1, p_.dilation_w - 1},
+                                                             {band.pad_top, p_.pad_left},
+                                                             {band.pad_bottom, pad_right()}, attr);
         Part part;
-        part.bind(DNNL_ARG_SRC, src, Source::src, static_cast<std::size_t>((images.begin * p_.height + band.from) * p_.width * in) * size_of(p_.source));
+        part.bind(DNNL_ARG_SRC, src, Source::src,
+                  static_cast<std::size_t>((images.begin * p_.height + band.from) * p_.width * in) *
+                      size_of(p_.source));
         part.constant(DNNL_ARG_WEIGHTS, pd.weights_desc(), w_.packed(plain, weights_, pd.weights_desc()));
         part.bind(DNNL_ARG_DST, dst, Source::dst, first_element(window) * size_of(p_.epilogue.result));
         w_.bind(part, window, bias);
@@ -143,7 +155,8 @@ private:
 }  // namespace
 
 Creation create(const Deconvolution& deconvolution) {
-    return create_kernel(deconvolution.allow_reference, [&](Kernel::Impl& impl) { return Builder(deconvolution, impl).build(); });
+    return create_kernel(deconvolution.allow_reference,
+                         [&](Kernel::Impl& impl) { return Builder(deconvolution, impl).build(); });
 }
 
 }  // namespace octet::cpu::onednn

@@ -39,7 +39,8 @@ void limit_isa(const Machine& machine) {
     }
     const dnnl_cpu_isa_t wanted = kLevels[static_cast<std::size_t>(*machine.cap)].value;
     if (dnnl_set_max_cpu_isa(wanted) != dnnl_success && effective_isa() != machine.isa) {
-        throw Busy(fmt::format("onednn already works at the level {} in this process, wanted {}", name_of(effective_isa()), name_of(machine.isa)));
+        throw Busy(fmt::format("onednn already works at the level {} in this process, wanted {}",
+                               name_of(effective_isa()), name_of(machine.isa)));
     }
 }
 
@@ -148,12 +149,16 @@ void Part::run(const Args& args, std::size_t scratch_offset) const {
             case Source::dst: base = args.dst; break;
             case Source::operand: base = args.operands[binding.operand]; break;
         }
-        check(dnnl_memory_set_data_handle(binding.memory.get(), static_cast<std::byte*>(const_cast<void*>(base)) + binding.offset), "bind a tensor");
+        check(dnnl_memory_set_data_handle(binding.memory.get(),
+                                          static_cast<std::byte*>(const_cast<void*>(base)) + binding.offset),
+              "bind a tensor");
     }
     if (scratch_bytes_ != 0) {
-        check(dnnl_memory_set_data_handle(scratch_.get(), static_cast<std::byte*>(args.scratch) + scratch_offset), "bind its scratch memory");
+        check(dnnl_memory_set_data_handle(scratch_.get(), static_cast<std::byte*>(args.scratch) + scratch_offset),
+              "bind its scratch memory");
     }
-    check(dnnl_primitive_execute(primitive_.get(), stream_.get(), static_cast<int>(args_.size()), args_.data()), "run a primitive");
+    check(dnnl_primitive_execute(primitive_.get(), stream_.get(), static_cast<int>(args_.size()), args_.data()),
+          "run a primitive");
 }
 
 Part Part::clone() const {
@@ -182,7 +187,8 @@ std::size_t Kernel::packed_bytes() const {
     for (const Part& part : impl_->parts) {
         part.list_packed(all);
     }
-    return std::accumulate(all.begin(), all.end(), std::size_t{0}, [](std::size_t sum, const auto& packed) { return sum + packed->size(); });
+    return std::accumulate(all.begin(), all.end(), std::size_t{0},
+                           [](std::size_t sum, const auto& packed) { return sum + packed->size(); });
 }
 
 void Kernel::run(const Args& args, int part) const {
@@ -216,7 +222,8 @@ Creation create_kernel(bool allow_reference, const std::function<Acceptance(Kern
         return {nullptr, declined("onednn: " + sentence_of(error.status))};
     }
     if (!allow_reference && impl->implementation.find("ref") != std::string::npos) {
-        return {nullptr, declined(fmt::format("onednn has only its slow implementation '{}' for this", impl->implementation))};
+        return {nullptr,
+                declined(fmt::format("onednn has only its slow implementation '{}' for this", impl->implementation))};
     }
     for (const Part& part : impl->parts) {
         impl->scratch_offsets.push_back(impl->scratch_bytes);

@@ -12,7 +12,7 @@ namespace octet::cpu::onednn {
 
 struct Args {
     const void* src = nullptr;
-    const void* weights = nullptr;          // the second operand where it is not a constant
+    const void* weights = nullptr;  // the second operand where it is not a constant
     void* dst = nullptr;
     const void* const* operands = nullptr;  // of the epilogue, by their index there
     void* scratch = nullptr;                // Kernel::scratch_bytes() at a multiple of 64
@@ -25,9 +25,9 @@ public:
     ~Kernel();
 
     int parts() const;
-    std::size_t scratch_bytes() const;                // for all parts together
-    std::size_t packed_bytes() const;                 // constants, shared by clones
-    const std::string& implementation() const;        // oneDNN's name of what it chose
+    std::size_t scratch_bytes() const;          // for all parts together
+    std::size_t packed_bytes() const;           // constants, shared by clones
+    const std::string& implementation() const;  // oneDNN's name of what it chose
     // Different parts may run at once; one part of one Kernel only once at a time. Needs no memory but `args`.
     void run(const Args& args, int part) const;
     // For another stream: shares code and packed constants.

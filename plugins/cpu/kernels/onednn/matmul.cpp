@@ -15,7 +15,8 @@ namespace {
 using dims = dnnl::memory::dims;
 using format_tag = dnnl::memory::format_tag;
 
-dims strides_of(const MatrixStrides& strides, const std::vector<std::int64_t>& outer, std::int64_t rows, std::int64_t columns) {
+dims strides_of(const MatrixStrides& strides, const std::vector<std::int64_t>& outer, std::int64_t rows,
+                std::int64_t columns) {
     dims all(outer.size() + 2, 0);
     if (!strides.dense()) {
         std::copy(strides.outer.begin(), strides.outer.end(), all.begin());
@@ -48,7 +49,8 @@ public:
         weights_ = strides_of(p_.weights_strides, p_.outer, p_.depth, p_.columns);
         result_ = strides_of(p_.result_strides, p_.outer, p_.rows, p_.columns);
         prepare();
-        const std::int64_t matrices = std::accumulate(p_.outer.begin(), p_.outer.end(), std::int64_t{1}, std::multiplies<>());
+        const std::int64_t matrices = std::accumulate(p_.outer.begin(), p_.outer.end(), std::int64_t{1},
+                                                      std::multiplies<>());
         const std::int64_t parts = parts_worth(matrices * p_.rows * p_.columns * p_.depth, p_.threads);
         Window whole;
         whole.extents = p_.outer;
@@ -69,12 +71,14 @@ public:
 
 private:
     Acceptance check() const {
-        if (p_.rows < 1 || p_.depth < 1 || p_.columns < 1 || std::any_of(p_.outer.begin(), p_.outer.end(), [](std::int64_t extent) { return extent < 1; })) {
+        if (p_.rows < 1 || p_.depth < 1 || p_.columns < 1 ||
+            std::any_of(p_.outer.begin(), p_.outer.end(), [](std::int64_t extent) { return extent < 1; })) {
             return declined("onednn matmul: empty operand");
         }
         for (const MatrixStrides* strides : {&p_.source_strides, &p_.weights_strides, &p_.result_strides}) {
             if (!strides->dense() && strides->outer.size() != p_.outer.size()) {
-                return declined(fmt::format("onednn matmul: {} outer strides for {} outer extents", strides->outer.size(), p_.outer.size()));
+                return declined(fmt::format("onednn matmul: {} outer strides for {} outer extents",
+                                            strides->outer.size(), p_.outer.size()));
             }
         }
         if (p_.weights != nullptr && !p_.outer.empty()) {
@@ -97,7 +101,8 @@ private:
             return check_saturation(worst, 1, 2, 2, 1);
         }
         const dims strides = strides_of(p_.weights_strides, p_.outer, p_.depth, p_.columns);
-        return check_saturation(static_cast<const std::int8_t*>(p_.weights), p_.columns, p_.depth, strides[1], strides[0]);
+        return check_saturation(static_cast<const std::int8_t*>(p_.weights), p_.columns, p_.depth, strides[1],
+                                strides[0]);
     }
 
     void prepare() {
@@ -171,14 +176,17 @@ private:
         }
         const dnnl::memory::desc src(source_extents, type_of(p_.source), source_strides);
         const dnnl::memory::desc plain(weights_extents, w_.weights_type(), weights_strides);
-        const dnnl::memory::desc weights = p_.weights == nullptr ? plain : dnnl::memory::desc(weights_extents, w_.weights_type(), format_tag::any);
+        const dnnl::memory::desc weights =
+            p_.weights == nullptr ? plain : dnnl::memory::desc(weights_extents, w_.weights_type(), format_tag::any);
         const dnnl::memory::desc dst = desc_of(here, p_.epilogue.result);
         const dnnl::memory::desc bias = w_.bias_desc(here, outer + 2);
         const dnnl::primitive_attr attr = w_.attributes(here, 1 << (outer + 1));
         const dnnl::matmul::primitive_desc pd(engine(), src, weights, bias, dst, attr);
         Part part;
-        part.bind(DNNL_ARG_SRC, src, Source::src, static_cast<std::size_t>(offset(window, source_, row, 0)) * size_of(p_.source));
-        const auto first_weight = static_cast<std::size_t>(offset(window, weights_, 0, column)) * (w_.quantized() ? 1 : sizeof(float));
+        part.bind(DNNL_ARG_SRC, src, Source::src,
+                  static_cast<std::size_t>(offset(window, source_, row, 0)) * size_of(p_.source));
+        const auto first_weight = static_cast<std::size_t>(offset(window, weights_, 0, column)) *
+                                  (w_.quantized() ? 1 : sizeof(float));
         if (p_.weights == nullptr) {
             part.bind(DNNL_ARG_WEIGHTS, plain, Source::weights, first_weight);
         } else {

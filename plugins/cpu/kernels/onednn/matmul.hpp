@@ -26,9 +26,9 @@ struct MatMul {
     MatrixStrides source_strides = {};
     MatrixStrides weights_strides = {};  // of a constant too: [columns, depth] is {{}, 1, depth}
     MatrixStrides result_strides = {};
-    const void* weights = nullptr;       // constant (then dense and without outer extents), or nullptr: Args::weights
-    std::int32_t source_zero = 0;        // subtracted from every source value
-    Epilogue epilogue = {};              // Spread::per_batch_channel is declined
+    const void* weights = nullptr;  // constant (then dense and without outer extents), or nullptr: Args::weights
+    std::int32_t source_zero = 0;   // subtracted from every source value
+    Epilogue epilogue = {};         // Spread::per_batch_channel is declined
     int in_place = -1;
     int threads = 1;
     bool allow_reference = false;

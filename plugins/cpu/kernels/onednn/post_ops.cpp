@@ -70,7 +70,8 @@ private:
         if (has_offset || !mapped_.shift.empty()) {
             std::vector<double> shift(channels_);
             for (std::size_t i = 0; i < channels_; ++i) {
-                shift[i] = at(mapped_.shift, i, 0) * static_cast<double>(at(factor, i, 1)) + static_cast<double>(at(offset, i, 0));
+                shift[i] = at(mapped_.shift, i, 0) * static_cast<double>(at(factor, i, 1)) +
+                           static_cast<double>(at(offset, i, 0));
             }
             mapped_.shift = shift;
         }
@@ -78,8 +79,9 @@ private:
 
     // Whether f(a * x) = a * f(x) for a > 0 holds for all steps so far.
     bool homogeneous() const {
-        return std::all_of(mapped_.post_ops.begin(), mapped_.post_ops.end(),
-                           [](const PostOp& op) { return op.kind == PostOp::Kind::eltwise && op.algorithm == algorithm::eltwise_relu; });
+        return std::all_of(mapped_.post_ops.begin(), mapped_.post_ops.end(), [](const PostOp& op) {
+            return op.kind == PostOp::Kind::eltwise && op.algorithm == algorithm::eltwise_relu;
+        });
     }
 
     Acceptance scale_shift(const std::vector<float>& scale, const std::vector<float>& shift) {
@@ -150,7 +152,8 @@ private:
     }
 
     Acceptance combine(const EpilogueOp& op) {
-        if (op.operand_type != DataType::u8 && op.operand_type != DataType::s8 && op.operand_type != DataType::s32 && op.operand_type != DataType::f32) {
+        if (op.operand_type != DataType::u8 && op.operand_type != DataType::s8 && op.operand_type != DataType::s32 &&
+            op.operand_type != DataType::f32) {
             return declined("onednn: an operand of the epilogue is neither 8-bit, s32 nor f32");
         }
         if (op.scale.size() > 1 || op.shift.size() > 1) {
@@ -258,7 +261,8 @@ private:
         const float lowest = is_unsigned ? 0.0F : -128.0F;
         const float highest = is_unsigned ? 255.0F : 127.0F;
         if (epilogue_.low > lowest || epilogue_.high < highest) {
-            mapped_.post_ops.push_back({PostOp::Kind::eltwise, algorithm::eltwise_clip, std::max(epilogue_.low, lowest), std::min(epilogue_.high, highest)});
+            mapped_.post_ops.push_back({PostOp::Kind::eltwise, algorithm::eltwise_clip, std::max(epilogue_.low, lowest),
+                                        std::min(epilogue_.high, highest)});
         }
     }
 
@@ -301,7 +305,9 @@ std::size_t operand_offset(const Window& window, const PostOp& op) {
         case Spread::full: return first_element(window) * size_of(op.type);
         case Spread::scalar: break;
         case Spread::per_channel: element = window.begin[window.channel]; break;
-        case Spread::per_batch_channel: element = window.begin[0] * window.channels + window.begin[window.channel]; break;
+        case Spread::per_batch_channel:
+            element = window.begin[0] * window.channels + window.begin[window.channel];
+            break;
     }
     return static_cast<std::size_t>(element) * size_of(op.type);
 }
@@ -354,10 +360,12 @@ void bind_post_ops(const MappedEpilogue& mapped, const Window& window, Part& par
         if (op.kind == PostOp::Kind::binary_constant) {
             part.constant(base | DNNL_ARG_SRC_1, channel_desc(window), values());
         } else if (op.kind == PostOp::Kind::prelu) {
-            const dnnl::memory::desc desc({window.extents[window.channel]}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::a);
+            const dnnl::memory::desc desc({window.extents[window.channel]}, dnnl::memory::data_type::f32,
+                                          dnnl::memory::format_tag::a);
             part.constant(base | DNNL_ARG_WEIGHTS, desc, values());
         } else if (op.kind == PostOp::Kind::binary_operand) {
-            part.bind(base | DNNL_ARG_SRC_1, operand_desc(window, op), Source::operand, operand_offset(window, op), op.operand);
+            part.bind(base | DNNL_ARG_SRC_1, operand_desc(window, op), Source::operand, operand_offset(window, op),
+                      op.operand);
         }
     }
 }

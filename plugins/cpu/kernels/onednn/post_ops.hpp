@@ -38,7 +38,7 @@ struct Window {
     dnnl::memory::dims strides;  // of the whole, in elements
     dnnl::memory::dims begin;    // of the part in the whole
     std::size_t channel = 1;     // the axis of channels
-    std::int64_t channels = 0;  // of the whole
+    std::int64_t channels = 0;   // of the whole
 };
 
 std::size_t first_element(const Window& window);

@@ -9,7 +9,8 @@
 
 namespace octet::cpu::onednn {
 
-Acceptance check_saturation(const std::int8_t* weights, std::int64_t rows, std::int64_t length, std::int64_t row_stride, std::int64_t value_stride) {
+Acceptance check_saturation(const std::int8_t* weights, std::int64_t rows, std::int64_t length, std::int64_t row_stride,
+                            std::int64_t value_stride) {
     Machine machine;
     machine.isa = effective_isa();
     if (machine.vnni()) {
@@ -24,9 +25,10 @@ Acceptance check_saturation(const std::int8_t* weights, std::int64_t rows, std::
             largest = std::max(largest, value);
         }
         if (255 * (largest + second) > 32767) {
-            return declined(fmt::format("weights {} and {} of output channel {} could saturate a 16-bit sum of two products on {}", largest, second,
-                                        row, name_of(machine.isa)),
-                            "SATURATION_RISK");
+            return declined(
+                fmt::format("weights {} and {} of output channel {} could saturate a 16-bit sum of two products on {}",
+                            largest, second, row, name_of(machine.isa)),
+                "SATURATION_RISK");
         }
     }
     return accepted();

@@ -8,4 +8,6 @@ if(OCTET_ONEDNN)
     onednn/saturation.cpp
     onednn/weighted.cpp)
   list(APPEND kernel_libs DNNL::dnnl)
+else()
+  list(APPEND kernel_sources onednn/absent.cpp)
 endif()

@@ -24,14 +24,18 @@ std::vector<Range> split(std::int64_t units, std::int64_t parts) {
     return ranges;
 }
 
-std::int64_t parts_worth(std::int64_t work, int threads) { return std::clamp<std::int64_t>(work / kLeastWork, 1, std::max(threads, 1)); }
+std::int64_t parts_worth(std::int64_t work, int threads) {
+    return std::clamp<std::int64_t>(work / kLeastWork, 1, std::max(threads, 1));
+}
 
-Acceptance Weighted::check_types(const char* op, DataType source, const Epilogue& epilogue, std::int32_t source_zero) const {
+Acceptance Weighted::check_types(const char* op, DataType source, const Epilogue& epilogue,
+                                 std::int32_t source_zero) const {
     if (source != DataType::u8 && source != DataType::f32) {
         return declined(fmt::format("onednn {}: the source is neither u8 nor f32", op));
     }
     const DataType result = epilogue.result;
-    if (quantized_ && result != DataType::u8 && result != DataType::s8 && result != DataType::s32 && result != DataType::f32) {
+    if (quantized_ && result != DataType::u8 && result != DataType::s8 && result != DataType::s32 &&
+        result != DataType::f32) {
         return declined(fmt::format("onednn {}: the result is neither 8-bit, s32 nor f32", op));
     }
     if (!quantized_ && result != DataType::f32) {
@@ -55,7 +59,8 @@ void Weighted::fold_zero_point(std::int32_t zero, const std::vector<std::int64_t
     mapped.shift = shift;
 }
 
-const void* Weighted::scaled_weights(const void* weights, std::int64_t count, std::int64_t stride, std::int64_t channels) {
+const void* Weighted::scaled_weights(const void* weights, std::int64_t count, std::int64_t stride,
+                                     std::int64_t channels) {
     if (quantized_ || mapped.scale.empty()) {
         return weights;
     }
@@ -79,7 +84,8 @@ void Weighted::scale_at_run_time() {
         steps.push_back(step);
     };
     if (mapped.scale.size() == 1) {
-        steps.push_back({PostOp::Kind::eltwise, dnnl::algorithm::eltwise_linear, static_cast<float>(mapped.scale[0]), 0});
+        steps.push_back(
+            {PostOp::Kind::eltwise, dnnl::algorithm::eltwise_linear, static_cast<float>(mapped.scale[0]), 0});
     } else if (!mapped.scale.empty()) {
         constant(dnnl::algorithm::binary_mul, mapped.scale);
     }
@@ -123,15 +129,18 @@ void Weighted::bind(Part& part, const Window& window, const dnnl::memory::desc& 
     }
     if (!mapped.scale.empty()) {
         const std::int64_t scales = mapped.scale.size() == 1 ? 1 : count;
-        part.constant(DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, {{scales}, data_type::f32, format_tag::a}, packed_copy(channel_values(mapped.scale, begin, scales)));
+        part.constant(DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, {{scales}, data_type::f32, format_tag::a},
+                      packed_copy(channel_values(mapped.scale, begin, scales)));
     }
     if (zero_ != 0) {
-        part.constant(DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_SRC, {{1}, data_type::s32, format_tag::a}, packed_copy(std::vector<std::int32_t>{zero_}));
+        part.constant(DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_SRC, {{1}, data_type::s32, format_tag::a},
+                      packed_copy(std::vector<std::int32_t>{zero_}));
     }
     bind_post_ops(mapped, window, part);
 }
 
-std::shared_ptr<const Packed> Weighted::packed(const dnnl::memory::desc& plain, const void* data, const dnnl::memory::desc& wanted) {
+std::shared_ptr<const Packed> Weighted::packed(const dnnl::memory::desc& plain, const void* data,
+                                               const dnnl::memory::desc& wanted) {
     if (packed_ == nullptr || data != packed_from_ || packed_desc_ != wanted) {
         packed_ = pack(plain, data, wanted);
         packed_desc_ = wanted;

@@ -27,7 +27,9 @@ public:
     Weighted(Kernel::Impl& impl, DataType source) : impl_(impl), quantized_(source == DataType::u8) {}
 
     bool quantized() const { return quantized_; }
-    dnnl::memory::data_type weights_type() const { return quantized_ ? dnnl::memory::data_type::s8 : dnnl::memory::data_type::f32; }
+    dnnl::memory::data_type weights_type() const {
+        return quantized_ ? dnnl::memory::data_type::s8 : dnnl::memory::data_type::f32;
+    }
 
     // Types this folder computes; `op` begins the reason.
     Acceptance check_types(const char* op, DataType source, const Epilogue& epilogue, std::int32_t source_zero) const;
@@ -48,7 +50,8 @@ public:
     // All arguments but source, weights and destination.
     void bind(Part& part, const Window& window, const dnnl::memory::desc& bias) const;
 
-    std::shared_ptr<const Packed> packed(const dnnl::memory::desc& plain, const void* data, const dnnl::memory::desc& wanted);
+    std::shared_ptr<const Packed> packed(const dnnl::memory::desc& plain, const void* data,
+                                         const dnnl::memory::desc& wanted);
     void add(Part part, const std::string& implementation);
 
     MappedEpilogue mapped;
