@@ -1,0 +1,47 @@
+#include "plugins/cpu/lower.hpp"
+
+#include "ir/edit.hpp"
+#include "ir/ops/core.hpp"
+#include "transformations/common/constants.hpp"
+#include "transformations/pipelines.hpp"
+
+namespace octet::cpu {
+
+using namespace ir;
+
+Lowered lower(const Graph& source, bool integers) {
+    Graph graph = source;
+    auto plan = std::make_shared<low_precision::PrecisionPlan>();
+    auto options = rewrite::Options::from_environment();
+    rewrite::run(canonicalise(), graph, options);
+    const auto restrictions = integers ? low_precision::cpu_restrictions() : low_precision::no_restrictions();
+    rewrite::run(low_precision_pipeline(restrictions, plan), graph, options);
+    rewrite::run(finish(), graph, options);
+    return {std::make_shared<const Graph>(std::move(graph)), std::move(plan)};
+}
+
+std::shared_ptr<const Graph> specialise(const Graph& graph, const std::vector<Dims>& shapes) {
+    auto result = std::make_shared<Graph>();
+    Edit edit(*result);
+    edit.set_source(graph.source());
+    edit.set_layers(graph.layers());
+    std::vector<NodeId> to(graph.size());
+    std::size_t parameter = 0;
+    for (NodeId id : graph.order()) {
+        const Node& node = graph.node(id);
+        Op op = node.op;
+        if (const auto* p = op.as<Parameter>()) {
+            Parameter known = *p;
+            known.shape = Shape(shapes[parameter++]);
+            op = std::move(known);
+        }
+        std::vector<Value> inputs;
+        for (Value v : node.inputs) inputs.push_back({to[v.node], v.port});
+        to[id] = edit.add(std::move(op), std::move(inputs), node.name).node;
+        edit.set_origins(to[id], node.origins);
+    }
+    common::fold_constants(*result, common::Fold::everything);
+    return result;
+}
+
+}  // namespace octet::cpu

@@ -1,0 +1,21 @@
+#pragma once
+// From the graph of the file to the one that is planned.
+#include <memory>
+
+#include "ir/graph.hpp"
+#include "transformations/low_precision/precision_plan.hpp"
+
+namespace octet::cpu {
+
+struct Lowered {
+    std::shared_ptr<const ir::Graph> graph;
+    std::shared_ptr<const low_precision::PrecisionPlan> precisions;
+};
+
+// Canonical, with integers where the plan pays for them. Shapes may be unknown.
+Lowered lower(const ir::Graph& graph, bool integers);
+
+// The graph with these shapes of its parameters; what becomes constant by that is folded.
+std::shared_ptr<const ir::Graph> specialise(const ir::Graph& graph, const std::vector<ir::Dims>& shapes);
+
+}  // namespace octet::cpu

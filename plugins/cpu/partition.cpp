@@ -1,0 +1,190 @@
+#include "plugins/cpu/partition.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "ir/ops/all.hpp"
+#include "plugins/cpu/chain.hpp"
+
+namespace octet::cpu {
+
+using namespace ir;
+
+Value stored(const Graph& graph, Value v) {
+    const Node& node = graph.node(v);
+    const bool codes = node.op.is<Dequantize>() && (graph.element(node.inputs[0]) == Element::u8 || graph.element(node.inputs[0]) == Element::i8);
+    return codes ? node.inputs[0] : v;
+}
+
+namespace {
+
+bool static_values(const Graph& graph, const Node& node) {
+    return std::ranges::all_of(node.outputs, [](const Output& o) { return o.type.shape.is_static(); }) &&
+           std::ranges::all_of(node.inputs, [&](Value v) { return graph.shape(v).is_static(); });
+}
+
+// A mean over all spatial axes is a pool.
+bool is_spatial_mean(const Graph& graph, const Node& node) {
+    if (!node.op.is<ReduceMean>()) return false;
+    const Shape& shape = graph.shape(node.inputs[0]);
+    const Tensor* axes = graph.constant(node.inputs[1]);
+    if (!axes || shape.rank() < 3 || shape.rank() > 5 || axes->size() != shape.rank() - 2) return false;
+    std::vector<std::size_t> found;
+    for (auto axis : axes->integers()) found.push_back(normalise_axis(axis, shape.rank()));
+    std::ranges::sort(found);
+    for (std::size_t i = 0; i < found.size(); ++i)
+        if (found[i] != i + 2) return false;
+    return true;
+}
+
+bool reads_floats_or_codes(const Graph& graph, const Node& node) {
+    const Element e = graph.element(node.inputs[0]);
+    return e == Element::f32 || e == Element::u8 || e == Element::i8;
+}
+
+Group::Kind kind_of(const Graph& graph, const Node& node) {
+    if (!static_values(graph, node)) return Group::Kind::dynamic;
+    if (!reads_floats_or_codes(graph, node)) return chainable(graph, node) && node.op.is<Dequantize>() ? Group::Kind::elementwise : Group::Kind::other;
+    const Op& op = node.op;
+    const bool constant_weights = node.inputs.size() > 1 && graph.constant(node.inputs[1]);
+    if (op.is<Convolution>() || op.is<GroupConvolution>() || op.is<ConvolutionBackpropData>() || op.is<GroupConvolutionBackpropData>())
+        return constant_weights ? Group::Kind::convolution : Group::Kind::other;
+    if (op.is<MatMul>()) return Group::Kind::matmul;
+    if (op.is<AvgPool>() || (op.is<MaxPool>() && node.outputs[1].uses.empty()) || is_spatial_mean(graph, node)) return Group::Kind::pool;
+    return chainable(graph, node) ? Group::Kind::elementwise : Group::Kind::other;
+}
+
+Channels channels_of(Group::Kind kind) {
+    switch (kind) {
+        case Group::Kind::convolution:
+        case Group::Kind::pool: return Channels::axis1;
+        case Group::Kind::matmul: return Channels::last;
+        default: return Channels::any;
+    }
+}
+
+class Partitioner {
+public:
+    explicit Partitioner(const Graph& graph) : graph_(graph) {}
+
+    std::vector<Group> run() {
+        for (NodeId id : graph_.parameters()) store({id, 0});
+        for (NodeId id : graph_.order()) visit(id);
+        return std::move(groups_);
+    }
+
+private:
+    static std::uint64_t key(Value v) { return std::uint64_t{v.node} << 32 | v.port; }
+    void store(Value v) { stored_.insert(key(v)); }
+    bool is_stored(Value v) const { return graph_.constant(v) || stored_.contains(key(v)); }
+
+    void visit(NodeId id) {
+        const Node& node = graph_.node(id);
+        if (taken_.contains(id) || node.op.is<Constant>() || node.op.is<Parameter>()) return;
+        if (node.op.is<Result>()) {
+            demand(node.inputs[0]);
+            return;
+        }
+        if (stored(graph_, {id, 0}) != Value{id, 0}) return;  // its readers apply it
+        add(id);
+    }
+
+    // Makes a value that only readers would have applied.
+    void demand(Value v) {
+        if (!is_stored(v)) add(v.node);
+    }
+
+    void add(NodeId id) {
+        const Node& node = graph_.node(id);
+        Group group;
+        group.kind = kind_of(graph_, node);
+        group.core = id;
+        group.output = {id, 0};
+        group.channels = channels_of(group.kind);
+        if (group.kind == Group::Kind::elementwise) {
+            const auto main = main_operand(graph_, node, [&](Value v) { return is_stored(stored(graph_, v)); });
+            if (!main || !join(group, node, *main)) {
+                group = {};
+                group.core = id;
+                group.output = {id, 0};
+                group.kind = static_values(graph_, node) ? Group::Kind::other : Group::Kind::dynamic;
+            }
+        } else if (group.kind == Group::Kind::pool) {
+            read(group, stored(graph_, node.inputs[0]));
+        }
+        if (group.kind == Group::Kind::other || group.kind == Group::Kind::dynamic || group.kind == Group::Kind::convolution || group.kind == Group::Kind::matmul) {
+            for (Value v : node.inputs)
+                if (!graph_.constant(v)) {
+                    demand(v);
+                    read(group, v);
+                }
+        }
+        if (group.kind != Group::Kind::other && group.kind != Group::Kind::dynamic) grow(group);
+        taken_.insert(id);
+        for (std::uint32_t port = 0; port < node.outputs.size(); ++port) store({id, port});
+        store(group.output);
+        groups_.push_back(std::move(group));
+    }
+
+    static void read(Group& group, Value v) {
+        if (std::ranges::find(group.inputs, v) == group.inputs.end()) group.inputs.push_back(v);
+    }
+
+    // Takes the elementwise ops below the group's output into it, as long as nothing else reads the values between.
+    void grow(Group& group) {
+        while (graph_.uses(group.output).size() == 1) {
+            const Use use = graph_.uses(group.output)[0];
+            const Node& user = graph_.node(use.node);
+            if (!chainable(graph_, user) || graph_.op(group.output).is<Quantize>() || !static_values(graph_, user)) return;
+            if (graph_.shape(group.output) != user.outputs[0].type.shape || !join(group, user, use.input)) return;
+            taken_.insert(use.node);
+            group.output = {use.node, 0};
+        }
+    }
+
+    // Adds a node whose operand `main` is the value in flight, if its other operands can be had here.
+    bool join(Group& group, const Node& node, std::size_t main) {
+        Channels channels = group.channels;
+        std::vector<Value> reads;
+        if (group.chain.empty() && group.kind == Group::Kind::elementwise) reads.push_back(stored(graph_, node.inputs[main]));
+        for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+            if (i == main) continue;
+            const Value from = stored(graph_, node.inputs[i]);
+            if (!is_stored(from) || !operand_fits(graph_, node, i, channels)) return false;
+            if (!graph_.constant(from)) reads.push_back(from);
+        }
+        if (!parameters_fit(graph_, node, channels)) return false;
+        if (!reads.empty() && !is_stored(reads[0])) return false;
+        const std::size_t extra = static_cast<std::size_t>(std::ranges::count_if(reads, [&](Value v) { return std::ranges::find(group.inputs, v) == group.inputs.end(); }));
+        if (group.inputs.size() + extra > kMostInputs) return false;
+        group.channels = channels;
+        for (Value v : reads) read(group, v);
+        group.chain.push_back(*graph_.find(node.name));
+        return true;
+    }
+
+    static constexpr std::size_t kMostInputs = 5;
+
+    const Graph& graph_;
+    std::vector<Group> groups_;
+    std::unordered_set<NodeId> taken_;
+    std::unordered_set<std::uint64_t> stored_;
+};
+
+}  // namespace
+
+std::vector<Group> partition(const Graph& graph) { return Partitioner(graph).run(); }
+
+std::string print(const Graph& graph, const std::vector<Group>& groups) {
+    constexpr std::array<std::string_view, 6> kKinds{"convolution", "matmul", "pool", "elementwise", "other", "dynamic"};
+    std::string text;
+    for (const Group& group : groups) {
+        text += fmt::format("{}: {} '{}'", kKinds[static_cast<std::size_t>(group.kind)], graph.node(group.core).op.name(), graph.node(group.core).name);
+        for (NodeId id : group.chain)
+            if (id != group.core) text += fmt::format(" > {} '{}'", graph.node(id).op.name(), graph.node(id).name);
+        text += " : " + to_string(graph.type(group.output)) + "\n";
+    }
+    return text;
+}
+
+}  // namespace octet::cpu

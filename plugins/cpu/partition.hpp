@@ -1,0 +1,43 @@
+#pragma once
+// Which nodes run as one step. A group is a core (a convolution, a pool, ..., or an elementwise op) and the elementwise ops below it
+// that one kernel can apply to the core's results before they are stored.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ir/graph.hpp"
+
+namespace octet::cpu {
+
+// Where the channels of a value lie in memory: along axis 1 of an image, along the last axis of anything else. An elementwise group
+// without operands per channel does not care.
+enum class Channels : std::uint8_t { any, axis1, last };
+
+struct Group {
+    enum class Kind : std::uint8_t {
+        convolution,  // also grouped and backward
+        matmul,
+        pool,         // max, average, mean over the spatial axes
+        elementwise,
+        other,        // a node alone
+        dynamic       // a node alone whose shape depends on data
+    };
+    Kind kind = Kind::other;
+    ir::NodeId core = 0;
+    std::vector<ir::NodeId> chain;  // elementwise ops, in order; of Kind::elementwise it starts with the core
+    ir::Value output;               // what is stored; of Kind::other and dynamic: the node's first output
+    std::vector<ir::Value> inputs;  // stored values that are read, the core's data first; constants are not among them
+    Channels channels = Channels::any;
+};
+
+// A stored value behind `v`: a dequantize is not stored but applied by whoever reads it.
+ir::Value stored(const ir::Graph& graph, ir::Value v);
+
+// All groups, in an order in which they can run. Every live node that computes is in one group, or is a dequantize whose readers
+// apply it.
+std::vector<Group> partition(const ir::Graph& graph);
+
+// A text for people: a line for each group.
+std::string print(const ir::Graph& graph, const std::vector<Group>& groups);
+
+}  // namespace octet::cpu

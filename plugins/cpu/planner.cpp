@@ -1,0 +1,246 @@
+#include "plugins/cpu/planner.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "ir/ops/core.hpp"
+#include "ir/ops/quantization.hpp"
+#include "plugins/cpu/kernels/portable/copy.hpp"
+#if defined(__x86_64__)
+#include "plugins/cpu/kernels/x64/code.hpp"
+#else
+namespace octet::cpu::x64 {
+class CodeBlock {};
+}
+#endif
+
+namespace octet::cpu {
+
+using namespace ir;
+
+std::vector<std::size_t> memory_dims(const Dims& dims, Layout layout) {
+    std::vector<std::size_t> result(dims.begin(), dims.end());
+    if (layout == Layout::channels_last && dims.size() > 2) std::rotate(result.begin() + 1, result.begin() + 2, result.end());
+    return result;
+}
+
+bool same_in_memory(const Dims& dims) {
+    if (dims.size() < 3 || dims[1] == 1) return true;
+    return std::all_of(dims.begin() + 2, dims.end(), [](std::int64_t d) { return d == 1; });
+}
+
+Planner::Planner(std::shared_ptr<const Graph> graph, const Machine& machine, int threads)
+    : graph_(std::move(graph)), machine_(machine), threads_(threads), code_(std::make_shared<x64::CodeBlock>()) {
+    plan_.graph = graph_;
+}
+
+BufferId Planner::buffer(std::size_t bytes, Buffer::Home home, std::size_t index) {
+    Buffer b;
+    b.home = home;
+    b.bytes = std::max<std::size_t>(bytes, 1);
+    b.index = index;
+    plan_.buffers.push_back(b);
+    sharers_.push_back(0);
+    return static_cast<BufferId>(plan_.buffers.size() - 1);
+}
+
+void Planner::touch(BufferId id) {
+    Buffer& b = plan_.buffers[id];
+    const int now = static_cast<int>(plan_.steps.size());
+    if (b.first < 0) b.first = now;
+    b.last = std::max(b.last, now);
+}
+
+BufferId Planner::constant(const Tensor& tensor) {
+    // A constant's own storage is kept; data that does not lie on its element size was copied by aligned().
+    const Tensor aligned = tensor.aligned();
+    plan_.constants.emplace_back(aligned.owner(), aligned.data());
+    return buffer(aligned.bytes(), Buffer::Home::constant, plan_.constants.size() - 1);
+}
+
+BufferId Planner::scratch_buffer(std::size_t bytes) { return buffer(bytes, Buffer::Home::arena); }
+
+Place Planner::output(Value v, Layout layout) {
+    const Type& type = graph_->type(v);
+    const Place place{buffer(bytes_of(type.element, static_cast<std::size_t>(type.shape.elements())), Buffer::Home::arena), layout, type};
+    alias(v, place);
+    return place;
+}
+
+void Planner::alias(Value v, const Place& place) {
+    Place mine = place;
+    mine.type = graph_->type(v);
+    places_[v].push_back(mine);
+    ++sharers_[place.buffer];
+}
+
+Place Planner::output_in_place(Value v, const Place& operand) {
+    alias(v, operand);
+    return places_[v].back();
+}
+
+bool Planner::last_read(Value v, const Place& place) const {
+    const auto it = reads_left_.find(v);
+    return it != reads_left_.end() && it->second == 1 && sharers_[place.buffer] == 1 && plan_.buffers[place.buffer].home == Buffer::Home::arena;
+}
+
+Place Planner::reorder(const Place& from, Layout layout, const std::string& name) {
+    const Dims dims = from.dims();
+    const std::size_t rank = dims.size();
+    std::vector<std::size_t> order(rank);
+    // Result axis i is input axis order[i], both in memory order.
+    for (std::size_t i = 0; i < rank; ++i) order[i] = i;
+    if (layout == Layout::channels_last) std::rotate(order.begin() + 1, order.begin() + 2, order.end());
+    else std::rotate(order.begin() + 1, order.end() - 1, order.end());
+    const auto copy = portable::transpose(memory_dims(dims, from.layout), order, bits_of(from.type.element) / 8);
+    const std::size_t bytes = bytes_of(from.type.element, static_cast<std::size_t>(product(dims)));
+    Place to{0, layout, from.type};
+    if (plan_.buffers[from.buffer].home == Buffer::Home::constant) {
+        Tensor moved(from.type.element, dims);
+        copy.run(plan_.constants[plan_.buffers[from.buffer].index].get(), moved.write_raw().data(), 0, copy.units());
+        to.buffer = constant(moved);
+        return to;
+    }
+    to.buffer = buffer(bytes, Buffer::Home::arena);
+    Step step;
+    step.name = name + "/reorder";
+    step.kernel = "reorder";
+    step.data = step.result = from.type.element;
+    step.reads = {from.buffer};
+    step.writes = {to.buffer};
+    step.work = work([copy, source = from.buffer, target = to.buffer](const Frame& f) {
+        f.pool->parallel(copy.units(), [&](std::size_t begin, std::size_t end, int) { copy.run(f.at(source), f.at(target), begin, end); });
+    });
+    ++plan_.reorders;
+    add(std::move(step));
+    return to;
+}
+
+Place Planner::input(Value v, Layout layout) {
+    if (const Tensor* t = graph_->constant(v); t && !places_.contains(v)) places_[v].push_back({constant(*t), Layout::plain, t->type()});
+    auto& places = places_.at(v);
+    for (const Place& p : places)
+        if (p.layout == layout) return p;
+    Place p = places.front();
+    if (same_in_memory(p.dims())) {
+        p.layout = layout;
+        return p;
+    }
+    const Place moved = reorder(p, layout, graph_->node(v).name);
+    places_.at(v).push_back(moved);
+    ++sharers_[moved.buffer];
+    return moved;
+}
+
+Place Planner::input(Value v) {
+    const auto it = places_.find(v);
+    if (it == places_.end()) return input(v, Layout::plain);
+    for (const Place& p : it->second)
+        if (p.layout == Layout::channels_last) return p;
+    return it->second.front();
+}
+
+std::vector<BufferId> Planner::operands(const Program& program, Layout layout, const Type& result) {
+    std::vector<BufferId> ids;
+    for (const ProgramOperand& o : program.operands) {
+        if (!o.constant) {
+            const bool full = graph_->shape(o.value) == result.shape;
+            ids.push_back(full ? input(o.value, layout).buffer : input(o.value).buffer);
+            continue;
+        }
+        Place place{constant(*o.constant), Layout::plain, o.constant->type()};
+        const bool image = o.constant->dims().size() > 2 && layout == Layout::channels_last && !same_in_memory(o.constant->dims());
+        ids.push_back(image ? reorder(place, layout, "").buffer : place.buffer);
+    }
+    return ids;
+}
+
+void Planner::add(Step step) {
+    for (BufferId id : step.reads) touch(id);
+    for (BufferId id : step.writes) touch(id);
+    plan_.scratch_bytes = std::max(plan_.scratch_bytes, step.scratch_bytes);
+    plan_.packed_bytes += step.packed_bytes;
+    plan_.steps.push_back(std::move(step));
+}
+
+Step Planner::step_for(const Group& group, std::string kernel) const {
+    Step step;
+    step.kernel = std::move(kernel);
+    step.nodes = {group.core};
+    for (NodeId id : group.chain)
+        if (id != group.core) step.nodes.push_back(id);
+    const auto is_code = [](Element e) { return e == Element::u8 || e == Element::i8; };
+    step.data = group.inputs.empty() ? Element::undefined : graph_->element(group.inputs[0]);
+    step.result = graph_->element(group.output);
+    step.int8 = !group.inputs.empty() && std::ranges::all_of(group.inputs, [&](Value v) { return is_code(graph_->element(v)); });
+    if (group.kind == Group::Kind::convolution || group.kind == Group::Kind::matmul) step.int8 = is_code(graph_->element(graph_->node(group.core).inputs[0]));
+    return step;
+}
+
+void Planner::plan(const Group& group) {
+    switch (group.kind) {
+        case Group::Kind::convolution: plan_convolution(*this, group); break;
+        case Group::Kind::matmul: plan_matmul(*this, group); break;
+        case Group::Kind::pool: plan_pool(*this, group); break;
+        case Group::Kind::elementwise: plan_elementwise(*this, group); break;
+        case Group::Kind::other: plan_other(*this, group); break;
+        case Group::Kind::dynamic: plan_dynamic(*this, group); break;
+    }
+    for (Value v : group.inputs)
+        if (auto it = reads_left_.find(v); it != reads_left_.end() && it->second > 0) --it->second;
+}
+
+void Planner::plan_results() {
+    std::vector<bool> given(plan_.buffers.size());
+    for (std::size_t i = 0; i < graph_->results().size(); ++i) {
+        const Value v = graph_->node(graph_->results()[i]).inputs[0];
+        PlanOutput out;
+        out.type = graph_->type(v);
+        if (!has_place(v)) {
+            out.is_dynamic = true;
+            out.dynamic = v;
+            plan_.outputs.push_back(out);
+            continue;
+        }
+        const Place place = input(v, Layout::plain);
+        out.buffer = place.buffer;
+        given.resize(plan_.buffers.size());
+        Buffer& b = plan_.buffers[place.buffer];
+        // The caller's memory takes the place of the arena's, unless the value goes out twice or something beside it lives there.
+        out.direct = b.home == Buffer::Home::arena && !given[place.buffer];
+        given[place.buffer] = true;
+        if (out.direct) {
+            b.home = Buffer::Home::output;
+            b.index = i;
+        } else {
+            touch(place.buffer);
+        }
+        plan_.outputs.push_back(out);
+    }
+}
+
+Plan Planner::run() {
+    for (std::size_t i = 0; i < graph_->parameters().size(); ++i) {
+        const Value v{graph_->parameters()[i], 0};
+        const Type& type = graph_->type(v);
+        const Place place{buffer(bytes_of(type.element, static_cast<std::size_t>(type.shape.elements())), Buffer::Home::input, i), Layout::plain, type};
+        plan_.inputs.push_back({place.buffer, type});
+        alias(v, place);
+    }
+    const auto groups = partition(*graph_);
+    for (const Group& group : groups)
+        for (Value v : group.inputs) ++reads_left_[v];
+    for (NodeId id : graph_->results()) ++reads_left_[graph_->node(id).inputs[0]];
+    for (const Group& group : groups) plan(group);
+    plan_results();
+#if defined(__x86_64__)
+    code_->seal();
+    plan_.code_bytes = code_->size();
+#endif
+    plan_.code.push_back(code_);
+    plan_.arena_bytes = place_in_arena(plan_.buffers);
+    return std::move(plan_);
+}
+
+}  // namespace octet::cpu

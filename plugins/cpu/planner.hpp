@@ -1,0 +1,98 @@
+#pragma once
+// Makes a plan: walks the groups, chooses a kernel for each, decides layouts on the way.
+#include <functional>
+#include <map>
+#include <unordered_map>
+
+#include "plugins/cpu/chain.hpp"
+#include "plugins/cpu/kernels/acceptance.hpp"
+#include "plugins/cpu/machine.hpp"
+#include "plugins/cpu/partition.hpp"
+#include "plugins/cpu/plan.hpp"
+
+namespace octet::cpu {
+
+namespace x64 {
+class CodeBlock;
+}
+
+// Work given as a function; for steps that all streams can share.
+template <class F>
+class FunctionWork final : public Work {
+public:
+    explicit FunctionWork(F function) : function_(std::move(function)) {}
+    void run(const Frame& frame) const override { function_(frame); }
+
+private:
+    F function_;
+};
+template <class F>
+std::shared_ptr<const Work> work(F function) {
+    return std::make_shared<FunctionWork<F>>(std::move(function));
+}
+
+class Planner {
+public:
+    Planner(std::shared_ptr<const ir::Graph> graph, const Machine& machine, int threads);
+    Plan run();
+
+    const ir::Graph& graph() const { return *graph_; }
+    const Machine& machine() const { return machine_; }
+    int threads() const { return threads_; }
+    x64::CodeBlock& code() { return *code_; }
+
+    // A stored value or constant in this layout; a reorder is added where it lies in the other one only.
+    Place input(ir::Value v, Layout layout);
+    // Where it lies already, channels last if in both.
+    Place input(ir::Value v);
+    // A new buffer for a value.
+    Place output(ir::Value v, Layout layout);
+    // Whether it is stored at all; what is not is found at run time, in Frame::dynamic.
+    bool has_place(ir::Value v) const { return graph_->constant(v) || places_.contains(v); }
+    // The value is stored in memory that exists.
+    void alias(ir::Value v, const Place& place);
+    // The result overwrites an operand's buffer. Only where `last_read` holds for it.
+    Place output_in_place(ir::Value v, const Place& operand);
+    // Whether the step that is being made is the last one to read the value, and its buffer may be overwritten.
+    bool last_read(ir::Value v, const Place& place) const;
+    BufferId constant(const ir::Tensor& tensor);
+    BufferId scratch_buffer(std::size_t bytes);  // memory of one step
+    // The operands of an epilogue in the layout of the result.
+    std::vector<BufferId> operands(const Program& program, Layout layout, const ir::Type& result);
+    void add(Step step);
+    // A step for a group: nodes, data and result types and whether it is int8 are filled in.
+    Step step_for(const Group& group, std::string kernel) const;
+
+private:
+    void plan(const Group& group);
+    void plan_results();
+    Place reorder(const Place& from, Layout layout, const std::string& name);
+    BufferId buffer(std::size_t bytes, Buffer::Home home, std::size_t index = 0);
+    void touch(BufferId id);
+
+    std::shared_ptr<const ir::Graph> graph_;
+    const Machine& machine_;
+    int threads_;
+    std::shared_ptr<x64::CodeBlock> code_;
+    Plan plan_;
+    std::map<ir::Value, std::vector<Place>> places_;
+    std::map<ir::Value, std::size_t> reads_left_;  // groups and results that still read a value
+    std::vector<std::uint32_t> sharers_;           // values that lie in a buffer
+};
+
+// Makers of steps, by kind of group; each tries its kernels in order of priority.
+void plan_convolution(Planner& p, const Group& group);
+void plan_matmul(Planner& p, const Group& group);
+void plan_pool(Planner& p, const Group& group);
+void plan_elementwise(Planner& p, const Group& group);
+void plan_other(Planner& p, const Group& group);
+// Plain reference kernels for what nothing else takes.
+void plan_fallback(Planner& p, const Group& group, const std::string& why);
+void plan_dynamic(Planner& p, const Group& group);
+
+// Memory order of a value's dimensions in a layout.
+std::vector<std::size_t> memory_dims(const ir::Dims& dims, Layout layout);
+// Whether both layouts are the same bytes.
+bool same_in_memory(const ir::Dims& dims);
+
+}  // namespace octet::cpu

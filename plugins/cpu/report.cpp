@@ -1,0 +1,198 @@
+#include "plugins/cpu/report.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "ir/support/check.hpp"
+
+namespace octet::cpu {
+
+using namespace ir;
+
+namespace {
+
+struct TypeRank {
+    std::string_view type;
+    int rank;
+};
+
+// Which of the layers behind a step gives it its name: the one that does most of the work.
+constexpr std::array kRanks{
+    TypeRank{"Convolution", 10}, TypeRank{"GroupConvolution", 10}, TypeRank{"ConvolutionBackpropData", 10}, TypeRank{"GroupConvolutionBackpropData", 10},
+    TypeRank{"MatMul", 10}, TypeRank{"MaxPool", 8}, TypeRank{"AvgPool", 8}, TypeRank{"Concat", 6}, TypeRank{"Split", 6}, TypeRank{"VariadicSplit", 6},
+    TypeRank{"Transpose", 6}, TypeRank{"Add", 4}, TypeRank{"Subtract", 4}, TypeRank{"Multiply", 4}, TypeRank{"Divide", 4}, TypeRank{"BatchNormInference", 4},
+    TypeRank{"ReLU", 3}, TypeRank{"PReLU", 3}, TypeRank{"Clamp", 3}, TypeRank{"Sigmoid", 3}, TypeRank{"Tanh", 3}, TypeRank{"Elu", 3}, TypeRank{"Swish", 3},
+    TypeRank{"HSwish", 3}, TypeRank{"HSigmoid", 3}, TypeRank{"HardSigmoid", 3}, TypeRank{"FakeQuantize", 2}, TypeRank{"Reshape", 1}, TypeRank{"Squeeze", 1},
+    TypeRank{"Unsqueeze", 1}, TypeRank{"ShapeOf", 1}, TypeRank{"Convert", 0}, TypeRank{"Const", -1}, TypeRank{"Parameter", -1}, TypeRank{"Result", -1},
+};
+constexpr int kOtherRank = 7;
+
+int rank_of(std::string_view type) {
+    const auto it = std::ranges::find(kRanks, type, &TypeRank::type);
+    return it == kRanks.end() ? kOtherRank : it->rank;
+}
+
+// Layers that work on values; the others move them, shape them or say how they are stored.
+bool computes(std::string_view type) {
+    constexpr std::array kMovers{"Concat", "Split", "VariadicSplit", "Transpose", "Gather", "StridedSlice", "Slice", "Pad", "Tile", "Broadcast", "ShapeOf",
+                                 "Reshape", "Squeeze", "Unsqueeze", "Convert", "FakeQuantize", "Range", "PriorBox", "PriorBoxClustered", "DepthToSpace",
+                                 "SpaceToDepth", "ShuffleChannels", "ReadValue", "Assign"};
+    return rank_of(type) > 0 && std::ranges::find(kMovers, type) == kMovers.end();
+}
+
+class Reporter {
+public:
+    Reporter(const Lowered& lowered, const Plan& plan) : lowered_(lowered), plan_(plan), layers_(plan.graph->layers()) {}
+
+    StepReport run() {
+        rows_.resize(layers_.size());
+        owner_.assign(layers_.size(), -1);
+        for (std::size_t i = 0; i < layers_.size(); ++i) rows_[i] = fresh(layers_[i].name, layers_[i].type);
+        for (std::size_t k = 0; k < plan_.steps.size(); ++k) primary_.push_back(primary_of(plan_.steps[k]));
+        for (std::size_t k = 0; k < plan_.steps.size(); ++k)
+            if (primary_[k] >= 0) claim(k);
+        for (std::size_t k = 0; k < plan_.steps.size(); ++k) spread(k);
+        explain();
+        return assemble();
+    }
+
+private:
+    static LayerReport fresh(std::string name, std::string type) {
+        LayerReport row;
+        row.compute = computes(type);
+        row.name = std::move(name);
+        row.type = std::move(type);
+        row.status = LayerStatus::optimized_out;
+        return row;
+    }
+
+    // The layer a step is named after; -1 for none (a reorder, or a graph without a file).
+    int primary_of(const Step& step) const {
+        for (NodeId id : step.nodes) {
+            int best = -1;
+            for (auto layer : plan_.graph->node(id).origins)
+                if (best < 0 || rank_of(layers_[layer].type) > rank_of(layers_[static_cast<std::size_t>(best)].type)) best = static_cast<int>(layer);
+            if (best >= 0 && rank_of(layers_[static_cast<std::size_t>(best)].type) >= 0) return best;
+        }
+        return -1;
+    }
+
+    static void fill(LayerReport& row, const Step& step) {
+        row.precision = name_of(step.data);
+        row.output_precision = name_of(step.result);
+        row.int8 = step.int8;
+        if (step.kernel == "view") return;
+        row.kernel = step.kernel;
+        row.status = LayerStatus::executed;
+    }
+
+    void claim(std::size_t k) {
+        const auto layer = static_cast<std::size_t>(primary_[k]);
+        if (owner_[layer] >= 0) return;  // several steps of one layer: the first is its row, the others are added
+        owner_[layer] = static_cast<int>(k);
+        fill(rows_[layer], plan_.steps[k]);
+    }
+
+    // The other layers of a step are fused into its own.
+    void spread(std::size_t k) {
+        if (primary_[k] < 0) return;
+        const Step& step = plan_.steps[k];
+        for (NodeId id : step.nodes)
+            for (auto layer : plan_.graph->node(id).origins) {
+                LayerReport& row = rows_[layer];
+                if (owner_[layer] >= 0 || rank_of(row.type) < 0) continue;
+                owner_[layer] = static_cast<int>(k);
+                fill(row, step);
+                row.kernel.clear();
+                row.status = LayerStatus::fused;
+                row.fused_into = layers_[static_cast<std::size_t>(primary_[k])].name;
+            }
+    }
+
+    void explain() {
+        std::map<std::uint32_t, const rewrite::Decision*> reasons;
+        for (const auto& answer : lowered_.precisions->layers)
+            for (auto layer : answer.origins) {
+                const bool own = layers_[layer].name == answer.layer;
+                if (own || !reasons.contains(layer)) reasons[layer] = &answer.decision;
+            }
+        for (std::uint32_t i = 0; i < rows_.size(); ++i) {
+            LayerReport& row = rows_[i];
+            const bool runs = row.status == LayerStatus::executed || row.status == LayerStatus::fused;
+            if (!runs || row.int8 || !row.compute) continue;
+            const auto it = reasons.find(i);
+            const Step& step = plan_.steps[static_cast<std::size_t>(owner_[i])];
+            if (it != reasons.end() && !it->second->ok) {
+                row.code = name_of(it->second->code);
+                row.reason = text_of(*it->second);
+            } else if (!step.note.empty()) {
+                row.code = step.code.empty() ? "EXECUTOR_FALLBACK" : step.code;
+                row.reason = step.note;
+            } else if (row.status == LayerStatus::fused) {
+                row.code = "NO_ACT_FQ";
+                row.reason = "it runs inside '" + row.fused_into + "', which is float";
+            } else {
+                row.code = "EXECUTOR_FALLBACK";
+                row.reason = "the CPU has no int8 kernel for " + row.type;
+            }
+        }
+    }
+
+    static std::string text_of(const rewrite::Decision& decision) {
+        return rewrite::fill(decision.text, [&](std::string_view name) {
+            bool known = false;
+            return rewrite::detail_text(decision.detail, name, known);
+        });
+    }
+
+    // Rows of layers that only hold constants or name the ends are left out; steps without a layer of their own are added.
+    StepReport assemble() {
+        StepReport result;
+        std::vector<std::size_t> place(rows_.size());
+        for (std::size_t i = 0; i < rows_.size(); ++i) {
+            if (rank_of(rows_[i].type) < 0) continue;
+            place[i] = result.report.layers.size();
+            result.report.layers.push_back(rows_[i]);
+        }
+        for (std::size_t k = 0; k < plan_.steps.size(); ++k) {
+            const Step& step = plan_.steps[k];
+            const bool owns = primary_[k] >= 0 && owner_[static_cast<std::size_t>(primary_[k])] == static_cast<int>(k);
+            if (owns) {
+                result.row_of_step.push_back(place[static_cast<std::size_t>(primary_[k])]);
+                continue;
+            }
+            result.row_of_step.push_back(result.report.layers.size());
+            const bool named = !step.nodes.empty();
+            LayerReport row = fresh(named ? plan_.graph->node(step.nodes[0]).name : step.name, named ? std::string(plan_.graph->node(step.nodes[0]).op.name()) : "Reorder");
+            row.added = primary_[k] >= 0 || !named;
+            row.compute = row.compute && !row.added;
+            fill(row, step);
+            result.report.layers.push_back(std::move(row));
+        }
+        return result;
+    }
+
+    const Lowered& lowered_;
+    const Plan& plan_;
+    const std::vector<Layer>& layers_;
+    std::vector<LayerReport> rows_;
+    std::vector<int> owner_;    // step of each layer
+    std::vector<int> primary_;  // layer of each step
+};
+
+}  // namespace
+
+StepReport report_of(const Lowered& lowered, const Plan& plan, const Machine& machine) {
+    StepReport result = Reporter(lowered, plan).run();
+    Report& r = result.report;
+    r.device = machine.name;
+    r.steps = static_cast<std::size_t>(std::ranges::count_if(plan.steps, [](const Step& s) { return s.kernel != "view"; }));
+    r.reorders = plan.reorders;
+    r.arena_bytes = plan.arena_bytes;
+    r.packed_bytes = plan.packed_bytes;
+    r.code_bytes = plan.code_bytes;
+    return result;
+}
+
+}  // namespace octet::cpu

@@ -1,0 +1,71 @@
+#include "plugins/cpu/settings.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "ir/support/check.hpp"
+
+namespace octet::cpu {
+
+namespace {
+
+int whole_number(const std::string& key, const std::string& value) {
+    int number = 0;
+    const auto [end, status] = std::from_chars(value.data(), value.data() + value.size(), number);
+    ir::require(status == std::errc() && end == value.data() + value.size() && number >= 0, "property '{}': got '{}', wanted a whole number", key, value);
+    return number;
+}
+
+bool yes_or_no(const std::string& key, const std::string& value) {
+    ir::require(value == "YES" || value == "NO" || value == "true" || value == "false", "property '{}': got '{}', wanted YES or NO", key, value);
+    return value == "YES" || value == "true";
+}
+
+}  // namespace
+
+Settings settings_of(const Config& config, const Machine& machine) {
+    Settings s;
+    int streams = 0;
+    int threads = 0;
+    for (const auto& [key, value] : config) {
+        if (key == "NUM_STREAMS") {
+            streams = value == "AUTO" ? 0 : whole_number(key, value);
+        } else if (key == "INFERENCE_NUM_THREADS") {
+            threads = whole_number(key, value);
+        } else if (key == "PERF_COUNT") {
+            s.profiling = yes_or_no(key, value);
+        } else if (key == "ENABLE_CPU_PINNING") {
+            s.pinning = yes_or_no(key, value);
+        } else if (key == "INFERENCE_LOW_PRECISION") {
+            s.low_precision = yes_or_no(key, value);
+        } else if (key == "PERFORMANCE_HINT") {
+            ir::require(value == "LATENCY" || value == "THROUGHPUT" || value == "CUMULATIVE_THROUGHPUT",
+                        "property '{}': got '{}', wanted LATENCY, THROUGHPUT or CUMULATIVE_THROUGHPUT", key, value);
+            s.hint = value;
+        } else if (key == "INFERENCE_PRECISION_HINT") {
+            ir::require(value == "f32" || value == "dynamic", "property '{}': got '{}', wanted f32", key, value);
+        } else if (key != "PERFORMANCE_HINT_NUM_REQUESTS") {
+            ir::fail("the CPU has no property '{}'; it has ENABLE_CPU_PINNING, INFERENCE_LOW_PRECISION, INFERENCE_NUM_THREADS, "
+                     "INFERENCE_PRECISION_HINT, NUM_STREAMS, PERFORMANCE_HINT, PERFORMANCE_HINT_NUM_REQUESTS, PERF_COUNT", key);
+        } else {
+            whole_number(key, value);
+        }
+    }
+    s.threads = threads > 0 ? threads : machine.cores;
+    s.streams = streams > 0 ? streams : s.hint == "LATENCY" ? 1 : s.threads;
+    s.threads = std::max(s.threads, s.streams);
+    return s;
+}
+
+Config effective(const Settings& s) {
+    return {{"NUM_STREAMS", std::to_string(s.streams)},
+            {"INFERENCE_NUM_THREADS", std::to_string(s.threads)},
+            {"PERF_COUNT", s.profiling ? "YES" : "NO"},
+            {"ENABLE_CPU_PINNING", s.pinning ? "YES" : "NO"},
+            {"INFERENCE_LOW_PRECISION", s.low_precision ? "YES" : "NO"},
+            {"INFERENCE_PRECISION_HINT", "f32"},
+            {"PERFORMANCE_HINT", s.hint},
+            {"OPTIMAL_NUMBER_OF_INFER_REQUESTS", std::to_string(s.streams)}};
+}
+
+}  // namespace octet::cpu

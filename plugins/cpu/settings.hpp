@@ -1,0 +1,23 @@
+#pragma once
+// The settings of the CPU plugin, read from names and texts.
+#include "plugins/cpu/machine.hpp"
+#include "runtime/plugin.hpp"
+
+namespace octet::cpu {
+
+struct Settings {
+    int streams = 1;
+    int threads = 1;            // over all streams
+    bool profiling = false;
+    bool pinning = false;
+    bool low_precision = true;  // INFERENCE_LOW_PRECISION: NO runs every layer in float
+    std::string hint = "LATENCY";
+
+    int threads_per_stream() const { return threads / streams > 0 ? threads / streams : 1; }
+};
+
+// Throws Error for a key or value that is not known, naming the known ones.
+Settings settings_of(const Config& config, const Machine& machine);
+Config effective(const Settings& settings);
+
+}  // namespace octet::cpu

@@ -1,0 +1,124 @@
+#include <algorithm>
+
+#include "ir/ops/all.hpp"
+#include "plugins/cpu/kernels/portable/pool.hpp"
+#include "plugins/cpu/kernels/portable/reduce.hpp"
+#include "plugins/cpu/steps/run.hpp"
+#include "transformations/low_precision/dequantization.hpp"
+#if defined(__x86_64__)
+#include "plugins/cpu/kernels/x64/pool.hpp"
+#endif
+
+namespace octet::cpu {
+
+using namespace ir;
+
+namespace {
+
+struct Problem {
+    const Group& group;
+    bool maximum = false;
+    bool count_padding = false;
+    float padding = 0;  // the code that stands for 0
+    ir::Window window = {};
+    Dims data = {};
+    DataType type = DataType::f32;
+    Program program = {};
+    StepBuffers buffers = {};
+};
+
+Problem problem_of(Planner& planner, const Group& group) {
+    const Graph& graph = planner.graph();
+    const Node& node = graph.node(group.core);
+    Problem p{group};
+    const Value data = node.inputs[0];
+    const Place place = planner.input(stored(graph, data), Layout::channels_last);
+    p.data = place.dims();
+    p.type = data_type(place.type.element);
+    if (const auto* max = node.op.as<MaxPool>()) {
+        p.maximum = true;
+        p.window = window_of(*max, p.data);
+    } else if (const auto* average = node.op.as<AvgPool>()) {
+        p.window = window_of(*average, p.data);
+        const auto nonzero = [](const Dims& d) { return std::ranges::any_of(d, [](auto x) { return x > 0; }); };
+        p.count_padding = !average->exclude_pad && (nonzero(p.window.pads_begin) || nonzero(p.window.pads_end));
+    } else {
+        const std::size_t spatial = p.data.size() - 2;
+        const Dims extents(p.data.begin() + 2, p.data.end());
+        p.window = {extents, extents, Dims(spatial, 1), Dims(spatial, 1), Dims(spatial, 0), Dims(spatial, 0), Dims(spatial, 1)};
+    }
+    p.program = program_of(graph, group);
+    if (stored(graph, data) != data) p.padding = graph.op(data).get<Dequantize>().zero_point.as<float>()[0];
+    p.buffers.in = place.buffer;
+    p.buffers.operands = planner.operands(p.program, Layout::channels_last, graph.type(group.output));
+    return p;
+}
+
+std::array<std::size_t, 3> three(const Dims& values, std::size_t absent) {
+    std::array<std::size_t, 3> result{absent, absent, absent};
+    for (std::size_t i = 0; i < values.size(); ++i) result[3 - values.size() + i] = static_cast<std::size_t>(values[i]);
+    return result;
+}
+
+std::array<std::ptrdiff_t, 3> three_signed(const Dims& values) {
+    std::array<std::ptrdiff_t, 3> result{0, 0, 0};
+    for (std::size_t i = 0; i < values.size(); ++i) result[3 - values.size() + i] = values[i];
+    return result;
+}
+
+void finish(Planner& planner, Problem& p, std::string kernel, std::shared_ptr<const Work> work, const Acceptance& better) {
+    Step step = planner.step_for(p.group, std::move(kernel));
+    p.buffers.note(step);
+    step.work = std::move(work);
+    step.note = better.reason;
+    step.code = better.code;
+    planner.add(std::move(step));
+}
+
+// A mean with keep_dims = false has no spatial axes left: its memory is the same.
+void make_output(Planner& planner, Problem& p) { p.buffers.out = planner.output(p.group.output, Layout::channels_last).buffer; }
+
+#if defined(__x86_64__)
+Acceptance try_generated(Planner& planner, Problem& p) {
+    if (p.window.kernel.size() > 2) return declined("it has three spatial axes");
+    const auto dim = [](const Dims& v, std::size_t from_last, std::int64_t absent) { return from_last < v.size() ? v[v.size() - 1 - from_last] : absent; };
+    const ir::Window& w = p.window;
+    x64::PoolDesc desc{.kind = p.maximum ? x64::PoolDesc::Kind::maximum : x64::PoolDesc::Kind::average, .type = p.type,
+        .window = {p.data[0], dim(w.data, 1, 1), dim(w.data, 0, 1), dim(w.kernel, 1, 1), dim(w.kernel, 0, 1), dim(w.strides, 1, 1), dim(w.strides, 0, 1),
+                   dim(w.dilations, 1, 1), dim(w.dilations, 0, 1), dim(w.pads_begin, 1, 0), dim(w.pads_begin, 0, 0), dim(w.pads_end, 1, 0), dim(w.pads_end, 0, 0)},
+        .channels = p.data[1], .count_padding = p.count_padding, .epilogue = p.program.epilogue};
+    // Rounding the result up means more padding at the far sides than the model names.
+    desc.window.pad_bottom = (dim(w.output, 1, 1) - 1) * desc.window.stride_height + (desc.window.kernel_height - 1) * desc.window.dilation_height + 1 - desc.window.height - desc.window.pad_top;
+    desc.window.pad_right = (dim(w.output, 0, 1) - 1) * desc.window.stride_width + (desc.window.kernel_width - 1) * desc.window.dilation_width + 1 - desc.window.width - desc.window.pad_left;
+    if (p.count_padding) return declined("it counts padding");
+    if (auto a = x64::Pool::accepts(desc, planner.machine()); !a) return a;
+    auto kernel = std::make_shared<const x64::Pool>(desc, planner.code());
+    make_output(planner, p);
+    finish(planner, p, p.maximum ? "jit_max_pool_avx512" : "jit_avg_pool_avx512", x64_work<x64::Pool>(kernel, p.buffers), {});
+    return accepted();
+}
+#endif
+
+}  // namespace
+
+void plan_pool(Planner& planner, const Group& group) {
+    Problem p = problem_of(planner, group);
+    Acceptance last = declined("no faster kernel is built in");
+#if defined(__x86_64__)
+    last = try_generated(planner, p);
+    if (last) return;
+#endif
+    portable::Pool kernel;
+    kernel.kind = p.maximum ? portable::Pool::Kind::max : p.count_padding ? portable::Pool::Kind::average_with_padding : portable::Pool::Kind::average;
+    kernel.input = p.type;
+    kernel.batch = static_cast<std::size_t>(p.data[0]);
+    kernel.channels = static_cast<std::size_t>(p.data[1]);
+    const ir::Window& w = p.window;
+    kernel.window = {three(w.data, 1), three(w.output, 1), three(w.kernel, 1), three(w.strides, 1), three(w.dilations, 1), three_signed(w.pads_begin), three_signed(w.pads_end)};
+    kernel.padding = p.padding;
+    kernel.epilogue = p.program.epilogue;
+    make_output(planner, p);
+    finish(planner, p, "portable_pool", portable_work(kernel, p.buffers), last);
+}
+
+}  // namespace octet::cpu

@@ -1,0 +1,89 @@
+#pragma once
+// How kernels of the three kinds become the work of a step.
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "plugins/cpu/kernels/portable/epilogue.hpp"
+#include "plugins/cpu/planner.hpp"
+#if OCTET_ONEDNN
+#include "plugins/cpu/kernels/onednn/kernel.hpp"
+#endif
+#if defined(__x86_64__)
+#include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
+#endif
+
+namespace octet::cpu {
+
+// The buffers of a step that is about one data operand and one result.
+struct StepBuffers {
+    BufferId in = 0;
+    BufferId second = 0;  // of a product of two activations
+    bool has_second = false;
+    BufferId out = 0;
+    std::vector<BufferId> operands = {};
+
+    void note(Step& step) const {
+        step.reads = operands;
+        step.reads.push_back(in);
+        if (has_second) step.reads.push_back(second);
+        step.writes = {out};
+    }
+};
+
+// A portable kernel with run(Arguments, begin, end) and units().
+template <class Kernel>
+std::shared_ptr<const Work> portable_work(Kernel kernel, StepBuffers b) {
+    return work([kernel = std::move(kernel), b = std::move(b)](const Frame& f) {
+        std::array<const void*, 8> pointers{};
+        for (std::size_t i = 0; i < b.operands.size() && i < pointers.size(); ++i) pointers[i] = f.at(b.operands[i]);
+        const portable::Arguments args{f.at(b.in), b.has_second ? f.at(b.second) : nullptr, std::span(pointers.data(), b.operands.size()), f.at(b.out)};
+        f.pool->parallel(kernel.units(), [&](std::size_t begin, std::size_t end, int) { kernel.run(args, begin, end); });
+    });
+}
+
+#if defined(__x86_64__)
+template <class Args>
+Args x64_args(const Frame& f, const StepBuffers& b) {
+    Args args{};
+    for (std::size_t i = 0; i < b.operands.size(); ++i) args.operands[i] = f.at(b.operands[i]);
+    if constexpr (requires { args.in; }) args.in = reinterpret_cast<decltype(args.in)>(f.at(b.in));
+    else args.a = reinterpret_cast<decltype(args.a)>(f.at(b.in));
+    args.out = f.at(b.out);
+    return args;
+}
+
+// A generated kernel; shared by all streams.
+template <class Kernel>
+std::shared_ptr<const Work> x64_work(std::shared_ptr<const Kernel> kernel, StepBuffers b) {
+    return work([kernel = std::move(kernel), b = std::move(b)](const Frame& f) {
+        const auto args = x64_args<typename Kernel::Args>(f, b);
+        f.pool->parallel(static_cast<std::size_t>(kernel->units()), [&](std::size_t begin, std::size_t end, int) {
+            kernel->run(args, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
+        });
+    });
+}
+#endif
+
+#if OCTET_ONEDNN
+// oneDNN's arguments belong to one stream; code and packed weights do not.
+class OneDnnWork final : public Work {
+public:
+    OneDnnWork(std::unique_ptr<onednn::Kernel> kernel, StepBuffers b) : kernel_(std::move(kernel)), b_(std::move(b)) {}
+    void run(const Frame& f) const override {
+        std::array<const void*, 8> pointers{};
+        for (std::size_t i = 0; i < b_.operands.size() && i < pointers.size(); ++i) pointers[i] = f.at(b_.operands[i]);
+        const onednn::Args args{f.at(b_.in), b_.has_second ? f.at(b_.second) : nullptr, f.at(b_.out), pointers.data(), f.scratch};
+        f.pool->parallel(static_cast<std::size_t>(kernel_->parts()), [&](std::size_t begin, std::size_t end, int) {
+            for (std::size_t part = begin; part < end; ++part) kernel_->run(args, static_cast<int>(part));
+        });
+    }
+    std::shared_ptr<const Work> for_stream() const override { return std::make_shared<OneDnnWork>(kernel_->clone(), b_); }
+
+private:
+    std::unique_ptr<onednn::Kernel> kernel_;
+    StepBuffers b_;
+};
+#endif
+
+}  // namespace octet::cpu
