@@ -105,9 +105,13 @@ private:
     Dim dim() {
         if (accept('?')) return {};
         const std::int64_t low = integer();
-        if (!text_.substr(at_).starts_with("..")) return low;
-        at_ += 2;
-        return accept('?') ? Dim(low, Dim::kUnbounded) : Dim(low, integer());
+        Dim dim = low;
+        if (text_.substr(at_).starts_with("..")) {
+            at_ += 2;
+            dim = accept('?') ? Dim(low, Dim::kUnbounded) : Dim(low, integer());
+        }
+        if (dim.low < 0 || dim.low > dim.high) error(fmt::format("{} is no dimension", to_string(dim)));
+        return dim;
     }
 
     template <class F>
@@ -175,10 +179,13 @@ private:
     void read(Tensor* v) {
         const Type t = type();
         if (!t.shape.is_static()) error("a constant's shape must be known");
-        if (t.shape.elements() > (std::int64_t{1} << 31)) error("a constant is too large for the text form");
-        Tensor tensor(t.element, t.shape.sizes());
         skip();
-        if (text_.substr(at_).starts_with("random(")) {
+        const bool random = text_.substr(at_).starts_with("random(");
+        // Listed numbers take room in the text; memory is not asked for on the word of a shape alone.
+        const std::int64_t most = random ? std::int64_t{1} << 28 : static_cast<std::int64_t>(text_.size() - at_);
+        if (t.shape.elements() > most) error(fmt::format("a constant of {} is too large for its text", to_string(t)));
+        Tensor tensor(t.element, t.shape.sizes());
+        if (random) {
             at_ += 7;
             fill(tensor, static_cast<std::uint64_t>(integer()));
             expect(')');

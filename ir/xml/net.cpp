@@ -87,6 +87,8 @@ private:
         if (layers_.empty()) source_.fail_at(net_, "there are no layers");
     }
 
+    static bool is_result(const FileLayer& layer) { return layer.type == std::string_view("Result"); }
+
     std::size_t end_of(pugi::xml_node edge, const char* layer_name) const {
         const std::int64_t id = source_.integer(edge, layer_name);
         const auto found = by_id_.find(id);
@@ -106,6 +108,7 @@ private:
         for (const auto edge : net_.child("edges").children("edge")) {
             const std::size_t from = end_of(edge, "from-layer");
             FileLayer& to = layers_[end_of(edge, "to-layer")];
+            if (is_result(layers_[from])) source_.fail_at(edge, fmt::format("an edge leaves layer '{}', which is a Result", layers_[from].name));
             const std::size_t output = port_of(edge, "from-port", layers_[from], layers_[from].ports.outputs, "output");
             const std::size_t input = port_of(edge, "to-port", to, to.ports.inputs, "input");
             if (to.inputs[input].layer != SIZE_MAX) source_.fail_at(edge, fmt::format("two edges lead to input {} of layer '{}'", input, to.name));
@@ -125,7 +128,7 @@ private:
         };
         for (FileLayer& layer : layers_) {
             if (layer.type == std::string_view("Parameter") && !layer.names.empty()) add(layer.names[0], layer.name);
-            if (layer.type != std::string_view("Result") || layer.inputs.empty()) continue;
+            if (!is_result(layer) || layer.inputs.empty()) continue;
             const auto [from, output] = layer.inputs[0];
             FileLayer& maker = layers_[from];
             add(maker.names[output], maker.names.size() > 1 ? fmt::format("{}.{}", maker.name, output) : std::string(maker.name));
@@ -147,7 +150,7 @@ private:
         while (!ready.empty()) {
             const std::size_t i = ready.top();
             ready.pop();
-            (layers_[i].type == std::string_view("Result") ? results : sorted).push_back(i);
+            (is_result(layers_[i]) ? results : sorted).push_back(i);
             for (std::size_t user : users[i])
                 if (--missing[user] == 0) ready.push(user);
         }
@@ -202,6 +205,8 @@ private:
 
     NodeId add(Edit& edit, FileLayer& layer, std::vector<Value> inputs) {
         const std::string_view type = layer.type;
+        const bool ends = type == "Parameter" || type == "Const" || type == "Constant";
+        require(!ends || inputs.empty(), "got {} inputs, wanted none", inputs.size());
         if (type == "Parameter") return edit.add(parameter(layer), {}, layer.name).node;
         if (type == "Const" || type == "Constant") return edit.add(Constant{weights(layer)}, {}, layer.name).node;
         if (type == "Result") return edit.add(result(layer, inputs), inputs, layer.name).node;
@@ -254,17 +259,16 @@ private:
     }
 
     // What the file says of a known op is checked, not believed. Files are loose about shapes inside bodies and about outputs that
-    // nothing uses, those of version 10 also about float types.
+    // nothing uses, those of version 10 also about float types. A port without an element type says nothing.
     void compare(const FileLayer& layer, const Types& types, const Node& node) const {
         require(types.size() <= node.outputs.size(), "the file gives it {} outputs, it has {}", types.size(), node.outputs.size());
         if (depth_ > 0) return;
         for (std::size_t i = 0; i < types.size(); ++i) {
-            if (!layer.used[i]) continue;
             const Type& got = node.outputs[i].type;
             const Type& said = types[i];
-            const bool known = said.element != Element::undefined && got.element != Element::undefined;
+            if (!layer.used[i] || said.element == Element::undefined || got.element == Element::undefined) continue;
             const bool loose = source_.version < 11 && is_float(said.element) && is_float(got.element);
-            require((!known || loose || said.element == got.element) && compatible(said.shape, got.shape),
+            require((loose || said.element == got.element) && compatible(said.shape, got.shape),
                     "output {} is {}, the file declares {} (operator {} of {})", i, to_string(got), to_string(said), layer.type, layer.version);
         }
     }

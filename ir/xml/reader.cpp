@@ -32,10 +32,11 @@ Graph read_document(Source& source, Info* info) {
 }  // namespace
 
 Tensor Weights::view(Element element, const Dims& dims, std::uint64_t offset, std::uint64_t size) {
-    // The product saturates, so that a wrapped size cannot match.
+    // The product of the dimensions saturates; what is above any file's size cannot be right.
     const auto count = static_cast<std::uint64_t>(product(dims));
-    require(count <= size * 8 && bytes_of(element, count) == size, "{} {} takes {} bytes, the attribute 'size' is {}", name_of(element),
-            to_string(dims), count < std::uint64_t{1} << 56 ? std::to_string(bytes_of(element, count)) : "too many", size);
+    const bool possible = count < std::uint64_t{1} << 56;
+    require(possible && bytes_of(element, count) == size, "{}{} takes {} bytes, the attribute 'size' is {}", name_of(element), to_string(dims),
+            possible ? std::to_string(bytes_of(element, count)) : "too many", size);
     if (size == 0) return Tensor(element, dims);
     if (!bytes_) bytes_ = map_file(file_);
     require(offset <= bytes_->size && size <= bytes_->size - offset, "it needs {} bytes at offset {}, '{}' has {}", size, offset, file_.string(),

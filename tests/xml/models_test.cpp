@@ -8,6 +8,7 @@
 #include "ir/ops/core.hpp"
 #include "ir/verify.hpp"
 #include "ir/xml/xml.hpp"
+#include "tests/xml/folder.hpp"
 
 namespace octet::ir {
 namespace {
@@ -24,19 +25,6 @@ std::vector<fs::path> models() {
     std::ranges::sort(found);
     return found;
 }
-
-class TemporaryFolder {
-public:
-    TemporaryFolder() {
-        std::string name = (fs::temp_directory_path() / "octet-test-XXXXXX").string();
-        path = mkdtemp(name.data());
-    }
-    ~TemporaryFolder() {
-        std::error_code ignored;
-        fs::remove_all(path, ignored);
-    }
-    fs::path path;
-};
 
 class Models : public testing::Test {
 protected:
