@@ -38,14 +38,16 @@ bool is_close(const ir::Tensor& a, const ir::Tensor& b, std::optional<double> to
 
 class Checker {
 public:
-    Checker(const Rule& rule, const RuleFile& file, std::span<const ir::OpDef* const> extra) : rule_(rule), file_(file), extra_(extra) {}
+    Checker(const Rule& rule, const RuleFile& file, std::span<const ir::OpDef* const> extra)
+        : rule_(rule), file_(file), extra_(extra) {}
 
     std::vector<std::string> run() {
         std::size_t examples = 0;
         for (std::size_t i = 0; i < file_.sections.size(); ++i) {
             const auto& section = file_.sections[i];
             try {
-                if (is_before(section.title) && i + 1 < file_.sections.size() && file_.sections[i + 1].title == "after") {
+                if (is_before(section.title) && i + 1 < file_.sections.size() &&
+                    file_.sections[i + 1].title == "after") {
                     change(section.text, file_.sections[i + 1].text);
                     ++examples;
                     ++i;
@@ -60,7 +62,8 @@ public:
         }
         if (examples == 0) fail("there is no pair of before and after");
         for (std::size_t i = 0; i < rule_.checks().size(); ++i)
-            if (!declined_.contains(i)) fail("no example declines with '{}: {}'", name_of(rule_.checks()[i].code), rule_.checks()[i].text);
+            if (!declined_.contains(i))
+                fail("no example declines with '{}: {}'", name_of(rule_.checks()[i].code), rule_.checks()[i].text);
         return std::move(failures_);
     }
 
@@ -76,7 +79,8 @@ private:
         return graph;
     }
     void round_trip(const ir::Graph& graph) {
-        if (!(ir::parse(ir::print(graph), extra_) == graph)) fail("this graph is not what it prints:\n{}", ir::print(graph));
+        if (!(ir::parse(ir::print(graph), extra_) == graph))
+            fail("this graph is not what it prints:\n{}", ir::print(graph));
     }
 
     void change(const std::string& before, const std::string& after) {
@@ -99,13 +103,14 @@ private:
             const ir::Tensors b = ir::eval::evaluate(after, inputs, &state_after);
             for (std::size_t i = 0; i < a.size(); ++i)
                 if (!is_close(a[i], b.at(i), file_.tolerance))
-                    return fail("other numbers in result {}: {} before, {} after (seed {}), of\n{}", i, numbers(a[i]), numbers(b[i]), seed,
-                                ir::print(before));
+                    return fail("other numbers in result {}: {} before, {} after (seed {}), of\n{}", i, numbers(a[i]),
+                                numbers(b[i]), seed, ir::print(before));
         }
     }
     static std::string numbers(const ir::Tensor& t) {
         std::string text = to_string(t.type()) + "{";
-        for (std::size_t i = 0; i < std::min<std::size_t>(t.size(), 32); ++i) text += fmt::format("{}{}", i ? ", " : "", t.at(i));
+        for (std::size_t i = 0; i < std::min<std::size_t>(t.size(), 32); ++i)
+            text += fmt::format("{}{}", i ? ", " : "", t.at(i));
         return text + (t.size() > 32 ? ", ...}" : "}");
     }
 
@@ -113,7 +118,8 @@ private:
         const ir::Graph original = read(text);
         ir::Graph graph = original;
         const RunLog log = run_alone(rule_, graph);
-        if (log.applications != 0 || !(graph == original)) return fail("it does not decline with '{}', it gives\n{}", wanted, ir::print(graph));
+        if (log.applications != 0 || !(graph == original))
+            return fail("it does not decline with '{}', it gives\n{}", wanted, ir::print(graph));
         std::string got;
         for (const Event& event : log.events) {
             const std::string given = fmt::format("{}: {}", name_of(event.code), reason(log, graph, event));
@@ -123,7 +129,8 @@ private:
             }
             got += (got.empty() ? "'" : ", '") + given + "'";
         }
-        fail("it does not decline with '{}' but with {}", wanted, got.empty() ? "nothing: the pattern does not hold" : got);
+        fail("it does not decline with '{}' but with {}", wanted,
+             got.empty() ? "nothing: the pattern does not hold" : got);
     }
 
     const Rule& rule_;
@@ -199,7 +206,8 @@ ir::Tensors random_parameters(const ir::Graph& graph, unsigned seed) {
     return tensors;
 }
 
-std::vector<std::string> check_rule_in_folder(const Rule& rule, const std::string& folder, std::span<const ir::OpDef* const> extra) {
+std::vector<std::string> check_rule_in_folder(const Rule& rule, const std::string& folder,
+                                              std::span<const ir::OpDef* const> extra) {
     const std::string path = folder + "/" + rule.name() + ".txt";
     std::ifstream in(path);
     if (!in) return {rule.name() + ": there is no " + path};

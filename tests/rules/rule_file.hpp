@@ -36,7 +36,8 @@ RuleFile parse_rule_file(const std::string& text);
 std::string print_rule_file(const RuleFile& file);
 
 // What does not hold, one sentence each. `extra`: ops private to a plugin.
-std::vector<std::string> check_rule(const Rule& rule, const RuleFile& file, std::span<const ir::OpDef* const> extra = {});
+std::vector<std::string> check_rule(const Rule& rule, const RuleFile& file,
+                                    std::span<const ir::OpDef* const> extra = {});
 // The file with its `after` sections and its reasons as the rule gives them now.
 RuleFile blessed(const Rule& rule, RuleFile file, std::span<const ir::OpDef* const> extra = {});
 
@@ -45,6 +46,7 @@ RuleFile blessed(const Rule& rule, RuleFile file, std::span<const ir::OpDef* con
 ir::Tensors random_parameters(const ir::Graph& graph, unsigned seed);
 
 // The test of a list of rules against the files `folder/<rule>.txt`; with BLESS=1 in the environment the files are rewritten first.
-std::vector<std::string> check_rule_in_folder(const Rule& rule, const std::string& folder, std::span<const ir::OpDef* const> extra = {});
+std::vector<std::string> check_rule_in_folder(const Rule& rule, const std::string& folder,
+                                              std::span<const ir::OpDef* const> extra = {});
 
 }  // namespace octet::rewrite

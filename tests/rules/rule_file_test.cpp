@@ -45,10 +45,13 @@ r : f32[2] = result(y)
 )";
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
-    for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
+    for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+        text.replace(at, from.size(), to);
     return text;
 }
-std::vector<std::string> check(const Rule& rule, const std::string& text) { return check_rule(rule, parse_rule_file(text)); }
+std::vector<std::string> check(const Rule& rule, const std::string& text) {
+    return check_rule(rule, parse_rule_file(text));
+}
 
 TEST(RuleFile, RightRuleAndFilePass) {
     EXPECT_THAT(check(remove_multiply_by_one(), kFile), IsEmpty());
@@ -62,12 +65,14 @@ TEST(RuleFile, WrongTextFails) {
 
 TEST(RuleFile, MissingDeclineFails) {
     const std::string text(kFile);
-    EXPECT_THAT(check(remove_multiply_by_one(), text.substr(0, text.find("--- declines"))), Contains(HasSubstr("no example declines")));
+    EXPECT_THAT(check(remove_multiply_by_one(), text.substr(0, text.find("--- declines"))),
+                Contains(HasSubstr("no example declines")));
 }
 
 TEST(RuleFile, OtherReasonFails) {
     const std::string wrong = replaced(kFile, "the factor 'two' is not one", "the factor is odd");
-    EXPECT_THAT(check(remove_multiply_by_one(), wrong), Contains(HasSubstr("but with 'VALUE_UNSUPPORTED: the factor 'two' is not one'")));
+    EXPECT_THAT(check(remove_multiply_by_one(), wrong),
+                Contains(HasSubstr("but with 'VALUE_UNSUPPORTED: the factor 'two' is not one'")));
 }
 
 TEST(RuleFile, DeclineThatDoesNotMatchFails) {
@@ -86,8 +91,9 @@ TEST(RuleFile, OtherNumbersFail) {
     const Rule wrong = Rule("wrong").match(op<ir::Relu>("r", any("x"))).rewrite([](Edit& e, const Match& m) {
         return e.add(ir::Abs{}, {m.value("x")});
     });
-    const std::string file = "--- before\nx : f32[2] = parameter() shape=[2]\ny : f32[2] = relu(x)\nr : f32[2] = result(y)\n"
-                             "--- after\nx : f32[2] = parameter() shape=[2]\ny : f32[2] = abs(x)\nr : f32[2] = result(y)\n";
+    const std::string file =
+        "--- before\nx : f32[2] = parameter() shape=[2]\ny : f32[2] = relu(x)\nr : f32[2] = result(y)\n"
+        "--- after\nx : f32[2] = parameter() shape=[2]\ny : f32[2] = abs(x)\nr : f32[2] = result(y)\n";
     EXPECT_THAT(check(wrong, file), Contains(HasSubstr("other numbers in result 0")));
     EXPECT_THAT(check(wrong, "# numbers: none, they are wrong\n" + file), IsEmpty());
     EXPECT_THAT(check(wrong, "# tolerance: 100\n" + file), IsEmpty());
@@ -97,7 +103,8 @@ TEST(RuleFile, RuleThatGoesOnFails) {
     const Rule endless = Rule("endless").match(op<ir::Relu>("r", any("x"))).rewrite([](Edit& e, const Match& m) {
         return e.add(ir::Relu{}, {e.add(ir::Relu{}, {m.value("x")})});
     });
-    const std::string file = "--- before\nx : f32[2] = parameter() shape=[2]\ny : f32[2] = relu(x)\nr : f32[2] = result(y)\n--- after\n";
+    const std::string file =
+        "--- before\nx : f32[2] = parameter() shape=[2]\ny : f32[2] = relu(x)\nr : f32[2] = result(y)\n--- after\n";
     EXPECT_THAT(check(endless, file), Contains(HasSubstr("does not end")));
 }
 
@@ -108,7 +115,8 @@ TEST(RuleFile, BlessWritesAfterAndReasons) {
 }
 
 TEST(RuleFile, NoFileFails) {
-    EXPECT_THAT(check_rule_in_folder(remove_multiply_by_one(), "tests/rules"), Contains(HasSubstr("there is no tests/rules/remove")));
+    EXPECT_THAT(check_rule_in_folder(remove_multiply_by_one(), "tests/rules"),
+                Contains(HasSubstr("there is no tests/rules/remove")));
 }
 
 }  // namespace

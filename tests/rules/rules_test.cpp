@@ -27,7 +27,8 @@ INSTANTIATE_TEST_SUITE_P(All, EveryRule, testing::ValuesIn(all_rules()), [](cons
 
 TEST(RuleFiles, EachBelongsToOneRule) {
     std::set<std::string> names;
-    for (const Rule& rule : all_rules()) EXPECT_TRUE(names.insert(rule.name()).second) << rule.name() << " stands twice";
+    for (const Rule& rule : all_rules())
+        EXPECT_TRUE(names.insert(rule.name()).second) << rule.name() << " stands twice";
     for (const auto& entry : std::filesystem::directory_iterator(kFolder))
         if (entry.path().extension() == ".txt" && entry.path().filename() != "CMakeLists.txt") {
             EXPECT_TRUE(names.contains(entry.path().stem())) << entry.path() << " belongs to no rule";

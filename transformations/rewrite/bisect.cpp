@@ -2,8 +2,8 @@
 
 namespace octet::rewrite {
 
-std::optional<Culprit> bisect(const Pipeline& pipeline, const Graph& graph, const std::function<bool(const Graph&)>& good,
-                              Options options) {
+std::optional<Culprit> bisect(const Pipeline& pipeline, const Graph& graph,
+                              const std::function<bool(const Graph&)>& good, Options options) {
     const auto run_to = [&](std::size_t applications, Graph& result) {
         result = graph;
         options.stop_after = applications;
@@ -25,7 +25,8 @@ std::optional<Culprit> bisect(const Pipeline& pipeline, const Graph& graph, cons
     for (const StepLog& step : log.steps)
         if (step.changed) text = step.name + ": applied";
     for (const Event& event : log.events)
-        if (event.outcome == Outcome::applied && event.rule != Event::kPass && text.starts_with(log.steps[event.step].name + ": "))
+        if (event.outcome == Outcome::applied && event.rule != Event::kPass &&
+            text.starts_with(log.steps[event.step].name + ": "))
             text = describe(log, result, event);
     return Culprit{fails, text};
 }

@@ -66,8 +66,7 @@ private:
         bool changed = false;
         if (const auto* rules = std::get_if<std::vector<Rule>>(&step.action))
             changed = Sweep({*rules, options_, log_, index, scope, limit}, graph).run(step.repeat);
-        else
-            changed = run_pass(step, index, graph, scope);
+        else changed = run_pass(step, index, graph, scope);
         const std::size_t size = graph.size();
         for (NodeId id = 0; id < size && !log_.stopped; ++id) {
             if (!graph.node(id).alive || body_fields(graph.node(id).op).empty()) continue;
@@ -76,7 +75,8 @@ private:
         return changed;
     }
 
-    bool run_bodies(const Step& step, std::uint16_t index, Graph& graph, NodeId id, std::uint32_t scope, std::size_t limit) {
+    bool run_bodies(const Step& step, std::uint16_t index, Graph& graph, NodeId id, std::uint32_t scope,
+                    std::size_t limit) {
         const ir::Op op = graph.node(id).op;
         const auto copy = op.def().clone(op.data());
         bool changed = false;
@@ -113,7 +113,8 @@ private:
             const bool compare = options_.verify != Verify::nothing;
             const std::size_t before = compare ? graph.hash() : 0;
             const bool changed = pass(graph, notes);
-            ir::check(!compare || changed || before == graph.hash(), "pass '{}' changed the graph and reported no change", step.name);
+            ir::check(!compare || changed || before == graph.hash(),
+                      "pass '{}' changed the graph and reported no change", step.name);
             if (!changed) return round > 0;
             ++log_.applications;
             ++log_.steps[index].applied;
@@ -154,10 +155,15 @@ void Notes::applied(NodeId node, std::string text) { add({.node = node}, std::mo
 
 void Notes::declined(NodeId node, Code code, std::string text, Detail detail) {
     log_.details.push_back(std::move(detail));
-    add({.node = node, .outcome = Outcome::declined, .code = code, .detail = static_cast<std::uint32_t>(log_.details.size() - 1)},
+    add({.node = node,
+         .outcome = Outcome::declined,
+         .code = code,
+         .detail = static_cast<std::uint32_t>(log_.details.size() - 1)},
         std::move(text));
 }
 
-RunLog run(const Pipeline& pipeline, Graph& graph, const Options& options) { return Engine(pipeline, options).run(graph); }
+RunLog run(const Pipeline& pipeline, Graph& graph, const Options& options) {
+    return Engine(pipeline, options).run(graph);
+}
 
 }  // namespace octet::rewrite

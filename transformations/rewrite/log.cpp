@@ -37,15 +37,17 @@ std::string reason(const RunLog& log, const ir::Graph& graph, const Event& event
     const bool pass = event.rule == Event::kPass;
     const RuleLog* rule = pass ? nullptr : &log.steps[event.step].rules[event.rule];
     if (rule && event.outcome == Outcome::applied) return "";
-    return fill(pass ? log.notes[event.text] : rule->texts[event.text], [&](std::string_view placeholder) -> std::string {
-        if (rule) {
-            const auto slot = std::ranges::find(rule->slots, placeholder) - rule->slots.begin();
-            if (slot < std::ssize(rule->slots))
-                return node_name(log, graph, event, log.bound[event.bound + static_cast<std::size_t>(slot)]);
-        }
-        bool known = false;
-        return detail_text(log.details[event.detail], placeholder, known);
-    });
+    return fill(pass ? log.notes[event.text] : rule->texts[event.text],
+                [&](std::string_view placeholder) -> std::string {
+                    if (rule) {
+                        const auto slot = std::ranges::find(rule->slots, placeholder) - rule->slots.begin();
+                        if (slot < std::ssize(rule->slots))
+                            return node_name(log, graph, event,
+                                             log.bound[event.bound + static_cast<std::size_t>(slot)]);
+                    }
+                    bool known = false;
+                    return detail_text(log.details[event.detail], placeholder, known);
+                });
 }
 
 std::string describe(const RunLog& log, const ir::Graph& graph, const Event& event) {
@@ -72,13 +74,16 @@ std::string explain(const RunLog& log, const ir::Graph& graph, std::string_view 
 }
 
 std::string statistics(const RunLog& log) {
-    std::string text = fmt::format("{:<48}{:>8}{:>9}{:>9}{:>9}{:>11}\n", "step, rule", "tried", "matched", "applied", "declined", "ms");
+    std::string text = fmt::format("{:<48}{:>8}{:>9}{:>9}{:>9}{:>11}\n", "step, rule", "tried", "matched", "applied",
+                                   "declined", "ms");
     for (const StepLog& step : log.steps) {
         if (!step.changed && step.rules.empty()) continue;
-        text += fmt::format("{:<48}{:>8}{:>9}{:>9}{:>9}{:>11.3f}\n", step.name, "", "", step.applied, "", step.seconds * 1e3);
+        text += fmt::format("{:<48}{:>8}{:>9}{:>9}{:>9}{:>11.3f}\n", step.name, "", "", step.applied, "",
+                            step.seconds * 1e3);
         for (const RuleLog& r : step.rules)
             if (r.matched)
-                text += fmt::format("  {:<46}{:>8}{:>9}{:>9}{:>9}{:>11.3f}\n", r.name, r.tried, r.matched, r.applied, r.declined, r.seconds * 1e3);
+                text += fmt::format("  {:<46}{:>8}{:>9}{:>9}{:>9}{:>11.3f}\n", r.name, r.tried, r.matched, r.applied,
+                                    r.declined, r.seconds * 1e3);
     }
     return text;
 }

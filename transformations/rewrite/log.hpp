@@ -16,10 +16,10 @@ enum class Outcome : std::uint8_t { applied, declined };
 // One attempt that got past the pattern.
 struct Event {
     static constexpr std::uint16_t kPass = 0xffff;
-    std::uint16_t step = 0;    // of RunLog::steps
+    std::uint16_t step = 0;      // of RunLog::steps
     std::uint16_t rule = kPass;  // of StepLog::rules
-    std::uint32_t scope = 0;   // of RunLog::scopes: which graph the node belongs to
-    ir::NodeId node = 0;       // the root, before the rewrite
+    std::uint32_t scope = 0;     // of RunLog::scopes: which graph the node belongs to
+    ir::NodeId node = 0;         // the root, before the rewrite
     Outcome outcome = Outcome::applied;
     Code code = Code::none;
     std::uint32_t text = 0;    // a rule's check, or an entry of RunLog::notes

@@ -52,8 +52,8 @@ struct Match::Goal {
     enum class Kind : std::uint8_t { value, rest };
     Kind kind = Kind::value;
     std::uint16_t pattern = 0;
-    Value value = {};           // of Kind::value
-    NodeId node = 0;            // of Kind::rest: its operands from `operand` on match an `each`
+    Value value = {};  // of Kind::value
+    NodeId node = 0;   // of Kind::rest: its operands from `operand` on match an `each`
     std::uint32_t operand = 0;
     const Goal* next = nullptr;
 };
@@ -126,7 +126,8 @@ bool Match::solve_value(const Goal& goal) {
     }
     if (holds && bind(node, goal.value)) {
         const bool commutes = node.operands.size() == 2 && source.inputs.size() == 2 && source.op.traits().commutative;
-        if (solve_operands(goal, goal.value, false) || (commutes && solve_operands(goal, goal.value, true))) return true;
+        if (solve_operands(goal, goal.value, false) || (commutes && solve_operands(goal, goal.value, true)))
+            return true;
         unbind(node);
     }
     if (!p.may_be_absent || is_root) return false;
@@ -143,11 +144,13 @@ bool Match::solve_operands(const Goal& goal, Value value, bool swapped) {
     for (std::size_t i = node.operands.size(); i-- > 0;) {
         const std::uint16_t operand = node.operands[i];
         if (matcher_->nodes()[operand].pattern.each)
-            goals[i] = {.kind = Goal::Kind::rest, .pattern = operand, .node = value.node, .operand = static_cast<std::uint32_t>(i), .next = next};
-        else if (i < inputs.size())
-            goals[i] = {.pattern = operand, .value = inputs[swapped ? 1 - i : i], .next = next};
-        else
-            continue;
+            goals[i] = {.kind = Goal::Kind::rest,
+                        .pattern = operand,
+                        .node = value.node,
+                        .operand = static_cast<std::uint32_t>(i),
+                        .next = next};
+        else if (i < inputs.size()) goals[i] = {.pattern = operand, .value = inputs[swapped ? 1 - i : i], .next = next};
+        else continue;
         next = &goals[i];
     }
     return solve(next);
@@ -167,7 +170,9 @@ Value Match::value(std::string_view name) const {
     return value;
 }
 
-std::span<const Value> Match::values(std::string_view name) const { return lists_[static_cast<std::size_t>(slot_of(name))]; }
+std::span<const Value> Match::values(std::string_view name) const {
+    return lists_[static_cast<std::size_t>(slot_of(name))];
+}
 
 bool Match::bound(std::size_t slot, Value& value) const {
     if (count_[slot] == 0) return false;

@@ -19,9 +19,9 @@ public:
         Pattern pattern;                      // without its operands
         std::vector<std::uint64_t> ids = {};  // of Kind::op
         std::vector<std::uint16_t> operands = {};
-        std::size_t required = 0;             // operands that are neither optional nor each
+        std::size_t required = 0;  // operands that are neither optional nor each
         std::uint8_t slot = 0;
-        bool list = false;                    // under an `each`: binds a list
+        bool list = false;  // under an `each`: binds a list
     };
     Matcher() = default;
     explicit Matcher(const Pattern& pattern);
@@ -57,7 +57,9 @@ public:
     const ir::Shape& shape(std::string_view name) const { return type(name).shape; }
     ir::Element element(std::string_view name) const { return type(name).element; }
     template <ir::OpStruct T>
-    const T& get(std::string_view name) const { return op(name).get<T>(); }
+    const T& get(std::string_view name) const {
+        return op(name).get<T>();
+    }
     const ir::Tensor& constant(std::string_view name) const {
         const ir::Tensor* tensor = graph_->constant(value(name));
         ir::check(tensor != nullptr, "'{}' is not bound to a constant", name);

@@ -11,7 +11,8 @@ namespace {
 std::size_t parse_count(std::string_view key, std::string_view text) {
     std::size_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    ir::require(error == std::errc() && end == text.data() + text.size(), "OCTET_DEBUG: '{}' is '{}', wanted a number", key, text);
+    ir::require(error == std::errc() && end == text.data() + text.size(), "OCTET_DEBUG: '{}' is '{}', wanted a number",
+                key, text);
     return value;
 }
 
@@ -29,7 +30,9 @@ void set(Options& options, std::string_view key, std::string_view value) {
     else if (key == "explain") options.explain.emplace_back(value);
     else if (key == "stop-after") options.stop_after = parse_count(key, value);
     else if (key == "verify") options.verify = parse_verify(value);
-    else ir::fail("OCTET_DEBUG: unknown key '{}', wanted 'dump', 'disable', 'only', 'explain', 'stop-after' or 'verify'", key);
+    else
+        ir::fail("OCTET_DEBUG: unknown key '{}', wanted 'dump', 'disable', 'only', 'explain', 'stop-after' or 'verify'",
+                 key);
 }
 
 }  // namespace

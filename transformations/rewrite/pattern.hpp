@@ -22,15 +22,15 @@ using TypeTest = std::function<bool(const ir::Type&)>;
 struct Pattern {
     enum class Kind : std::uint8_t { any, op, constant };
     Kind kind = Kind::any;
-    std::string name = {};                      // "": matched, not bound
-    std::vector<const ir::OpDef*> ops = {};     // of Kind::op: one of these
+    std::string name = {};                   // "": matched, not bound
+    std::vector<const ir::OpDef*> ops = {};  // of Kind::op: one of these
     std::vector<Pattern> operands = {};
-    bool all_operands = false;                  // `operands` describes all; else nothing is asked of them
+    bool all_operands = false;  // `operands` describes all; else nothing is asked of them
     bool one_use = false;
     bool optional = false;
     bool each = false;
-    bool may_be_absent = false;                 // the op may be missing: then its first operand's pattern stands for it
-    int port = -1;                              // -1: any
+    bool may_be_absent = false;  // the op may be missing: then its first operand's pattern stands for it
+    int port = -1;               // -1: any
     std::vector<TypeTest> types = {};
 };
 
@@ -86,15 +86,14 @@ inline Pattern typed(TypeTest test, Pattern p) {
     return p;
 }
 inline Pattern element(std::initializer_list<ir::Element> allowed, Pattern p) {
-    return typed(
-        [list = std::vector<ir::Element>(allowed)](const ir::Type& type) {
-            return std::find(list.begin(), list.end(), type.element) != list.end();
-        },
-        std::move(p));
+    return typed([list = std::vector<ir::Element>(allowed)](
+                     const ir::Type& type) { return std::find(list.begin(), list.end(), type.element) != list.end(); },
+                 std::move(p));
 }
 inline Pattern element(ir::Element allowed, Pattern p) { return element({allowed}, std::move(p)); }
 inline Pattern rank(std::size_t wanted, Pattern p) {
-    return typed([wanted](const ir::Type& type) { return type.shape.ranked() && type.shape.rank() == wanted; }, std::move(p));
+    return typed([wanted](const ir::Type& type) { return type.shape.ranked() && type.shape.rank() == wanted; },
+                 std::move(p));
 }
 inline Pattern static_shape(Pattern p) {
     return typed([](const ir::Type& type) { return type.shape.is_static(); }, std::move(p));

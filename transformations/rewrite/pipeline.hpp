@@ -46,8 +46,8 @@ struct Step {
         : name(std::move(step_name)), why(std::move(reason)), action(std::move(rules)), repeat(times) {}
     // A pass is `bool(Graph&, Notes&)` or `bool(Graph&)`.
     template <class F>
-        requires(std::is_invocable_r_v<bool, F, Graph&, Notes&> || std::is_invocable_r_v<bool, F, Graph&>)
-    Step(std::string step_name, std::string reason, F pass, Repeat times = Repeat::once)
+    requires(std::is_invocable_r_v<bool, F, Graph&, Notes&> || std::is_invocable_r_v<bool, F, Graph&>)
+        Step(std::string step_name, std::string reason, F pass, Repeat times = Repeat::once)
         : name(std::move(step_name)), why(std::move(reason)), action(as_pass(std::move(pass))), repeat(times) {}
 
 private:
@@ -71,7 +71,8 @@ struct Options {
     std::function<void(std::string_view step, const Graph&)> dumped = nullptr;
     std::vector<std::string> explain = {};  // layers that the caller is to explain; nothing to the engine
     std::size_t stop_after = SIZE_MAX;      // applications over the whole run; a pass that changed the graph is one
-    std::size_t limit_per_node = 16;        // applications of one step per node of the graph, beyond which it is taken for endless
+    std::size_t limit_per_node =
+        16;  // applications of one step per node of the graph, beyond which it is taken for endless
     Verify verify = Verify::steps;
 
     // "dump=fuse*,disable=fuse-swish,stop-after=17,explain=conv1,only=fold,verify=applications": keys may come again. Throws Error for an
@@ -90,7 +91,7 @@ struct Culprit {
     std::size_t application = 0;  // counted from 1; 0: the graph was bad before
     std::string text = {};        // as `describe`
 };
-std::optional<Culprit> bisect(const Pipeline& pipeline, const Graph& graph, const std::function<bool(const Graph&)>& good,
-                              Options options = {});
+std::optional<Culprit> bisect(const Pipeline& pipeline, const Graph& graph,
+                              const std::function<bool(const Graph&)>& good, Options options = {});
 
 }  // namespace octet::rewrite

@@ -11,7 +11,8 @@ Rule& Rule::add_check(Check check) {
     fill(check.text, [&](std::string_view placeholder) {
         bool known = false;
         detail_text({}, placeholder, known);
-        ir::check(known || matcher_.slot(placeholder) >= 0, "rule '{}': its pattern has no '{}', which a reason names", name_, placeholder);
+        ir::check(known || matcher_.slot(placeholder) >= 0, "rule '{}': its pattern has no '{}', which a reason names",
+                  name_, placeholder);
         return std::string();
     });
     checks_.push_back(std::move(check));

@@ -45,17 +45,16 @@ public:
     template <class F>
     Rule& decline(Code code, std::string text, F check) {
         if constexpr (std::is_same_v<std::invoke_result_t<F, const Match&>, bool>)
-            return add_check({code, std::move(text), [check](const Match& m) { return check(m) ? std::optional(Detail{}) : std::nullopt; }});
-        else
-            return add_check({code, std::move(text), std::move(check)});
+            return add_check({code, std::move(text),
+                              [check](const Match& m) { return check(m) ? std::optional(Detail{}) : std::nullopt; }});
+        else return add_check({code, std::move(text), std::move(check)});
     }
     // `rewrite(Edit&, const Match&)` returns the Value that replaces the root's only output, or a vector with one for each output.
     template <class F>
     Rule& rewrite(F build) {
         if constexpr (std::is_same_v<std::invoke_result_t<F, Edit&, const Match&>, Value>)
             rewrite_ = [build](Edit& e, const Match& m, std::vector<Value>& with) { with.assign(1, build(e, m)); };
-        else
-            rewrite_ = [build](Edit& e, const Match& m, std::vector<Value>& with) { with = build(e, m); };
+        else rewrite_ = [build](Edit& e, const Match& m, std::vector<Value>& with) { with = build(e, m); };
         return *this;
     }
 

@@ -10,10 +10,12 @@ namespace octet::rewrite {
 Sweep::Sweep(const Job& job, Graph& graph) : job_(job), graph_(graph), match_(graph) {
     for (std::size_t i = 0; i < job.rules.size(); ++i) {
         const Rule& rule = job.rules[i];
-        ir::check(!rule.matcher().nodes().empty() && rule.rewrite(), "rule '{}' has no pattern or no rewrite", rule.name());
+        ir::check(!rule.matcher().nodes().empty() && rule.rewrite(), "rule '{}' has no pattern or no rewrite",
+                  rule.name());
         if (matches(rule.name(), job.options.disabled)) continue;
         height_ = std::max(height_, rule.matcher().height());
-        for (const ir::OpDef* def : rule.matcher().root_ops()) rules_of_[def->id].push_back(static_cast<std::uint16_t>(i));
+        for (const ir::OpDef* def : rule.matcher().root_ops())
+            rules_of_[def->id].push_back(static_cast<std::uint16_t>(i));
     }
 }
 
@@ -113,8 +115,13 @@ bool Sweep::declined(std::uint16_t rule_index, NodeId root) {
     for (std::size_t i = 0; i < rule.checks().size(); ++i) {
         auto detail = rule.checks()[i].declines(match_);
         if (!detail) continue;
-        Event event{.step = job_.step, .rule = rule_index, .scope = job_.scope, .node = root, .outcome = Outcome::declined,
-                    .code = rule.checks()[i].code, .text = static_cast<std::uint32_t>(i),
+        Event event{.step = job_.step,
+                    .rule = rule_index,
+                    .scope = job_.scope,
+                    .node = root,
+                    .outcome = Outcome::declined,
+                    .code = rule.checks()[i].code,
+                    .text = static_cast<std::uint32_t>(i),
                     .bound = static_cast<std::uint32_t>(log.bound.size())};
         for (std::size_t slot = 0; slot < rule.matcher().slots().size(); ++slot) {
             Value value;
@@ -140,8 +147,8 @@ void Sweep::build(Edit& edit, const Rule& rule, const std::string& root_name) {
         throw InternalError("internal error: rule '" + rule.name() + "' at '" + root_name + "': " + e.what());
     }
     const auto& outputs = graph_.node(root).outputs;
-    ir::check(with_.size() == outputs.size(), "rule '{}' at '{}': {} values replace {} outputs", rule.name(), root_name, with_.size(),
-              outputs.size());
+    ir::check(with_.size() == outputs.size(), "rule '{}' at '{}': {} values replace {} outputs", rule.name(), root_name,
+              with_.size(), outputs.size());
     for (const Value v : with_)
         ir::check(v.node != root, "rule '{}' at '{}': the replacement is the node itself", rule.name(), root_name);
     // Edit::replace leaves alone only what the replacing node itself reads: anything above it would make a cycle.
@@ -184,10 +191,13 @@ void Sweep::check_limit() const {
     const auto& events = job_.log.events;
     const std::size_t recent = std::min(job_.limit / 2, events.size());
     for (std::size_t i = events.size() - recent; i < events.size(); ++i)
-        if (events[i].outcome == Outcome::applied && events[i].step == job_.step) ++counts[step.rules[events[i].rule].name];
+        if (events[i].outcome == Outcome::applied && events[i].step == job_.step)
+            ++counts[step.rules[events[i].rule].name];
     std::string names;
-    for (const auto& [name, count] : counts) names += fmt::format("{}'{}' ({} times)", names.empty() ? "" : ", ", name, count);
-    throw InternalError(fmt::format("internal error: step '{}' does not end: {} applications, lately of {}", step.name, step.applied, names));
+    for (const auto& [name, count] : counts)
+        names += fmt::format("{}'{}' ({} times)", names.empty() ? "" : ", ", name, count);
+    throw InternalError(fmt::format("internal error: step '{}' does not end: {} applications, lately of {}", step.name,
+                                    step.applied, names));
 }
 
 }  // namespace octet::rewrite

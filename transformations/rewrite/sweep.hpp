@@ -43,8 +43,9 @@ private:
     Graph& graph_;
     Match match_;
     Repeat repeat_ = Repeat::once;
-    std::unordered_map<std::uint64_t, std::vector<std::uint16_t>> rules_of_;  // by the id of the root's op, in the order of the list
-    std::size_t height_ = 0;                                                  // of the deepest pattern
+    std::unordered_map<std::uint64_t, std::vector<std::uint16_t>>
+        rules_of_;            // by the id of the root's op, in the order of the list
+    std::size_t height_ = 0;  // of the deepest pattern
     std::size_t applied_ = 0;
     std::vector<NodeId> order_;  // of the sweep; `cursor_`: the next of it
     std::size_t cursor_ = 0;

@@ -10,7 +10,8 @@ namespace {
 
 TEST(Decision, TextNamesCodeLayerAndValues) {
     EXPECT_EQ(to_string(Decision::yes()), "yes");
-    EXPECT_EQ(to_string(Decision::no(Code::levels_unsupported, "'{layer}' has {0} levels, {1} are needed", {"fq1", {300, 256}})),
+    EXPECT_EQ(to_string(Decision::no(Code::levels_unsupported, "'{layer}' has {0} levels, {1} are needed",
+                                     {"fq1", {300, 256}})),
               "LEVELS_UNSUPPORTED: 'fq1' has 300 levels, 256 are needed");
     EXPECT_EQ(to_string(Decision::no(Code::inexact, "a set {{{0}}} of {5}", {"", {0.5}})), "INEXACT: a set {0.5} of ?");
     EXPECT_EQ(name_of(Code::not_profitable), "NOT_PROFITABLE");
@@ -25,7 +26,8 @@ TEST(Decision, ReasonMayOnlyNameWhatThePatternHas) {
 }
 
 TEST(Options, AreParsed) {
-    const Options options = Options::parse("dump=fuse*,disable=a,disable=b,stop-after=17,explain=conv1,only=fold,verify=applications");
+    const Options options = Options::parse(
+        "dump=fuse*,disable=a,disable=b,stop-after=17,explain=conv1,only=fold,verify=applications");
     EXPECT_EQ(options.dump, std::vector<std::string>{"fuse*"});
     EXPECT_EQ(options.disabled, (std::vector<std::string>{"a", "b"}));
     EXPECT_EQ(options.stop_after, 17u);
@@ -44,7 +46,8 @@ TEST(Options, ErrorsNameTheKey) {
         }
         return "";
     };
-    EXPECT_EQ(message("dmup=1"), "OCTET_DEBUG: unknown key 'dmup', wanted 'dump', 'disable', 'only', 'explain', 'stop-after' or 'verify'");
+    EXPECT_EQ(message("dmup=1"),
+              "OCTET_DEBUG: unknown key 'dmup', wanted 'dump', 'disable', 'only', 'explain', 'stop-after' or 'verify'");
     EXPECT_EQ(message("stop-after=x"), "OCTET_DEBUG: 'stop-after' is 'x', wanted a number");
     EXPECT_EQ(message("dump"), "OCTET_DEBUG: got 'dump', wanted 'key=value'");
     EXPECT_EQ(message("verify=all"), "OCTET_DEBUG: 'verify' is 'all', wanted 'nothing', 'steps' or 'applications'");

@@ -20,9 +20,9 @@ Rule move_relu_down() {
 }
 // relu(relu(x)) -> relu(x)
 Rule merge_relu() {
-    return Rule("merge-relu").match(op<Relu>("outer", op<Relu>("inner", any("x")))).rewrite([](Edit& e, const Match& m) {
-        return e.add(Relu{}, {m.value("x")});
-    });
+    return Rule("merge-relu")
+        .match(op<Relu>("outer", op<Relu>("inner", any("x"))))
+        .rewrite([](Edit& e, const Match& m) { return e.add(Relu{}, {m.value("x")}); });
 }
 // add(x, x) -> multiply(x, 2)
 Rule double_by_product() {
@@ -41,7 +41,8 @@ e : f32[2] = add(d, d)
 r : f32[2] = result(e)
 )";
 Pipeline pipeline() {
-    return {{"sink", "relu meets relu at the end", {move_relu_down(), merge_relu()}}, {"double", "needs one value", {double_by_product()}}};
+    return {{"sink", "relu meets relu at the end", {move_relu_down(), merge_relu()}},
+            {"double", "needs one value", {double_by_product()}}};
 }
 Options strict() { return {.verify = Verify::applications}; }
 
@@ -104,10 +105,12 @@ TEST(Engine, RulesAndStepsCanBeDisabled) {
 }
 
 TEST(Engine, OnceOffersEveryNodeOnce) {
-    const std::string text = "x : f32[2] = parameter() shape=[2]\na : f32[2] = relu(x)\nb : f32[2] = tanh(a)\nr : f32[2] = result(b)\n";
-    const Rule swap_back = Rule("move-tanh-down").match(op<Relu>("r", op<Tanh>("t", any("x")))).rewrite([](Edit& e, const Match& m) {
-        return e.add(Tanh{}, {e.add(Relu{}, {m.value("x")})});
-    });
+    const std::string text =
+        "x : f32[2] = parameter() shape=[2]\na : f32[2] = relu(x)\nb : f32[2] = tanh(a)\nr : f32[2] = result(b)\n";
+    const Rule swap_back =
+        Rule("move-tanh-down").match(op<Relu>("r", op<Tanh>("t", any("x")))).rewrite([](Edit& e, const Match& m) {
+            return e.add(Tanh{}, {e.add(Relu{}, {m.value("x")})});
+        });
     Graph graph = parse(text);
     EXPECT_EQ(run({{"swap", "", {move_relu_down(), swap_back}, Repeat::once}}, graph, strict()).applications, 1u);
     const std::string error = error_of([&] { run({{"swap", "", {move_relu_down(), swap_back}}}, graph); });
@@ -118,24 +121,27 @@ TEST(Engine, OnceOffersEveryNodeOnce) {
 
 TEST(Engine, NodeThatBecameSolelyReadIsOfferedAgain) {
     // The relu is read twice until the add is gone: only then does the tanh above it match.
-    const Rule sole = Rule("sole").match(op<Tanh>("t", one_use(op<Relu>("r", any("x"))))).rewrite([](Edit& e, const Match& m) {
-        return e.add(Sigmoid{}, {m.value("x")});
-    });
+    const Rule sole =
+        Rule("sole").match(op<Tanh>("t", one_use(op<Relu>("r", any("x"))))).rewrite([](Edit& e, const Match& m) {
+            return e.add(Sigmoid{}, {m.value("x")});
+        });
     const Rule drop = Rule("drop").match(op<Add>("a", any("x"), constant())).rewrite([](Edit& e, const Match& m) {
         return e.add(Abs{}, {m.graph().node(m.value("x")).inputs[0]});
     });
     Graph graph = parse(
-        "x : f32[1] = parameter() shape=[1]\nr : f32[1] = relu(x)\nt : f32[1] = tanh(r)\nk : f32[1] = constant() value=f32[1]{1}\n"
+        "x : f32[1] = parameter() shape=[1]\nr : f32[1] = relu(x)\nt : f32[1] = tanh(r)\nk : f32[1] = constant() "
+        "value=f32[1]{1}\n"
         "a : f32[1] = add(r, k)\no1 : f32[1] = result(t)\no2 : f32[1] = result(a)\n");
     EXPECT_EQ(run({{"s", "", {sole, drop}}}, graph, strict()).applications, 2u);
     EXPECT_EQ(ops_of(graph), "parameter abs sigmoid result result ");
 }
 
 TEST(Engine, SeveralOutputsAreReplacedTogether) {
-    const Rule split = Rule("split-by-hand").match(op<Split>("s", any("x"), constant("axis"))).rewrite([](Edit& e, const Match& m) {
-        const Value lengths = e.constant(Tensor::vector<std::int64_t>({2, 2}));
-        return e.outputs(e.add(VariadicSplit{}, {m.value("x"), m.value("axis"), lengths}).node);
-    });
+    const Rule split =
+        Rule("split-by-hand").match(op<Split>("s", any("x"), constant("axis"))).rewrite([](Edit& e, const Match& m) {
+            const Value lengths = e.constant(Tensor::vector<std::int64_t>({2, 2}));
+            return e.outputs(e.add(VariadicSplit{}, {m.value("x"), m.value("axis"), lengths}).node);
+        });
     Graph graph = parse(
         "x : f32[1,4] = parameter() shape=[1,4]\naxis : i64[] = constant() value=i64[]{1}\n"
         "s : f32[1,2], f32[1,2] = split(x, axis) parts=2\ny : f32[1,2] = subtract(s:1, s)\nr : f32[1,2] = result(y)\n");
@@ -159,11 +165,13 @@ TEST(Engine, NewNodesStandForAllLayersMatched) {
 }
 
 TEST(Engine, WhatARewriteMadeInVainIsRemoved) {
-    const Rule wasteful = Rule("wasteful").match(op<Relu>("r", op<Relu>("s", any("x")))).rewrite([](Edit& e, const Match& m) {
-        e.add(Tanh{}, {m.value("x")});
-        return m.value("s");
-    });
-    Graph graph = parse("x : f32[1] = parameter() shape=[1]\ns : f32[1] = relu(x)\nr : f32[1] = relu(s)\no : f32[1] = result(r)\n");
+    const Rule wasteful =
+        Rule("wasteful").match(op<Relu>("r", op<Relu>("s", any("x")))).rewrite([](Edit& e, const Match& m) {
+            e.add(Tanh{}, {m.value("x")});
+            return m.value("s");
+        });
+    Graph graph = parse(
+        "x : f32[1] = parameter() shape=[1]\ns : f32[1] = relu(x)\nr : f32[1] = relu(s)\no : f32[1] = result(r)\n");
     run({{"s", "", {wasteful}}}, graph, strict());
     EXPECT_EQ(ops_of(graph), "parameter relu result ");
 }
@@ -174,13 +182,18 @@ TEST(Engine, RulesThatBreakTheirWordAreNamed) {
         Graph graph = parse("x : f32[2] = parameter() shape=[2]\na : f32[2] = relu(x)\nr : f32[2] = result(a)\n");
         return error_of([&] { run({{"s", "", {rule}}}, graph, strict()); });
     };
-    EXPECT_THAT(message([](Edit&, const Match& m) { return m.value("r"); }), HasSubstr("rule 'bad' at 'a': the replacement is the node itself"));
-    EXPECT_THAT(message([](Edit&, const Match& m) { return std::vector<Value>{m.value("x"), m.value("x")}; }),
+    EXPECT_THAT(message([](Edit&, const Match& m) { return m.value("r"); }),
+                HasSubstr("rule 'bad' at 'a': the replacement is the node itself"));
+    EXPECT_THAT(message([](Edit&, const Match& m) {
+                    return std::vector<Value>{m.value("x"), m.value("x")};
+                }),
                 HasSubstr("rule 'bad' at 'a': 2 values replace 1 outputs"));
-    EXPECT_THAT(message([](Edit& e, const Match& m) { return e.add(Concat{7}, {m.value("x")}); }), HasSubstr("rule 'bad' at 'a': layer 'a.concat'"));
+    EXPECT_THAT(message([](Edit& e, const Match& m) { return e.add(Concat{7}, {m.value("x")}); }),
+                HasSubstr("rule 'bad' at 'a': layer 'a.concat'"));
     EXPECT_THAT(message([](Edit& e, const Match& m) { return e.add(Tanh{}, {e.add(Abs{}, {m.value("r")})}); }),
                 HasSubstr("a node above the replacement reads what is replaced"));
-    EXPECT_THAT(message([](Edit& e, const Match& m) { return e.add(Relu{}, {m.value("x")}); }), HasSubstr("was applied and the graph is the same"));
+    EXPECT_THAT(message([](Edit& e, const Match& m) { return e.add(Relu{}, {m.value("x")}); }),
+                HasSubstr("was applied and the graph is the same"));
 }
 
 TEST(Engine, PassesAreSteps) {
@@ -195,7 +208,8 @@ TEST(Engine, PassesAreSteps) {
         return changed;
     };
     Graph graph = parse(kChain);
-    const RunLog log = run({{"abs", "", rename_all}, {"again", "", rename_all, Repeat::to_fixed_point}}, graph, strict());
+    const RunLog log = run({{"abs", "", rename_all}, {"again", "", rename_all, Repeat::to_fixed_point}}, graph,
+                           strict());
     EXPECT_EQ(log.applications, 1u);
     EXPECT_TRUE(log.steps[0].changed);
     EXPECT_FALSE(log.steps[1].changed);
@@ -206,8 +220,14 @@ TEST(Engine, PassesAreSteps) {
         Edit(g).set_op(*g.find("a"), Tanh{});
         return false;
     };
-    EXPECT_THAT(error_of([&] { run({{"liar", "", liar}}, graph); }), HasSubstr("pass 'liar' changed the graph and reported no change"));
-    EXPECT_THAT(error_of([&] { run({{"busy", "", [](Graph&) { return true; }, Repeat::to_fixed_point}}, graph); }), HasSubstr("pass 'busy'"));
+    EXPECT_THAT(error_of([&] {
+                    run({{"liar", "", liar}}, graph);
+                }),
+                HasSubstr("pass 'liar' changed the graph and reported no change"));
+    EXPECT_THAT(error_of([&] {
+                    run({{"busy", "", [](Graph&) { return true; }, Repeat::to_fixed_point}}, graph);
+                }),
+                HasSubstr("pass 'busy'"));
 }
 
 TEST(Engine, StepsThatChangedAreDumped) {
@@ -215,7 +235,8 @@ TEST(Engine, StepsThatChangedAreDumped) {
     Graph graph = parse(kChain);
     Pipeline steps = pipeline();
     steps.push_back({"idle", "", {merge_relu()}});
-    run(steps, graph, {.dump = {"*"}, .dumped = [&](std::string_view step, const Graph&) { dumped.emplace_back(step); }});
+    run(steps, graph,
+        {.dump = {"*"}, .dumped = [&](std::string_view step, const Graph&) { dumped.emplace_back(step); }});
     EXPECT_EQ(dumped, (std::vector<std::string>{"sink", "double"}));
 }
 
@@ -225,7 +246,8 @@ TEST(Engine, BodiesAreGraphsToo) {
         "i : f32[2] = if(c, x) then_body={\n"
         "p : f32[2] = parameter() shape=[2]\na : f32[2] = relu(p)\nb : f32[2] = relu(a)\no : f32[2] = result(b)\n"
         "} else_body={\nq : f32[2] = parameter() shape=[2]\nz : f32[2] = result(q)\n"
-        "} then_inputs=[(1,0,-1,0,-1,1,1,\"\")] else_inputs=[(1,0,-1,0,-1,1,1,\"\")] then_outputs=[(0,0,-1,0,-1,1,1,\"\")] "
+        "} then_inputs=[(1,0,-1,0,-1,1,1,\"\")] else_inputs=[(1,0,-1,0,-1,1,1,\"\")] "
+        "then_outputs=[(0,0,-1,0,-1,1,1,\"\")] "
         "else_outputs=[(0,0,-1,0,-1,1,1,\"\")]\nr : f32[2] = result(i)\n");
     const RunLog log = run({{"merge", "", {merge_relu()}}}, graph, strict());
     EXPECT_EQ(log.applications, 1u);
@@ -248,7 +270,10 @@ TEST(Bisect, FindsTheApplicationThatBreaks) {
     EXPECT_EQ(bisect(pipeline(), graph, not_moved)->text, "sink: move-relu-down @ b: applied");
 
     Pipeline with_pass = pipeline();
-    with_pass.push_back({"spoil", "", [](Graph& g) { Edit(g).set_op(*g.find("d"), Abs{}); return true; }});
+    with_pass.push_back({"spoil", "", [](Graph& g) {
+                             Edit(g).set_op(*g.find("d"), Abs{});
+                             return true;
+                         }});
     const auto no_abs = [](const Graph& g) { return ops_of(g).find("abs") == std::string::npos; };
     EXPECT_EQ(bisect(with_pass, graph, no_abs)->text, "spoil: applied");
 }

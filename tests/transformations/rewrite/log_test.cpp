@@ -49,7 +49,8 @@ protected:
 TEST_F(Logged, DeclinesStandOnceWithTheirText) {
     ASSERT_EQ(log_.events.size(), 2u);
     EXPECT_EQ(describe(log_, graph_, log_.events[0]), "fuse: fuse-swish @ m1: applied");
-    EXPECT_EQ(describe(log_, graph_, log_.events[1]), "fuse: fuse-swish @ m2: declined: USED_ELSEWHERE: 's2' has 1 readers beside 'm2'");
+    EXPECT_EQ(describe(log_, graph_, log_.events[1]),
+              "fuse: fuse-swish @ m2: declined: USED_ELSEWHERE: 's2' has 1 readers beside 'm2'");
     EXPECT_EQ(log_.events[1].code, Code::used_elsewhere);
     EXPECT_EQ(log_.steps[0].rules[0].declined, 1u);
     EXPECT_EQ(log_.steps[0].rules[0].applied, 1u);
@@ -57,7 +58,8 @@ TEST_F(Logged, DeclinesStandOnceWithTheirText) {
 }
 
 TEST_F(Logged, ExplainGoesByNodeAndByLayerOfTheFile) {
-    EXPECT_EQ(explain(log_, graph_, "m2"), "fuse: fuse-swish @ m2: declined: USED_ELSEWHERE: 's2' has 1 readers beside 'm2'\n");
+    EXPECT_EQ(explain(log_, graph_, "m2"),
+              "fuse: fuse-swish @ m2: declined: USED_ELSEWHERE: 's2' has 1 readers beside 'm2'\n");
     EXPECT_EQ(explain(log_, graph_, "file/product"), "fuse: fuse-swish @ m1: applied\n");
     EXPECT_EQ(explain(log_, graph_, "nothing"), "");
 }

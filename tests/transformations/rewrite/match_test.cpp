@@ -60,7 +60,8 @@ TEST_F(Matching, BindsNames) {
 }
 
 TEST_F(Matching, CommutativeOperandsComeInAnyOrder) {
-    for (const Pattern& p : {op<Multiply>("m", constant("k"), op<Relu>("r")), op<Multiply>("m", op<Relu>("r"), constant("k"))}) {
+    for (const Pattern& p :
+         {op<Multiply>("m", constant("k"), op<Relu>("r")), op<Multiply>("m", op<Relu>("r"), constant("k"))}) {
         ASSERT_TRUE(find(p, "scaled"));
         EXPECT_EQ(bound("k"), "c");
         EXPECT_EQ(bound("r"), "rx");
@@ -129,7 +130,9 @@ TEST_F(Matching, EachOperandOfAVariadicOp) {
 TEST_F(Matching, OneUseDoesNotCountTaps) {
     EXPECT_FALSE(find(op<Multiply>("m", constant(), one_use(op<Relu>("r"))), "scaled"));
     EXPECT_TRUE(find(op<Relu>("f", one_use(op<Split>("s"))), "first"));
-    Graph graph = parse("x : f32[1] = parameter() shape=[1]\na : f32[1] = relu(x)\nb : f32[1] = tanh(a)\nt : f32[1] = result(a) tap=true\n");
+    Graph graph = parse(
+        "x : f32[1] = parameter() shape=[1]\na : f32[1] = relu(x)\nb : f32[1] = tanh(a)\nt : f32[1] = result(a) "
+        "tap=true\n");
     Match match(graph);
     EXPECT_TRUE(match.find(Matcher(op<Tanh>("t", one_use(op<Relu>("r")))), *graph.find("b")));
 }

@@ -21,8 +21,16 @@ void rewrite_all(benchmark::State& state, const Rule& rule, Graph (*make)(std::s
     state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
-BENCHMARK_CAPTURE(rewrite_all, chain, subtract_for_add(), chain)->Arg(1'000)->Arg(10'000)->Arg(20'000)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(rewrite_all, fan, move_relu_up(), fan)->Arg(1'000)->Arg(10'000)->Arg(20'000)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(rewrite_all, chain, subtract_for_add(), chain)
+    ->Arg(1'000)
+    ->Arg(10'000)
+    ->Arg(20'000)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(rewrite_all, fan, move_relu_up(), fan)
+    ->Arg(1'000)
+    ->Arg(10'000)
+    ->Arg(20'000)
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace octet::rewrite

@@ -18,9 +18,11 @@ inline Graph chain(std::size_t n) {
 
 // add(x, k) -> subtract(x, k): fires on each node of a chain.
 inline Rule subtract_for_add() {
-    return Rule("subtract-for-add").match(op<ir::Add>("a", any("x"), constant("k"))).rewrite([](Edit& e, const Match& m) {
-        return e.add(ir::Subtract{}, {m.value("x"), m.value("k")});
-    });
+    return Rule("subtract-for-add")
+        .match(op<ir::Add>("a", any("x"), constant("k")))
+        .rewrite([](Edit& e, const Match& m) {
+            return e.add(ir::Subtract{}, {m.value("x"), m.value("k")});
+        });
 }
 
 // n nodes: n / 3 times tanh, relu, result on one input.
@@ -37,9 +39,9 @@ inline Graph fan(std::size_t n) {
 
 // relu(tanh(x)) -> tanh(relu(x)): fires on each branch of a fan.
 inline Rule move_relu_up() {
-    return Rule("move-relu-up").match(op<ir::Relu>("r", op<ir::Tanh>("t", any("x")))).rewrite([](Edit& e, const Match& m) {
-        return e.add(ir::Tanh{}, {e.add(ir::Relu{}, {m.value("x")})});
-    });
+    return Rule("move-relu-up")
+        .match(op<ir::Relu>("r", op<ir::Tanh>("t", any("x"))))
+        .rewrite([](Edit& e, const Match& m) { return e.add(ir::Tanh{}, {e.add(ir::Relu{}, {m.value("x")})}); });
 }
 
 }  // namespace octet::rewrite
