@@ -29,7 +29,8 @@ struct Layer {
     std::int64_t oc = 0;
     std::int64_t groups = 1;
     double operations() const {
-        return 2.0 * static_cast<double>(window.batch * window.out_height() * window.out_width() * window.taps() * oc) * static_cast<double>(ic / groups);
+        return 2.0 * static_cast<double>(window.batch * window.out_height() * window.out_width() * window.taps() * oc) *
+               static_cast<double>(ic / groups);
     }
 };
 
@@ -40,20 +41,32 @@ x64::Window square(std::int64_t size, std::int64_t kernel, std::int64_t stride) 
 
 std::vector<Layer> layers() {
     std::vector<Layer> all;
-    const auto add = [&](const std::string& kind, std::int64_t size, std::int64_t kernel, std::int64_t stride, std::int64_t ic, std::int64_t oc, std::int64_t groups) {
-        all.push_back({fmt::format("{}/{}x{}s{}/{}to{}@{}", kind, kernel, kernel, stride, ic, oc, size), square(size, kernel, stride), ic, oc, groups});
+    const auto add = [&](const std::string& kind, std::int64_t size, std::int64_t kernel, std::int64_t stride,
+                         std::int64_t ic, std::int64_t oc, std::int64_t groups) {
+        all.push_back({fmt::format("{}/{}x{}s{}/{}to{}@{}", kind, kernel, kernel, stride, ic, oc, size),
+                       square(size, kernel, stride), ic, oc, groups});
     };
-    const std::int64_t depthwise[][4] = {{32, 112, 3, 1}, {96, 112, 3, 2}, {144, 56, 3, 1}, {144, 56, 3, 2}, {192, 28, 3, 1}, {192, 28, 3, 2}, {384, 14, 3, 1}, {576, 14, 3, 1}, {576, 14, 3, 2}, {960, 7, 3, 1}, {72, 56, 5, 2}, {120, 28, 5, 1}, {672, 14, 5, 1}, {960, 7, 5, 1}, {64, 28, 7, 1}};
+    const std::int64_t depthwise[][4] = {{32, 112, 3, 1}, {96, 112, 3, 2}, {144, 56, 3, 1}, {144, 56, 3, 2},
+                                         {192, 28, 3, 1}, {192, 28, 3, 2}, {384, 14, 3, 1}, {576, 14, 3, 1},
+                                         {576, 14, 3, 2}, {960, 7, 3, 1},  {72, 56, 5, 2},  {120, 28, 5, 1},
+                                         {672, 14, 5, 1}, {960, 7, 5, 1},  {64, 28, 7, 1}};
     for (const auto& [channels, size, kernel, stride] : depthwise) {
         add("depthwise", size, kernel, stride, channels, channels, channels);
     }
     add("first", 224, 3, 2, 3, 32, 1);
     add("first", 224, 7, 2, 3, 64, 1);
-    const std::int64_t products[][3] = {{112, 32, 16}, {112, 16, 96}, {56, 96, 24}, {56, 24, 144}, {56, 144, 24}, {28, 144, 32}, {28, 32, 192}, {28, 192, 32}, {14, 192, 64}, {14, 64, 384}, {14, 384, 64}, {14, 96, 576}, {14, 576, 96}, {7, 160, 960}, {7, 960, 160}, {7, 320, 1280}, {1, 1280, 1000}, {56, 64, 64}, {56, 64, 256}, {56, 256, 64}, {28, 128, 512}, {28, 512, 128}, {14, 256, 1024}, {14, 1024, 256}, {7, 512, 2048}, {7, 2048, 512}};
+    const std::int64_t products[][3] = {{112, 32, 16},   {112, 16, 96},  {56, 96, 24},    {56, 24, 144},
+                                        {56, 144, 24},   {28, 144, 32},  {28, 32, 192},   {28, 192, 32},
+                                        {14, 192, 64},   {14, 64, 384},  {14, 384, 64},   {14, 96, 576},
+                                        {14, 576, 96},   {7, 160, 960},  {7, 960, 160},   {7, 320, 1280},
+                                        {1, 1280, 1000}, {56, 64, 64},   {56, 64, 256},   {56, 256, 64},
+                                        {28, 128, 512},  {28, 512, 128}, {14, 256, 1024}, {14, 1024, 256},
+                                        {7, 512, 2048},  {7, 2048, 512}};
     for (const auto& [size, ic, oc] : products) {
         add("product", size, 1, 1, ic, oc, 1);
     }
-    const std::int64_t dense[][4] = {{64, 56, 1, 64}, {128, 56, 2, 128}, {128, 28, 1, 128}, {256, 14, 1, 256}, {512, 7, 1, 512}};
+    const std::int64_t dense[][4] = {
+        {64, 56, 1, 64}, {128, 56, 2, 128}, {128, 28, 1, 128}, {256, 14, 1, 256}, {512, 7, 1, 512}};
     for (const auto& [ic, size, stride, oc] : dense) {
         add("dense", size, 3, stride, ic, oc, 1);
     }
@@ -64,7 +77,8 @@ Epilogue requantize(const Layer& layer) {
     Epilogue epilogue;
     epilogue.result = DataType::u8;
     const std::size_t channels = static_cast<std::size_t>(layer.oc);
-    epilogue.ops = {EpilogueOp{EpilogueOp::Kind::scale_shift, std::vector<float>(channels, 0.001F), std::vector<float>(channels, 3.F)}};
+    epilogue.ops = {EpilogueOp{EpilogueOp::Kind::scale_shift, std::vector<float>(channels, 0.001F),
+                               std::vector<float>(channels, 3.F)}};
     return epilogue;
 }
 
@@ -76,7 +90,8 @@ struct Prepared {
 };
 
 std::vector<std::int8_t> random_weights(const Layer& layer) {
-    std::vector<std::int8_t> weights(static_cast<std::size_t>(layer.oc * layer.ic / layer.groups * layer.window.taps()));
+    std::vector<std::int8_t> weights(
+        static_cast<std::size_t>(layer.oc * layer.ic / layer.groups * layer.window.taps()));
     std::uint32_t state = 1;
     for (std::int8_t& weight : weights) {
         state = state * 1664525 + 1013904223;
@@ -87,7 +102,8 @@ std::vector<std::int8_t> random_weights(const Layer& layer) {
 
 struct Buffers {
     explicit Buffers(const Layer& layer)
-        : in(static_cast<std::size_t>(layer.window.height * layer.window.width * layer.ic) * 4 + 64), out(static_cast<std::size_t>(layer.window.out_height() * layer.window.out_width() * layer.oc) + 64) {
+        : in(static_cast<std::size_t>(layer.window.height * layer.window.width * layer.ic) * 4 + 64),
+          out(static_cast<std::size_t>(layer.window.out_height() * layer.window.out_width() * layer.oc) + 64) {
         for (std::size_t i = 0; i < in.size(); ++i) {
             in[i] = static_cast<std::uint8_t>(i * 7 % 61);
         }
@@ -97,7 +113,8 @@ struct Buffers {
 };
 
 template <class Kernel>
-Prepared finish(std::shared_ptr<Kernel> kernel, std::shared_ptr<x64::CodeBlock> code, typename Kernel::Args args, std::size_t bytes) {
+Prepared finish(std::shared_ptr<Kernel> kernel, std::shared_ptr<x64::CodeBlock> code, typename Kernel::Args args,
+                std::size_t bytes) {
     code->seal();
     Prepared prepared;
     prepared.weight_bytes = bytes;
@@ -114,7 +131,8 @@ Prepared own(const Layer& layer, Buffers& buffers) {
         desc.window = layer.window;
         desc.channels = layer.ic;
         desc.epilogue = requantize(layer);
-        return finish(std::make_shared<x64::DepthwiseConvolution>(desc, weights, *code), code, {buffers.in.data(), buffers.out.data()}, x64::DepthwiseConvolution::packed_size(desc));
+        return finish(std::make_shared<x64::DepthwiseConvolution>(desc, weights, *code), code,
+                      {buffers.in.data(), buffers.out.data()}, x64::DepthwiseConvolution::packed_size(desc));
     }
     if (layer.ic <= 4) {
         x64::ImageConvolutionDesc desc;
@@ -129,7 +147,8 @@ Prepared own(const Layer& layer, Buffers& buffers) {
         }
         auto kernel = std::make_shared<x64::ImageConvolution>(desc, weights, *code);
         auto scratch = std::make_shared<x64::Aligned<std::byte>>(kernel->scratch_size());
-        Prepared prepared = finish(kernel, code, {buffers.in.data(), buffers.out.data(), {}, scratch->data()}, x64::ImageConvolution::packed_size(desc));
+        Prepared prepared = finish(kernel, code, {buffers.in.data(), buffers.out.data(), {}, scratch->data()},
+                                   x64::ImageConvolution::packed_size(desc));
         prepared.keep.push_back(scratch);
         return prepared;
     }
@@ -139,7 +158,8 @@ Prepared own(const Layer& layer, Buffers& buffers) {
         desc.ic = layer.ic;
         desc.oc = layer.oc;
         desc.epilogue = requantize(layer);
-        return finish(std::make_shared<x64::DenseConvolution>(desc, weights, *code), code, {buffers.in.data(), buffers.out.data()}, x64::DenseConvolution::packed_size(desc));
+        return finish(std::make_shared<x64::DenseConvolution>(desc, weights, *code), code,
+                      {buffers.in.data(), buffers.out.data()}, x64::DenseConvolution::packed_size(desc));
     }
     x64::MatMulDesc desc;
     desc.rows = layer.window.height * layer.window.width;
@@ -147,7 +167,8 @@ Prepared own(const Layer& layer, Buffers& buffers) {
     desc.columns = layer.oc;
     desc.transposed = true;
     desc.epilogue = requantize(layer);
-    return finish(std::make_shared<x64::MatMul>(desc, weights, *code), code, {buffers.in.data(), buffers.out.data()}, x64::MatMul::packed_size(desc));
+    return finish(std::make_shared<x64::MatMul>(desc, weights, *code), code, {buffers.in.data(), buffers.out.data()},
+                  x64::MatMul::packed_size(desc));
 }
 
 #ifdef OCTET_BENCH_ONEDNN
@@ -193,7 +214,8 @@ void measure(benchmark::State& state, const Layer& layer, Prepare prepare, bool 
     std::vector<Prepared> copies;
     try {
         copies.push_back(prepare(layer, buffers));
-        const std::size_t wanted = cold ? std::min<std::size_t>(200, (16U << 20) / std::max<std::size_t>(copies[0].weight_bytes, 1) + 1) : 1;
+        const std::size_t wanted =
+            cold ? std::min<std::size_t>(200, (16U << 20) / std::max<std::size_t>(copies[0].weight_bytes, 1) + 1) : 1;
         while (copies.size() < wanted) {
             copies.push_back(prepare(layer, buffers));
         }
@@ -206,7 +228,8 @@ void measure(benchmark::State& state, const Layer& layer, Prepare prepare, bool 
         copies[turn].run();
         turn = turn + 1 == copies.size() ? 0 : turn + 1;
     }
-    state.counters["GOPS"] = benchmark::Counter(layer.operations() * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
+    state.counters["GOPS"] = benchmark::Counter(layer.operations() * 1e-9,
+                                                benchmark::Counter::kIsIterationInvariantRate);
 }
 
 void add(const Layer& layer, const char* who, Prepare prepare) {
@@ -215,7 +238,9 @@ void add(const Layer& layer, const char* who, Prepare prepare) {
             continue;
         }
         const std::string name = fmt::format("{}/{}/{}", layer.name, who, cold ? "cold" : "hot");
-        benchmark::RegisterBenchmark(name.c_str(), [layer, prepare, cold](benchmark::State& state) { measure(state, layer, prepare, cold); })->Unit(benchmark::kMicrosecond);
+        benchmark::RegisterBenchmark(name.c_str(), [layer, prepare, cold](benchmark::State& state) {
+            measure(state, layer, prepare, cold);
+        })->Unit(benchmark::kMicrosecond);
     }
 }
 

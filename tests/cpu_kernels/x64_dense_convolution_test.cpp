@@ -17,11 +17,21 @@ struct Case {
     int threads = 1;
 };
 
+std::string name_of(const Case& test, int which) {
+    const x64::Window& w = test.window;
+    return fmt::format(
+        "{}x{}x{} kernel {}x{} stride {} dilation {} padding {},{},{},{} channels {} to {} groups {} zp {} gaps {},{} "
+        "threads {} epilogue {}",
+        w.batch, w.height, w.width, w.kernel_height, w.kernel_width, w.stride_height, w.dilation_width, w.pad_top,
+        w.pad_left, w.pad_bottom, w.pad_right, test.ic, test.oc, test.groups, test.zero_point, test.in_gap,
+        test.out_gap, test.threads, which);
+}
+
 void check(const Case& test, int which, Guard guard) {
     const x64::Window& w = test.window;
     const std::int64_t pixels = w.out_height() * w.out_width();
     const std::int64_t channels = test.groups * test.oc;
-    const std::string what = fmt::format("{}x{}x{} kernel {}x{} stride {} dilation {} padding {},{},{},{} channels {} to {} groups {} zp {} gaps {},{} threads {} epilogue {}", w.batch, w.height, w.width, w.kernel_height, w.kernel_width, w.stride_height, w.dilation_width, w.pad_top, w.pad_left, w.pad_bottom, w.pad_right, test.ic, test.oc, test.groups, test.zero_point, test.in_gap, test.out_gap, test.threads, which);
+    const std::string what = name_of(test, which);
     TestEpilogue made = make_epilogue(which, w.batch * pixels, w.batch, channels, w.taps() * test.ic, guard, 5);
     x64::DenseConvolutionDesc desc;
     desc.window = w;
@@ -38,7 +48,9 @@ void check(const Case& test, int which, Guard guard) {
     const Acceptance acceptance = x64::DenseConvolution::accepts(desc, vnni_machine());
     ASSERT_TRUE(acceptance) << what << ": " << acceptance.reason;
 
-    const auto in = random_guarded<std::uint8_t>(static_cast<std::size_t>((w.batch * w.height * w.width - 1) * stride + test.groups * test.ic), guard, 1);
+    const auto in = random_guarded<std::uint8_t>(static_cast<std::size_t>((w.batch * w.height * w.width - 1) * stride +
+                                                                          test.groups * test.ic),
+                                                 guard, 1);
     const auto weights = random_guarded<std::int8_t>(static_cast<std::size_t>(channels * test.ic * w.taps()), guard, 2);
     TestResult result(made.epilogue.result, w.batch * pixels, channels, channels + test.out_gap, guard);
     x64::CodeBlock code;
@@ -49,19 +61,26 @@ void check(const Case& test, int which, Guard guard) {
     convolution.run(args, middle, convolution.units());
     convolution.run(args, 0, middle);
 
-    expect_equal(made.epilogue, made.operands, result, w.batch * pixels, pixels, channels, [&](std::int64_t row, std::int64_t channel) {
-        std::int32_t sum = 0;
-        for (std::int64_t tap = 0; tap < w.taps(); ++tap) {
-            const std::int64_t y = row % pixels / w.out_width() * w.stride_height - w.pad_top + tap / w.kernel_width * w.dilation_height;
-            const std::int64_t x = row % w.out_width() * w.stride_width - w.pad_left + tap % w.kernel_width * w.dilation_width;
-            const bool inside = y >= 0 && y < w.height && x >= 0 && x < w.width;
-            for (std::int64_t i = 0; inside && i < test.ic; ++i) {
-                const int value = in[static_cast<std::size_t>(((row / pixels * w.height + y) * w.width + x) * stride + channel / test.oc * test.ic + i)];
-                sum += (value - test.zero_point) * weights[static_cast<std::size_t>((channel * test.ic + i) * w.taps() + tap)];
+    expect_equal(
+        made.epilogue, made.operands, result, w.batch * pixels, pixels, channels,
+        [&](std::int64_t row, std::int64_t channel) {
+            std::int32_t sum = 0;
+            for (std::int64_t tap = 0; tap < w.taps(); ++tap) {
+                const std::int64_t y = row % pixels / w.out_width() * w.stride_height - w.pad_top +
+                                       tap / w.kernel_width * w.dilation_height;
+                const std::int64_t x = row % w.out_width() * w.stride_width - w.pad_left +
+                                       tap % w.kernel_width * w.dilation_width;
+                const bool inside = y >= 0 && y < w.height && x >= 0 && x < w.width;
+                for (std::int64_t i = 0; inside && i < test.ic; ++i) {
+                    const int value = in[static_cast<std::size_t>(
+                        ((row / pixels * w.height + y) * w.width + x) * stride + channel / test.oc * test.ic + i)];
+                    sum += (value - test.zero_point) *
+                           weights[static_cast<std::size_t>((channel * test.ic + i) * w.taps() + tap)];
+                }
             }
-        }
-        return static_cast<float>(sum);
-    }, what);
+            return static_cast<float>(sum);
+        },
+        what);
 }
 
 TEST(X64DenseConvolution, EveryChannelTail) {
@@ -78,7 +97,10 @@ TEST(X64DenseConvolution, EveryChannelTail) {
 
 TEST(X64DenseConvolution, EveryWindowAndStride) {
     OCTET_NEEDS_VNNI();
-    const x64::Window windows[] = {{1, 8, 7, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, {2, 7, 7, 1, 1, 2, 2}, {1, 9, 9, 5, 5, 1, 1, 1, 1, 2, 2, 2, 2}, {1, 10, 10, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2}, {2, 6, 9, 1, 7, 1, 1, 1, 1, 0, 3, 0, 3}, {1, 12, 5, 4, 2, 4, 2}, {1, 9, 8, 7, 7, 2, 2, 1, 1, 3, 3, 3, 3}, {1, 1, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}};
+    const x64::Window windows[] = {{1, 8, 7, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, {2, 7, 7, 1, 1, 2, 2},
+                                   {1, 9, 9, 5, 5, 1, 1, 1, 1, 2, 2, 2, 2}, {1, 10, 10, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2},
+                                   {2, 6, 9, 1, 7, 1, 1, 1, 1, 0, 3, 0, 3}, {1, 12, 5, 4, 2, 4, 2},
+                                   {1, 9, 8, 7, 7, 2, 2, 1, 1, 3, 3, 3, 3}, {1, 1, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}};
     for (const Guard guard : kGuards) {
         for (const x64::Window& window : windows) {
             check({window, 19, 24, 1, 130, 5, 3}, 0, guard);

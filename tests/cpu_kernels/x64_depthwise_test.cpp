@@ -15,11 +15,21 @@ struct Case {
     int threads = 1;
 };
 
+std::string name_of(const Case& test, int which) {
+    const x64::Window& w = test.window;
+    return fmt::format(
+        "{}x{}x{} kernel {}x{} stride {}x{} dilation {} padding {},{},{},{} channels {} zp {} gaps {},{} threads {} "
+        "epilogue {}",
+        w.batch, w.height, w.width, w.kernel_height, w.kernel_width, w.stride_height, w.stride_width, w.dilation_height,
+        w.pad_top, w.pad_left, w.pad_bottom, w.pad_right, test.channels, test.zero_point, test.in_gap, test.out_gap,
+        test.threads, which);
+}
+
 void check(const Case& test, int which, Guard guard) {
     const x64::Window& w = test.window;
     const std::int64_t c = test.channels;
     const std::int64_t pixels = w.out_height() * w.out_width();
-    const std::string what = fmt::format("{}x{}x{} kernel {}x{} stride {}x{} dilation {} padding {},{},{},{} channels {} zp {} gaps {},{} threads {} epilogue {}", w.batch, w.height, w.width, w.kernel_height, w.kernel_width, w.stride_height, w.stride_width, w.dilation_height, w.pad_top, w.pad_left, w.pad_bottom, w.pad_right, c, test.zero_point, test.in_gap, test.out_gap, test.threads, which);
+    const std::string what = name_of(test, which);
     TestEpilogue made = make_epilogue(which, w.batch * pixels, w.batch, c, w.taps(), guard, 5);
     x64::DepthwiseDesc desc;
     desc.window = w;
@@ -34,7 +44,9 @@ void check(const Case& test, int which, Guard guard) {
     ASSERT_TRUE(acceptance) << what << ": " << acceptance.reason;
 
     const std::int64_t stride = c + test.in_gap;
-    const auto in = random_guarded<std::uint8_t>(static_cast<std::size_t>((w.batch * w.height * w.width - 1) * stride + c), guard, 1);
+    const auto in =
+        random_guarded<std::uint8_t>(static_cast<std::size_t>((w.batch * w.height * w.width - 1) * stride + c), guard,
+                                     1);
     const auto weights = random_guarded<std::int8_t>(static_cast<std::size_t>(c * w.taps()), guard, 2);
     TestResult result(made.epilogue.result, w.batch * pixels, c, c + test.out_gap, guard);
     Guarded<std::byte> storage((x64::DepthwiseConvolution::packed_size(desc) + 4095) / 4096 * 4096, Guard::after);
@@ -47,24 +59,32 @@ void check(const Case& test, int which, Guard guard) {
     convolution.run(args, middle, convolution.units());
     convolution.run(args, 0, middle);
 
-    expect_equal(made.epilogue, made.operands, result, w.batch * pixels, pixels, c, [&](std::int64_t row, std::int64_t channel) {
-        const std::int64_t y = row % pixels / w.out_width();
-        const std::int64_t x = row % w.out_width();
-        std::int32_t sum = 0;
-        for (std::int64_t i = 0; i < w.kernel_height; ++i) {
-            for (std::int64_t j = 0; j < w.kernel_width; ++j) {
-                const std::int64_t in_y = y * w.stride_height - w.pad_top + i * w.dilation_height;
-                const std::int64_t in_x = x * w.stride_width - w.pad_left + j * w.dilation_width;
-                const bool inside = in_y >= 0 && in_y < w.height && in_x >= 0 && in_x < w.width;
-                const std::int32_t value = inside ? in[static_cast<std::size_t>(((row / pixels * w.height + in_y) * w.width + in_x) * stride + channel)] : test.zero_point;
-                sum += (value - test.zero_point) * weights[static_cast<std::size_t>((channel * w.kernel_height + i) * w.kernel_width + j)];
+    expect_equal(
+        made.epilogue, made.operands, result, w.batch * pixels, pixels, c,
+        [&](std::int64_t row, std::int64_t channel) {
+            const std::int64_t y = row % pixels / w.out_width();
+            const std::int64_t x = row % w.out_width();
+            std::int32_t sum = 0;
+            for (std::int64_t i = 0; i < w.kernel_height; ++i) {
+                for (std::int64_t j = 0; j < w.kernel_width; ++j) {
+                    const std::int64_t in_y = y * w.stride_height - w.pad_top + i * w.dilation_height;
+                    const std::int64_t in_x = x * w.stride_width - w.pad_left + j * w.dilation_width;
+                    const bool inside = in_y >= 0 && in_y < w.height && in_x >= 0 && in_x < w.width;
+                    const std::int32_t value =
+                        inside ? in[static_cast<std::size_t>(
+                                     ((row / pixels * w.height + in_y) * w.width + in_x) * stride + channel)]
+                               : test.zero_point;
+                    sum += (value - test.zero_point) *
+                           weights[static_cast<std::size_t>((channel * w.kernel_height + i) * w.kernel_width + j)];
+                }
             }
-        }
-        return static_cast<float>(sum);
-    }, what);
+            return static_cast<float>(sum);
+        },
+        what);
 }
 
-x64::Window square(std::int64_t height, std::int64_t width, std::int64_t kernel, std::int64_t stride, std::int64_t padding, std::int64_t batch = 1) {
+x64::Window square(std::int64_t height, std::int64_t width, std::int64_t kernel, std::int64_t stride,
+                   std::int64_t padding, std::int64_t batch = 1) {
     return {batch, height, width, kernel, kernel, stride, stride, 1, 1, padding, padding, padding, padding};
 }
 
@@ -85,7 +105,9 @@ TEST(X64Depthwise, EverySize) {
             for (std::int64_t size = kernel; size <= 13; ++size) {
                 const Guard guard = size % 2 == 0 ? Guard::after : Guard::before;
                 for (const std::int64_t channels : {16, 32, 64, 80}) {
-                    check({square(size, 18 - size, kernel, stride, kernel / 2), channels, static_cast<std::uint8_t>(size % 3 * 100)}, 0, guard);
+                    check({square(size, 18 - size, kernel, stride, kernel / 2), channels,
+                           static_cast<std::uint8_t>(size % 3 * 100)},
+                          0, guard);
                 }
                 check({square(size, kernel, kernel, stride, 0), 20, 7, 3, 5}, 3, guard);
             }
@@ -137,7 +159,8 @@ TEST(X64Depthwise, Declines) {
     desc.channels = 1;
     EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, Machine{}).reason, "needs AVX-512 VNNI");
     desc.window = square(100, 100, 64, 1, 0);
-    EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, vnni_machine()).reason, "a window of more than 1024 taps or 256 rows");
+    EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, vnni_machine()).reason,
+              "a window of more than 1024 taps or 256 rows");
 }
 
 }  // namespace

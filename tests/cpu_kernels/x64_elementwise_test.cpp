@@ -16,7 +16,9 @@ struct Case {
 };
 
 void check(const Case& test, int which, Guard guard) {
-    const std::string what = fmt::format("type {} {} batches of {} x {} gaps {},{} epilogue {}", static_cast<int>(test.type), test.batches, test.rows, test.channels, test.in_gap, test.out_gap, which);
+    const std::string what = fmt::format("type {} {} batches of {} x {} gaps {},{} epilogue {}",
+                                         static_cast<int>(test.type), test.batches, test.rows, test.channels,
+                                         test.in_gap, test.out_gap, which);
     const std::int64_t rows = test.rows * test.batches;
     TestEpilogue made = make_epilogue(which, rows, test.batches, test.channels, 1, guard, 5);
     x64::ElementwiseDesc desc;
@@ -30,7 +32,8 @@ void check(const Case& test, int which, Guard guard) {
     desc.rows_per_batch = test.rows;
     ASSERT_TRUE(x64::Elementwise::accepts(desc, vnni_machine()));
 
-    const TestOperand in(test.type, Spread::full, rows, test.batches, test.channels, test.channels + test.in_gap, guard, 1);
+    const TestOperand in(test.type, Spread::full, rows, test.batches, test.channels, test.channels + test.in_gap, guard,
+                         1);
     TestResult result(made.epilogue.result, rows, test.channels, test.channels + test.out_gap, guard);
     x64::CodeBlock code;
     const x64::Elementwise kernel(desc, code);
@@ -39,7 +42,9 @@ void check(const Case& test, int which, Guard guard) {
     const std::int64_t middle = kernel.units() / 2;
     kernel.run(args, middle, kernel.units());
     kernel.run(args, 0, middle);
-    expect_equal(made.epilogue, made.operands, result, rows, test.rows, test.channels, [&](std::int64_t row, std::int64_t channel) { return in.value(row, 0, channel, test.channels); }, what);
+    expect_equal(
+        made.epilogue, made.operands, result, rows, test.rows, test.channels,
+        [&](std::int64_t row, std::int64_t channel) { return in.value(row, 0, channel, test.channels); }, what);
 }
 
 TEST(X64Elementwise, EverySize) {
@@ -91,11 +96,30 @@ std::vector<float> computed(const EpilogueOp& op, const std::vector<float>& in) 
     return out;
 }
 
-EpilogueOp function(Function which, float alpha = 0, float beta = 0) { return {EpilogueOp::Kind::function, {}, {}, which, alpha, beta}; }
+EpilogueOp function(Function which, float alpha = 0, float beta = 0) {
+    return {EpilogueOp::Kind::function, {}, {}, which, alpha, beta};
+}
 
 TEST(X64Functions, RelativeError) {
     OCTET_NEEDS_VNNI();
-    const EpilogueOp ops[] = {function(Function::relu), function(Function::leaky_relu, 0.01F), function(Function::clamp, -3, 4.5F), function(Function::sigmoid), function(Function::tanh), function(Function::elu, 1.5F), function(Function::swish, 1), function(Function::swish, 1.702F), function(Function::hswish), function(Function::hsigmoid), function(Function::gelu_erf), function(Function::gelu_tanh), function(Function::mish), function(Function::softplus), function(Function::exp), function(Function::abs), function(Function::negate), function(Function::round_half_even)};
+    const EpilogueOp ops[] = {function(Function::relu),
+                              function(Function::leaky_relu, 0.01F),
+                              function(Function::clamp, -3, 4.5F),
+                              function(Function::sigmoid),
+                              function(Function::tanh),
+                              function(Function::elu, 1.5F),
+                              function(Function::swish, 1),
+                              function(Function::swish, 1.702F),
+                              function(Function::hswish),
+                              function(Function::hsigmoid),
+                              function(Function::gelu_erf),
+                              function(Function::gelu_tanh),
+                              function(Function::mish),
+                              function(Function::softplus),
+                              function(Function::exp),
+                              function(Function::abs),
+                              function(Function::negate),
+                              function(Function::round_half_even)};
     for (const EpilogueOp& op : ops) {
         std::vector<float> in;
         for (float x = -9; x <= 9; x += 0.0007F) {
@@ -111,7 +135,8 @@ TEST(X64Functions, RelativeError) {
             const double slack = op.function == Function::hswish || op.function == Function::hsigmoid ? 3e-7 : 1e-30;
             // The rounding of the square in exp(-x^2 / 2) shows where the result is below 1e-6.
             const bool steep = (op.function == Function::gelu_erf || op.function == Function::gelu_tanh) && in[i] < -5;
-            ASSERT_NEAR(static_cast<double>(out[i]), wanted, std::abs(wanted) * (steep ? 2e-5 : 2e-6) + slack) << "function " << static_cast<int>(op.function) << " of " << in[i];
+            ASSERT_NEAR(static_cast<double>(out[i]), wanted, std::abs(wanted) * (steep ? 2e-5 : 2e-6) + slack)
+                << "function " << static_cast<int>(op.function) << " of " << in[i];
         }
     }
 }
@@ -123,7 +148,8 @@ TEST(X64Functions, Extremes) {
     const auto expect = [&](const EpilogueOp& op, const std::vector<float>& wanted) {
         const std::vector<float> out = computed(op, in);
         for (std::size_t i = 0; i < in.size(); ++i) {
-            EXPECT_TRUE(out[i] == wanted[i] || std::abs(out[i] - wanted[i]) < 1e-35F) << "function " << static_cast<int>(op.function) << " of " << in[i] << ": " << out[i];
+            EXPECT_TRUE(out[i] == wanted[i] || std::abs(out[i] - wanted[i]) < 1e-35F)
+                << "function " << static_cast<int>(op.function) << " of " << in[i] << ": " << out[i];
         }
     };
     expect(function(Function::sigmoid), {0, 0, 0, 0, 1, 1, 1, 1});
@@ -151,7 +177,9 @@ TEST(X64Functions, HugeValuesSaturate) {
         std::vector<std::uint8_t> out(in.size());
         kernel.run({in.data(), out.data()}, 0, kernel.units());
         for (std::size_t i = 0; i < in.size(); ++i) {
-            EXPECT_EQ(type == DataType::u8 ? int{out[i]} : int{static_cast<std::int8_t>(out[i])}, type == DataType::u8 ? unsigned_codes[i] : signed_codes[i]) << in[i];
+            EXPECT_EQ(type == DataType::u8 ? int{out[i]} : int{static_cast<std::int8_t>(out[i])},
+                      type == DataType::u8 ? unsigned_codes[i] : signed_codes[i])
+                << in[i];
         }
     }
 }

@@ -20,7 +20,8 @@ struct Case {
 };
 
 // The code of every value of the image, [batch, height, width, channels].
-std::vector<int> codes_of(const Case& test, const x64::ImageConvolutionDesc& desc, const Guarded<float>& planar, const Guarded<std::uint8_t>& interleaved) {
+std::vector<int> codes_of(const Case& test, const x64::ImageConvolutionDesc& desc, const Guarded<float>& planar,
+                          const Guarded<std::uint8_t>& interleaved) {
     const x64::Window& w = test.window;
     std::vector<int> codes(static_cast<std::size_t>(w.batch * w.height * w.width * test.in_channels));
     for (std::int64_t i = 0; i < static_cast<std::int64_t>(codes.size()); ++i) {
@@ -31,18 +32,30 @@ std::vector<int> codes_of(const Case& test, const x64::ImageConvolutionDesc& des
             codes[static_cast<std::size_t>(i)] = interleaved[static_cast<std::size_t>(i)];
             continue;
         }
-        const float x = planar[static_cast<std::size_t>((pixel / area * test.in_channels + channel) * area + pixel % area)];
+        const float x =
+            planar[static_cast<std::size_t>((pixel / area * test.in_channels + channel) * area + pixel % area)];
         const float value = std::fma(x, at_channel(desc.scale, channel, 1), at_channel(desc.shift, channel, 0));
-        codes[static_cast<std::size_t>(i)] = static_cast<int>(std::nearbyint(std::min(std::max(value, desc.low), desc.high)));
+        codes[static_cast<std::size_t>(i)] = static_cast<int>(
+            std::nearbyint(std::min(std::max(value, desc.low), desc.high)));
     }
     return codes;
+}
+
+std::string name_of(const Case& test, int which) {
+    const x64::Window& w = test.window;
+    return fmt::format(
+        "{}x{}x{} kernel {}x{} stride {} dilation {} padding {},{},{},{} channels {} to {} source {} zp {} epilogue {}",
+        w.batch, w.height, w.width, w.kernel_height, w.kernel_width, w.stride_height, w.dilation_width, w.pad_top,
+        w.pad_left, w.pad_bottom, w.pad_right, test.in_channels, test.out_channels, static_cast<int>(test.source),
+        test.zero_point, which);
 }
 
 void check(const Case& test, int which, Guard guard) {
     const x64::Window& w = test.window;
     const std::int64_t pixels = w.out_height() * w.out_width();
-    const std::string what = fmt::format("{}x{}x{} kernel {}x{} stride {} dilation {} padding {},{},{},{} channels {} to {} source {} zp {} epilogue {}", w.batch, w.height, w.width, w.kernel_height, w.kernel_width, w.stride_height, w.dilation_width, w.pad_top, w.pad_left, w.pad_bottom, w.pad_right, test.in_channels, test.out_channels, static_cast<int>(test.source), test.zero_point, which);
-    TestEpilogue made = make_epilogue(which, w.batch * pixels, w.batch, test.out_channels, w.taps() * test.in_channels, guard, 5);
+    const std::string what = name_of(test, which);
+    TestEpilogue made = make_epilogue(which, w.batch * pixels, w.batch, test.out_channels, w.taps() * test.in_channels,
+                                      guard, 5);
     x64::ImageConvolutionDesc desc;
     desc.source = test.source;
     desc.window = w;
@@ -61,8 +74,11 @@ void check(const Case& test, int which, Guard guard) {
     const std::size_t values = static_cast<std::size_t>(w.batch * w.height * w.width * test.in_channels);
     const auto planar = random_guarded<float>(test.source == Source::planar_f32 ? values : 0, guard, 1);
     const auto interleaved = random_guarded<std::uint8_t>(test.source == Source::interleaved_u8 ? values : 0, guard, 1);
-    const auto weights = random_guarded<std::int8_t>(static_cast<std::size_t>(test.out_channels * test.in_channels * w.taps()), guard, 2);
-    TestResult result(made.epilogue.result, w.batch * pixels, test.out_channels, test.out_channels + test.out_gap, guard);
+    const auto weights =
+        random_guarded<std::int8_t>(static_cast<std::size_t>(test.out_channels * test.in_channels * w.taps()), guard,
+                                    2);
+    TestResult result(made.epilogue.result, w.batch * pixels, test.out_channels, test.out_channels + test.out_gap,
+                      guard);
 
     x64::CodeBlock code;
     const x64::ImageConvolution convolution(desc, weights.span(), code);
@@ -75,19 +91,28 @@ void check(const Case& test, int which, Guard guard) {
     convolution.run(args, 0, middle);
 
     const std::vector<int> codes = codes_of(test, desc, planar, interleaved);
-    expect_equal(made.epilogue, made.operands, result, w.batch * pixels, pixels, test.out_channels, [&](std::int64_t row, std::int64_t channel) {
-        std::int32_t sum = 0;
-        for (std::int64_t tap = 0; tap < w.taps(); ++tap) {
-            const std::int64_t y = row % pixels / w.out_width() * w.stride_height - w.pad_top + tap / w.kernel_width * w.dilation_height;
-            const std::int64_t x = row % w.out_width() * w.stride_width - w.pad_left + tap % w.kernel_width * w.dilation_width;
-            const bool inside = y >= 0 && y < w.height && x >= 0 && x < w.width;
-            for (std::int64_t i = 0; i < test.in_channels; ++i) {
-                const int value = inside ? codes[static_cast<std::size_t>(((row / pixels * w.height + y) * w.width + x) * test.in_channels + i)] : test.zero_point;
-                sum += (value - test.zero_point) * weights[static_cast<std::size_t>((channel * test.in_channels + i) * w.taps() + tap)];
+    expect_equal(
+        made.epilogue, made.operands, result, w.batch * pixels, pixels, test.out_channels,
+        [&](std::int64_t row, std::int64_t channel) {
+            std::int32_t sum = 0;
+            for (std::int64_t tap = 0; tap < w.taps(); ++tap) {
+                const std::int64_t y = row % pixels / w.out_width() * w.stride_height - w.pad_top +
+                                       tap / w.kernel_width * w.dilation_height;
+                const std::int64_t x = row % w.out_width() * w.stride_width - w.pad_left +
+                                       tap % w.kernel_width * w.dilation_width;
+                const bool inside = y >= 0 && y < w.height && x >= 0 && x < w.width;
+                for (std::int64_t i = 0; i < test.in_channels; ++i) {
+                    const int value = inside
+                                          ? codes[static_cast<std::size_t>(
+                                                ((row / pixels * w.height + y) * w.width + x) * test.in_channels + i)]
+                                          : test.zero_point;
+                    sum += (value - test.zero_point) *
+                           weights[static_cast<std::size_t>((channel * test.in_channels + i) * w.taps() + tap)];
+                }
             }
-        }
-        return static_cast<float>(sum);
-    }, what);
+            return static_cast<float>(sum);
+        },
+        what);
 }
 
 TEST(X64ImageConvolution, EveryWidthAndChannelCount) {
@@ -100,14 +125,24 @@ TEST(X64ImageConvolution, EveryWidthAndChannelCount) {
             }
         }
         for (std::int64_t columns = 1; columns <= 80; columns += 3) {
-            check({{1, 9, 16, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, 3, columns}, static_cast<int>(columns % kEpilogues), guard);
+            check({{1, 9, 16, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, 3, columns}, static_cast<int>(columns % kEpilogues),
+                  guard);
         }
     }
 }
 
 TEST(X64ImageConvolution, EveryWindow) {
     OCTET_NEEDS_VNNI();
-    const x64::Window windows[] = {{1, 32, 30, 7, 7, 2, 2, 1, 1, 3, 3, 3, 3}, {2, 33, 16, 7, 7, 2, 2, 1, 1, 2, 2, 3, 3}, {1, 12, 12, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1}, {1, 24, 24, 4, 4, 4, 4}, {1, 40, 19, 5, 3, 3, 1, 1, 1, 2, 0, 1, 2}, {1, 14, 14, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2}, {3, 6, 6, 6, 6}, {1, 20, 20, 3, 3, 2, 2, 1, 1, 1, 1, -1, -2}, {1, 9, 9, 1, 1, 2, 2}, {1, 50, 50, 11, 11, 4, 4, 1, 1, 5, 5, 5, 5}};
+    const x64::Window windows[] = {{1, 32, 30, 7, 7, 2, 2, 1, 1, 3, 3, 3, 3},
+                                   {2, 33, 16, 7, 7, 2, 2, 1, 1, 2, 2, 3, 3},
+                                   {1, 12, 12, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1},
+                                   {1, 24, 24, 4, 4, 4, 4},
+                                   {1, 40, 19, 5, 3, 3, 1, 1, 1, 2, 0, 1, 2},
+                                   {1, 14, 14, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2},
+                                   {3, 6, 6, 6, 6},
+                                   {1, 20, 20, 3, 3, 2, 2, 1, 1, 1, 1, -1, -2},
+                                   {1, 9, 9, 1, 1, 2, 2},
+                                   {1, 50, 50, 11, 11, 4, 4, 1, 1, 5, 5, 5, 5}};
     for (const Guard guard : kGuards) {
         for (const x64::Window& window : windows) {
             check({window, 3, 33, Source::planar_f32, 114, 3}, 0, guard);
@@ -122,6 +157,36 @@ TEST(X64ImageConvolution, EveryEpilogue) {
     for (const Guard guard : kGuards) {
         for (int which = 0; which < kEpilogues; ++which) {
             check({{2, 11, 14, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, 3, 40, Source::planar_f32, 20}, which, guard);
+        }
+    }
+}
+
+TEST(X64ImageQuantize, EveryWidth) {
+    OCTET_NEEDS_VNNI();
+    for (const Guard guard : kGuards) {
+        for (std::int64_t width = 1; width <= 50; ++width) {
+            for (std::int64_t channels = 1; channels <= 4; ++channels) {
+                const x64::ImageQuantizeDesc desc{
+                    2, 3, width, channels, random_floats(channels, 3, 100.F, 160.F), {127.5F}, 2, 250};
+                const auto in = random_guarded<float>(static_cast<std::size_t>(6 * width * channels), guard, 1);
+                Guarded<std::uint8_t> out(in.size(), guard);
+                x64::CodeBlock code;
+                const x64::ImageQuantize kernel(desc, code);
+                code.seal();
+                kernel.run({in.data(), out.data()}, 2, kernel.units());
+                kernel.run({in.data(), out.data()}, 0, 2);
+                ASSERT_TRUE(out.intact());
+                for (std::int64_t i = 0; i < static_cast<std::int64_t>(out.size()); ++i) {
+                    const std::int64_t channel = i % channels;
+                    const std::int64_t pixel = i / channels;
+                    const float x = in[static_cast<std::size_t>((pixel / (3 * width) * channels + channel) * 3 * width +
+                                                                pixel % (3 * width))];
+                    const float value = std::fma(x, desc.scale[static_cast<std::size_t>(channel)], 127.5F);
+                    ASSERT_EQ(static_cast<float>(out[static_cast<std::size_t>(i)]),
+                              std::nearbyint(std::min(std::max(value, 2.F), 250.F)))
+                        << "width " << width << ", channels " << channels << ", value " << i;
+                }
+            }
         }
     }
 }

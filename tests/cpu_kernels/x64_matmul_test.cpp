@@ -17,7 +17,9 @@ struct Shape {
 };
 
 void check(const Shape& shape, int which, Guard guard) {
-    const std::string what = fmt::format("{}x{}x{} gaps {} {} batches {} transposed {} threads {} epilogue {}", shape.rows, shape.k, shape.columns, shape.a_gap, shape.out_gap, shape.batches, shape.transposed, shape.threads, which);
+    const std::string what = fmt::format("{}x{}x{} gaps {} {} batches {} transposed {} threads {} epilogue {}",
+                                         shape.rows, shape.k, shape.columns, shape.a_gap, shape.out_gap, shape.batches,
+                                         shape.transposed, shape.threads, which);
     const std::int64_t rows = shape.rows * shape.batches;
     TestEpilogue made = make_epilogue(which, rows, shape.batches, shape.columns, shape.k, guard, 5);
     x64::MatMulDesc desc;
@@ -48,21 +50,26 @@ void check(const Shape& shape, int which, Guard guard) {
     matmul.run(args, middle, matmul.units());
     matmul.run(args, 0, middle);
 
-    expect_equal(made.epilogue, made.operands, result, rows, shape.rows, shape.columns, [&](std::int64_t row, std::int64_t column) {
-        std::int32_t sum = 0;
-        for (std::int64_t i = 0; i < shape.k; ++i) {
-            const std::int64_t at = shape.transposed ? column * shape.k + i : i * shape.columns + column;
-            sum += (a[static_cast<std::size_t>(row * a_stride + i)] - shape.zero_point) * weights[static_cast<std::size_t>(at)];
-        }
-        return static_cast<float>(sum);
-    }, what);
+    expect_equal(
+        made.epilogue, made.operands, result, rows, shape.rows, shape.columns,
+        [&](std::int64_t row, std::int64_t column) {
+            std::int32_t sum = 0;
+            for (std::int64_t i = 0; i < shape.k; ++i) {
+                const std::int64_t at = shape.transposed ? column * shape.k + i : i * shape.columns + column;
+                sum += (a[static_cast<std::size_t>(row * a_stride + i)] - shape.zero_point) *
+                       weights[static_cast<std::size_t>(at)];
+            }
+            return static_cast<float>(sum);
+        },
+        what);
 }
 
 TEST(X64MatMul, EveryColumnTailAndEpilogue) {
     OCTET_NEEDS_VNNI();
     for (const Guard guard : kGuards) {
         for (std::int64_t columns = 1; columns <= 80; ++columns) {
-            check({13, 9, columns, 0, 0, 1, false, 1, static_cast<std::uint8_t>(columns % 2 * 77)}, static_cast<int>(columns % kEpilogues), guard);
+            check({13, 9, columns, 0, 0, 1, false, 1, static_cast<std::uint8_t>(columns % 2 * 77)},
+                  static_cast<int>(columns % kEpilogues), guard);
         }
         for (int which = 0; which < kEpilogues; ++which) {
             for (const std::int64_t columns : {1, 15, 16, 31, 48, 63, 64, 100, 176}) {

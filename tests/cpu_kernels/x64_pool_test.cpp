@@ -21,12 +21,15 @@ struct Case {
 };
 
 // Sums in the order of rows, as floats for f32; integer sums of codes are exact.
-float scalar_pool(const Case& test, const TestOperand& in, std::int64_t row, std::int64_t channel, std::int32_t padding_value) {
+float scalar_pool(const Case& test, const TestOperand& in, std::int64_t row, std::int64_t channel,
+                  std::int32_t padding_value) {
     const x64::Window& w = test.window;
     const std::int64_t pixels = w.out_height() * w.out_width();
     const std::int64_t y = row % pixels / w.out_width();
     const std::int64_t x = row % w.out_width();
-    float largest = test.type == DataType::f32 ? -std::numeric_limits<float>::infinity() : test.type == DataType::u8 ? 0.F : -128.F;
+    float largest = test.type == DataType::f32  ? -std::numeric_limits<float>::infinity()
+                    : test.type == DataType::u8 ? 0.F
+                                                : -128.F;
     int counted = 0;
     int real = 0;
     float sum = 0;
@@ -37,7 +40,8 @@ float scalar_pool(const Case& test, const TestOperand& in, std::int64_t row, std
             const std::int64_t in_x = x * w.stride_width - w.pad_left + j * w.dilation_width;
             counted += in_y < w.height + w.pad_bottom && in_x < w.width + w.pad_right ? 1 : 0;
             if (in_y >= 0 && in_y < w.height && in_x >= 0 && in_x < w.width) {
-                values.push_back(in.value((row / pixels * w.height + in_y) * w.width + in_x, 0, channel, test.channels));
+                values.push_back(
+                    in.value((row / pixels * w.height + in_y) * w.width + in_x, 0, channel, test.channels));
                 ++real;
             }
         }
@@ -59,10 +63,17 @@ void check(const Case& test, int which, Guard guard) {
     const x64::Window& w = test.window;
     const std::int64_t c = test.channels;
     const std::int64_t pixels = w.out_height() * w.out_width();
-    const std::string what = fmt::format("kind {} type {} {}x{}x{} kernel {}x{} stride {} padding {},{},{},{} channels {} epilogue {}", static_cast<int>(test.kind), static_cast<int>(test.type), w.batch, w.height, w.width, w.kernel_height, w.kernel_width, w.stride_height, w.pad_top, w.pad_left, w.pad_bottom, w.pad_right, c, which);
+    const std::string what =
+        fmt::format("kind {} type {} {}x{}x{} kernel {}x{} stride {} padding {},{},{},{} channels {} epilogue {}",
+                    static_cast<int>(test.kind), static_cast<int>(test.type), w.batch, w.height, w.width,
+                    w.kernel_height, w.kernel_width, w.stride_height, w.pad_top, w.pad_left, w.pad_bottom, w.pad_right,
+                    c, which);
     TestEpilogue made = make_epilogue(std::max(which, 0), w.batch * pixels, w.batch, c, 1, guard, 5);
     if (which < 0) {
-        made.epilogue = {{}, test.type, test.type == DataType::u8 ? 0.F : -128.F, test.type == DataType::u8 ? 255.F : 127.F};
+        made.epilogue = {{},
+                         test.type,
+                         test.type == DataType::u8 ? 0.F : -128.F,
+                         test.type == DataType::u8 ? 255.F : 127.F};
     }
     x64::PoolDesc desc;
     desc.kind = test.kind;
@@ -86,7 +97,9 @@ void check(const Case& test, int which, Guard guard) {
     const std::int64_t middle = pool.units() / 2;
     pool.run(args, middle, pool.units());
     pool.run(args, 0, middle);
-    expect_equal(made.epilogue, made.operands, result, w.batch * pixels, pixels, c, [&](std::int64_t row, std::int64_t channel) { return scalar_pool(test, in, row, channel, 11); }, what);
+    expect_equal(
+        made.epilogue, made.operands, result, w.batch * pixels, pixels, c,
+        [&](std::int64_t row, std::int64_t channel) { return scalar_pool(test, in, row, channel, 11); }, what);
 }
 
 TEST(X64Pool, EveryChannelTail) {
@@ -104,7 +117,15 @@ TEST(X64Pool, EveryChannelTail) {
 
 TEST(X64Pool, EveryWindow) {
     OCTET_NEEDS_VNNI();
-    const x64::Window windows[] = {{1, 7, 7, 7, 7}, {1, 14, 3, 14, 3}, {2, 9, 6, 2, 2, 2, 2}, {1, 5, 5, 5, 5, 1, 1, 1, 1, 2, 2, 2, 2}, {1, 8, 9, 3, 2, 1, 3, 1, 1, 0, 1, 1, 0}, {1, 9, 9, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2}, {1, 6, 6, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1}, {1, 6, 6, 2, 2, 3, 3, 1, 1, 0, 0, 2, 2}, {1, 20, 21, 1, 1, 2, 2}};
+    const x64::Window windows[] = {{1, 7, 7, 7, 7},
+                                   {1, 14, 3, 14, 3},
+                                   {2, 9, 6, 2, 2, 2, 2},
+                                   {1, 5, 5, 5, 5, 1, 1, 1, 1, 2, 2, 2, 2},
+                                   {1, 8, 9, 3, 2, 1, 3, 1, 1, 0, 1, 1, 0},
+                                   {1, 9, 9, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2},
+                                   {1, 6, 6, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1},
+                                   {1, 6, 6, 2, 2, 3, 3, 1, 1, 0, 0, 2, 2},
+                                   {1, 20, 21, 1, 1, 2, 2}};
     for (const Guard guard : kGuards) {
         for (const x64::Window& window : windows) {
             for (const DataType type : {DataType::u8, DataType::s8, DataType::f32}) {

@@ -11,14 +11,14 @@
 #include <vector>
 
 #include "plugins/cpu/kernels/epilogue.hpp"
-#include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
+#include "plugins/cpu/kernels/x64/epilogue_data.hpp"
 #include "plugins/cpu/machine.hpp"
 #include "tests/cpu_kernels/guarded.hpp"
 
 namespace octet::cpu::testing {
 
-#define OCTET_NEEDS_VNNI()                                      \
-    if (detect_machine().isa < Isa::avx512_vnni) {              \
+#define OCTET_NEEDS_VNNI()                                     \
+    if (detect_machine().isa < Isa::avx512_vnni) {             \
         GTEST_SKIP() << "generated kernels need AVX-512 VNNI"; \
     }
 
@@ -36,8 +36,12 @@ struct TestOperand {
     std::int64_t stride = 0;
     Guarded<std::uint8_t> bytes;
 
-    TestOperand(DataType type_, Spread spread_, std::int64_t rows, std::int64_t batches, std::int64_t channels, std::int64_t stride_, Guard guard, std::uint64_t seed)
-        : type(type_), spread(spread_), stride(stride_), bytes(count(spread_, rows, batches, channels, stride_) * size_of(type_), guard) {
+    TestOperand(DataType type_, Spread spread_, std::int64_t rows, std::int64_t batches, std::int64_t channels,
+                std::int64_t stride_, Guard guard, std::uint64_t seed)
+        : type(type_),
+          spread(spread_),
+          stride(stride_),
+          bytes(count(spread_, rows, batches, channels, stride_) * size_of(type_), guard) {
         const std::size_t values = bytes.size() / size_of(type);
         if (type == DataType::f32) {
             std::vector<float> data(values);
@@ -55,7 +59,8 @@ struct TestOperand {
         }
     }
 
-    static std::size_t count(Spread spread, std::int64_t rows, std::int64_t batches, std::int64_t channels, std::int64_t stride) {
+    static std::size_t count(Spread spread, std::int64_t rows, std::int64_t batches, std::int64_t channels,
+                             std::int64_t stride) {
         switch (spread) {
             case Spread::full: return static_cast<std::size_t>((rows - 1) * stride + channels);
             case Spread::per_channel: return static_cast<std::size_t>(channels);
@@ -110,7 +115,8 @@ inline double function_value(const EpilogueOp& op, double x) {
         case Function::hswish: return x * std::min(std::max(x + 3, 0.0), 6.0) / 6;
         case Function::hsigmoid: return std::min(std::max(x + 3, 0.0), 6.0) / 6;
         case Function::gelu_erf: return 0.5 * x * std::erfc(-x * std::sqrt(0.5));
-        case Function::gelu_tanh: return x / (1 + std::exp(-2 * std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
+        case Function::gelu_tanh:
+            return x / (1 + std::exp(-2 * std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
         case Function::mish: return x * std::tanh(std::log1p(std::exp(x)));
         case Function::softplus: return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
         case Function::exp: return std::exp(x);
@@ -137,7 +143,8 @@ inline float combined(Combine how, float x, float other) {
 }
 
 // The value before the conversion to the result's type.
-inline float scalar_epilogue(const Epilogue& epilogue, const std::vector<TestOperand>& operands, float x, std::int64_t row, std::int64_t batch, std::int64_t channel, std::int64_t channels) {
+inline float scalar_epilogue(const Epilogue& epilogue, const std::vector<TestOperand>& operands, float x,
+                             std::int64_t row, std::int64_t batch, std::int64_t channel, std::int64_t channels) {
     for (const EpilogueOp& op : epilogue.ops) {
         const float scale = at_channel(op.scale, channel, 1);
         const float shift = at_channel(op.shift, channel, 0);
@@ -147,7 +154,8 @@ inline float scalar_epilogue(const Epilogue& epilogue, const std::vector<TestOpe
             case EpilogueOp::Kind::function: x = static_cast<float>(function_value(op, static_cast<double>(x))); break;
             case EpilogueOp::Kind::combine: {
                 const float other = operands[op.operand].value(row, batch, channel, channels);
-                x = combined(op.combine, x, op.scale.empty() && op.shift.empty() ? other : std::fma(other, scale, shift));
+                x = combined(op.combine, x,
+                             op.scale.empty() && op.shift.empty() ? other : std::fma(other, scale, shift));
                 break;
             }
         }
@@ -155,13 +163,19 @@ inline float scalar_epilogue(const Epilogue& epilogue, const std::vector<TestOpe
     return x;
 }
 
-inline int code_of(const Epilogue& epilogue, float x) { return static_cast<int>(std::nearbyint(std::min(std::max(x, epilogue.low), epilogue.high))); }
+inline int code_of(const Epilogue& epilogue, float x) {
+    return static_cast<int>(std::nearbyint(std::min(std::max(x, epilogue.low), epilogue.high)));
+}
 
 // A result of [rows, channels] with a stride, between guards, with sentinels in the gaps between rows.
 class TestResult {
 public:
     TestResult(DataType type, std::int64_t rows, std::int64_t channels, std::int64_t stride, Guard guard)
-        : type_(type), rows_(rows), channels_(channels), stride_(stride), bytes_(static_cast<std::size_t>((rows - 1) * stride + channels) * size_of(type), guard) {
+        : type_(type),
+          rows_(rows),
+          channels_(channels),
+          stride_(stride),
+          bytes_(static_cast<std::size_t>((rows - 1) * stride + channels) * size_of(type), guard) {
         std::memset(bytes_.data(), 0x5C, bytes_.size());
     }
 
@@ -180,7 +194,8 @@ public:
     bool gaps_untouched() const {
         const std::size_t size = size_of(type_);
         for (std::int64_t row = 0; row + 1 < rows_; ++row) {
-            for (std::size_t i = static_cast<std::size_t>(row * stride_ + channels_) * size; i < static_cast<std::size_t>((row + 1) * stride_) * size; ++i) {
+            for (std::size_t i = static_cast<std::size_t>(row * stride_ + channels_) * size;
+                 i < static_cast<std::size_t>((row + 1) * stride_) * size; ++i) {
                 if (bytes_[i] != 0x5C) {
                     return false;
                 }
@@ -197,11 +212,14 @@ private:
 
 // The codes (or floats) of a kernel equal the scalar epilogue of `accumulator(row, channel)`, bit for bit.
 template <class Accumulate>
-void expect_equal(const Epilogue& epilogue, const std::vector<TestOperand>& operands, const TestResult& result, std::int64_t rows, std::int64_t rows_per_batch, std::int64_t channels, const Accumulate& accumulator, const std::string& what) {
+void expect_equal(const Epilogue& epilogue, const std::vector<TestOperand>& operands, const TestResult& result,
+                  std::int64_t rows, std::int64_t rows_per_batch, std::int64_t channels, const Accumulate& accumulator,
+                  const std::string& what) {
     ASSERT_TRUE(result.gaps_untouched()) << what;
     for (std::int64_t row = 0; row < rows; ++row) {
         for (std::int64_t channel = 0; channel < channels; ++channel) {
-            const float x = scalar_epilogue(epilogue, operands, accumulator(row, channel), row, row / rows_per_batch, channel, channels);
+            const float x = scalar_epilogue(epilogue, operands, accumulator(row, channel), row, row / rows_per_batch,
+                                            channel, channels);
             const float wanted = epilogue.result == DataType::f32 ? x : static_cast<float>(code_of(epilogue, x));
             ASSERT_EQ(result.value(row, channel), wanted) << what << ": row " << row << ", channel " << channel;
         }
@@ -217,7 +235,8 @@ inline std::vector<float> random_floats(std::int64_t count, std::uint64_t seed, 
 // scale and shift per channel that bring sums of `k` random products into the codes, with some saturation on both sides.
 inline EpilogueOp requantize(std::int64_t channels, std::int64_t k, std::uint64_t seed) {
     const float unit = 60.F / (std::sqrt(static_cast<float>(k)) * 128.F * 74.F);
-    return {EpilogueOp::Kind::scale_shift, random_floats(channels, seed, 0.5F * unit, 1.5F * unit), random_floats(channels, seed + 1, 100.F, 150.F)};
+    return {EpilogueOp::Kind::scale_shift, random_floats(channels, seed, 0.5F * unit, 1.5F * unit),
+            random_floats(channels, seed + 1, 100.F, 150.F)};
 }
 
 // Epilogues 0 to kEpilogues - 1 cover every result type, spread, operand type and combination with the operands they need.
@@ -228,7 +247,8 @@ struct TestEpilogue {
     std::array<std::int64_t, x64::kMaxOperands> strides = {};
 };
 
-inline TestEpilogue make_epilogue(int which, std::int64_t rows, std::int64_t batches, std::int64_t channels, std::int64_t k, Guard guard, std::uint64_t seed) {
+inline TestEpilogue make_epilogue(int which, std::int64_t rows, std::int64_t batches, std::int64_t channels,
+                                  std::int64_t k, Guard guard, std::uint64_t seed) {
     TestEpilogue made;
     Epilogue& e = made.epilogue;
     e.result = DataType::u8;
@@ -245,7 +265,8 @@ inline TestEpilogue make_epilogue(int which, std::int64_t rows, std::int64_t bat
             op.shift = random_floats(channels, seed + 7, -20.F, 20.F);
         }
         made.strides[op.operand] = gap == 0 ? 0 : channels + gap;
-        made.operands.emplace_back(type, spread, rows, batches, channels, channels + gap, guard, seed + 11 + op.operand);
+        made.operands.emplace_back(type, spread, rows, batches, channels, channels + gap, guard,
+                                   seed + 11 + op.operand);
         e.ops.push_back(op);
     };
     switch (which) {

@@ -12,7 +12,8 @@ class Aligned {
 public:
     Aligned() = default;
     explicit Aligned(std::size_t count)
-        : data_(static_cast<T*>(::operator new(std::max<std::size_t>(count, 1) * sizeof(T), std::align_val_t{64}))), count_(count) {
+        : data_(static_cast<T*>(::operator new (std::max<std::size_t>(count, 1) * sizeof(T), std::align_val_t{64}))),
+          count_(count) {
         std::uninitialized_value_construct_n(data_.get(), count);
     }
 
@@ -24,7 +25,7 @@ public:
 
 private:
     struct Free {
-        void operator()(T* data) const { ::operator delete(data, std::align_val_t{64}); }
+        void operator()(T* data) const { ::operator delete (data, std::align_val_t{64}); }
     };
     std::unique_ptr<T[], Free> data_;
     std::size_t count_ = 0;

@@ -46,13 +46,15 @@ void CodeBlock::seal() {
     mapped_ = (bytes_.size() + page - 1) / page * page;
     void* memory = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
-        throw std::runtime_error(fmt::format("the system refused {} bytes for generated code: {}", mapped_, std::strerror(errno)));
+        throw std::runtime_error(
+            fmt::format("the system refused {} bytes for generated code: {}", mapped_, std::strerror(errno)));
     }
     std::memcpy(memory, bytes_.data(), bytes_.size());
     if (mprotect(memory, mapped_, PROT_READ | PROT_EXEC) != 0) {
         const int error = errno;
         munmap(memory, mapped_);
-        throw std::runtime_error(fmt::format("the system refused to make generated code executable: {}", std::strerror(error)));
+        throw std::runtime_error(
+            fmt::format("the system refused to make generated code executable: {}", std::strerror(error)));
     }
     base_ = memory;
 }

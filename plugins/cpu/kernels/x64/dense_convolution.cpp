@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
+
 namespace octet::cpu::x64 {
 namespace {
 
@@ -21,7 +23,10 @@ constexpr std::int64_t kUnroll = 4;
 class IndirectEmitter {
 public:
     IndirectEmitter(Emitter& code, const IndirectTile& shape, const Epilogue& epilogue, bool bounded)
-        : c(code), s(shape), vectors_((shape.columns + 15) / 16), result_(epilogue.result), epilogue_(code, epilogue, shape.operand_strides, offsetof(IndirectTile::Args, epilogue), 24, bounded) {}
+        : c(code),
+          s(shape),
+          vectors_((shape.columns + 15) / 16),
+          epilogue_(code, epilogue, shape.operand_strides, offsetof(IndirectTile::Args, epilogue), 24, bounded) {}
 
     void emit();
 
@@ -56,10 +61,10 @@ private:
     Emitter& c;
     const IndirectTile& s;
     const int vectors_;
-    const DataType result_;
     EpilogueEmitter epilogue_;
     // Pixel pointers take rax, rdx, r8 to r11; the epilogue's registers are free until its pointers are loaded.
-    const Reg64 w = Xbyak::util::rcx, i = Xbyak::util::rsi, taps = Xbyak::util::r12, end = Xbyak::util::r13, taps_left = Xbyak::util::r14, channel = Xbyak::util::r15;
+    const Reg64 w = Xbyak::util::rcx, i = Xbyak::util::rsi, taps = Xbyak::util::r12, end = Xbyak::util::r13,
+                taps_left = Xbyak::util::r14, channel = Xbyak::util::r15;
 };
 
 void IndirectEmitter::start() {
@@ -133,7 +138,9 @@ void IndirectEmitter::emit() {
 }  // namespace
 
 std::size_t add_indirect_tile(CodeBlock& block, const IndirectTile& s, const Epilogue& epilogue, bool bounded) {
-    const std::string key = fmt::format("indirect {} {} {} {} {} {} [{}] {} {}", s.rows, s.columns, s.k, s.taps, s.starts, s.out_stride, fmt::join(s.operand_strides, ","), bounded, key_of(epilogue));
+    const std::string key = fmt::format("indirect {} {} {} {} {} {} [{}] {} {}", s.rows, s.columns, s.k, s.taps,
+                                        s.starts, s.out_stride, fmt::join(s.operand_strides, ","), bounded,
+                                        key_of(epilogue));
     return block.add(key, [&](Emitter& code) { IndirectEmitter(code, s, epilogue, bounded).emit(); });
 }
 
@@ -153,7 +160,9 @@ Acceptance DenseConvolution::accepts(const DenseConvolutionDesc& desc, const Mac
     if (desc.window.taps() * IndirectTile::kRows > kMaxPointers) {
         return declined("a window of more than 682 taps");
     }
-    if (std::max({desc.in_stride, desc.out_stride, desc.groups * desc.oc, *std::max_element(desc.operand_strides.begin(), desc.operand_strides.end())}) > (std::int64_t{1} << 24)) {
+    if (std::max({desc.in_stride, desc.out_stride, desc.groups * desc.oc,
+                  *std::max_element(desc.operand_strides.begin(), desc.operand_strides.end())}) >
+        (std::int64_t{1} << 24)) {
         return declined("pixels of more than 16 million values");
     }
     return x64::accepts(desc.epilogue, desc.groups * desc.oc);
@@ -165,7 +174,8 @@ std::size_t DenseConvolution::packed_size(const DenseConvolutionDesc& desc) {
     return static_cast<std::size_t>((last.panel + panel.bytes(last.columns)) * desc.groups);
 }
 
-DenseConvolution::DenseConvolution(const DenseConvolutionDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code, std::span<std::byte> storage)
+DenseConvolution::DenseConvolution(const DenseConvolutionDesc& desc, std::span<const std::int8_t> weights,
+                                   CodeBlock& code, std::span<std::byte> storage)
     : desc_(desc), code_(&code), epilogue_(desc.epilogue, desc.groups * desc.oc, desc.operand_strides) {
     desc_.in_stride = desc.in_stride != 0 ? desc.in_stride : desc.groups * desc.ic;
     desc_.out_stride = desc.out_stride != 0 ? desc.out_stride : desc.groups * desc.oc;
@@ -182,7 +192,8 @@ DenseConvolution::DenseConvolution(const DenseConvolutionDesc& desc, std::span<c
     const std::int64_t pixels = desc_.window.out_height() * desc_.window.out_width();
     const std::int64_t most = kMaxPointers / (desc.window.taps() * IndirectTile::kRows) * IndirectTile::kRows;
     const std::int64_t wanted = desc.threads > 1 ? 4 * desc.threads : 1;
-    const std::int64_t share = ((pixels * desc.window.batch + wanted - 1) / wanted + IndirectTile::kRows - 1) / IndirectTile::kRows * IndirectTile::kRows;
+    const std::int64_t share = ((pixels * desc.window.batch + wanted - 1) / wanted + IndirectTile::kRows - 1) /
+                               IndirectTile::kRows * IndirectTile::kRows;
     chunk_pixels_ = std::min({most, pixels, std::max<std::int64_t>(share, 2 * IndirectTile::kRows)});
     chunks_ = (pixels + chunk_pixels_ - 1) / chunk_pixels_;
     const std::int64_t parts = (wanted + desc.window.batch * chunks_ - 1) / (desc.window.batch * chunks_);
@@ -202,10 +213,13 @@ void DenseConvolution::add_blocks(std::span<const std::int8_t> weights, CodeBloc
             block.first += group * desc_.oc;
             block.panel += group * group_bytes;
             block.group = group;
-            pack_panel(weights_ + block.panel, block, panel_of(desc_), [&](std::size_t tap, std::int64_t i, std::int64_t column) {
-                return weights[static_cast<std::size_t>((column * desc_.ic + i) * w.taps() + static_cast<std::int64_t>(tap))];
-            });
-            IndirectTile shape{IndirectTile::kRows, plain.columns, desc_.ic, w.taps(), desc_.zero_point != 0, desc_.out_stride, epilogue_.strides()};
+            pack_panel(weights_ + block.panel, block, panel_of(desc_),
+                       [&](std::size_t tap, std::int64_t i, std::int64_t column) {
+                           return weights[static_cast<std::size_t>((column * desc_.ic + i) * w.taps() +
+                                                                   static_cast<std::int64_t>(tap))];
+                       });
+            IndirectTile shape{IndirectTile::kRows,   plain.columns,    desc_.ic,           w.taps(),
+                               desc_.zero_point != 0, desc_.out_stride, epilogue_.strides()};
             block.full = add_indirect_tile(code, shape, desc_.epilogue, bounded);
             shape.rows = static_cast<int>(pixels % IndirectTile::kRows);
             block.rest = shape.rows != 0 ? add_indirect_tile(code, shape, desc_.epilogue, bounded) : 0;
@@ -222,11 +236,13 @@ void DenseConvolution::run(const Args& args, std::int64_t begin, std::int64_t en
         const std::size_t parts = static_cast<std::size_t>(column_parts_);
         const std::int64_t chunk = unit / column_parts_ % chunks_;
         const std::int64_t first = chunk * chunk_pixels_;
-        run_chunk(args, unit / column_parts_ / chunks_, first, std::min(chunk_pixels_, pixels - first), blocks * part / parts, blocks * (part + 1) / parts);
+        run_chunk(args, unit / column_parts_ / chunks_, first, std::min(chunk_pixels_, pixels - first),
+                  blocks * part / parts, blocks * (part + 1) / parts);
     }
 }
 
-void DenseConvolution::run_chunk(const Args& args, std::int64_t batch, std::int64_t first, std::int64_t pixels, std::size_t first_block, std::size_t last_block) const {
+void DenseConvolution::run_chunk(const Args& args, std::int64_t batch, std::int64_t first, std::int64_t pixels,
+                                 std::size_t first_block, std::size_t last_block) const {
     const Window& w = desc_.window;
     const std::int64_t rows = IndirectTile::kRows;
     std::array<const std::uint8_t*, kMaxPointers> table;
@@ -234,10 +250,13 @@ void DenseConvolution::run_chunk(const Args& args, std::int64_t batch, std::int6
     for (std::int64_t tile = 0; tile < pixels; tile += rows) {
         for (std::int64_t tap = 0; tap < w.taps(); ++tap) {
             for (std::int64_t pixel = first + tile; pixel < first + std::min(pixels, tile + rows); ++pixel) {
-                const std::int64_t y = pixel / w.out_width() * w.stride_height - w.pad_top + tap / w.kernel_width * w.dilation_height;
-                const std::int64_t x = pixel % w.out_width() * w.stride_width - w.pad_left + tap % w.kernel_width * w.dilation_width;
+                const std::int64_t y = pixel / w.out_width() * w.stride_height - w.pad_top +
+                                       tap / w.kernel_width * w.dilation_height;
+                const std::int64_t x = pixel % w.out_width() * w.stride_width - w.pad_left +
+                                       tap % w.kernel_width * w.dilation_width;
                 const bool inside = y >= 0 && y < w.height && x >= 0 && x < w.width;
-                table[next++] = inside ? args.in + ((batch * w.height + y) * w.width + x) * desc_.in_stride : padding_.data();
+                table[next++] = inside ? args.in + ((batch * w.height + y) * w.width + x) * desc_.in_stride
+                                       : padding_.data();
             }
         }
     }

@@ -25,7 +25,8 @@ struct DenseConvolutionDesc {
     std::int64_t out_stride = 0;
     std::uint8_t zero_point = 0;
     Epilogue epilogue = {};
-    std::array<std::int64_t, kMaxOperands> operand_strides = {};  // of full operands, elements between pixels; 0: groups * oc
+    std::array<std::int64_t, kMaxOperands> operand_strides =
+        {};  // of full operands, elements between pixels; 0: groups * oc
     int threads = 1;
 };
 
@@ -35,14 +36,14 @@ struct IndirectTile {
         const std::uint8_t* const* taps = nullptr;  // [tap][row]
         const std::int8_t* weights = nullptr;
         void* out = nullptr;
-        std::int64_t channel = 0;                   // bytes from each pointer to the group's channels
+        std::int64_t channel = 0;  // bytes from each pointer to the group's channels
         EpilogueArgs epilogue;
     };
     static constexpr int kRows = 6;
 
     int rows = kRows;
     int columns = 0;
-    std::int64_t k = 0;     // bytes that each tap multiplies
+    std::int64_t k = 0;  // bytes that each tap multiplies
     std::int64_t taps = 1;
     bool starts = false;
     std::int64_t out_stride = 0;
@@ -62,7 +63,8 @@ public:
     static Acceptance accepts(const DenseConvolutionDesc& desc, const Machine& machine);
     static std::size_t packed_size(const DenseConvolutionDesc& desc);
 
-    DenseConvolution(const DenseConvolutionDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code, std::span<std::byte> storage = {});
+    DenseConvolution(const DenseConvolutionDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code,
+                     std::span<std::byte> storage = {});
 
     std::int64_t units() const { return desc_.window.batch * chunks_ * column_parts_; }
     void run(const Args& args, std::int64_t begin, std::int64_t end) const;
@@ -74,9 +76,12 @@ private:
         std::size_t rest = 0;
     };
 
-    static PanelShape panel_of(const DenseConvolutionDesc& desc) { return {desc.ic, static_cast<std::size_t>(desc.window.taps()), desc.zero_point}; }
+    static PanelShape panel_of(const DenseConvolutionDesc& desc) {
+        return {desc.ic, static_cast<std::size_t>(desc.window.taps()), desc.zero_point};
+    }
     void add_blocks(std::span<const std::int8_t> weights, CodeBlock& code);
-    void run_chunk(const Args& args, std::int64_t batch, std::int64_t first, std::int64_t pixels, std::size_t first_block, std::size_t last_block) const;
+    void run_chunk(const Args& args, std::int64_t batch, std::int64_t first, std::int64_t pixels,
+                   std::size_t first_block, std::size_t last_block) const;
 
     DenseConvolutionDesc desc_;
     const CodeBlock* code_;

@@ -29,8 +29,10 @@ Acceptance DepthwiseConvolution::accepts(const DepthwiseDesc& desc, const Machin
     if (desc.window.stride_height > (1 << 20) || desc.window.stride_width > (1 << 20)) {
         return declined("a stride of more than a million");
     }
-    const std::int64_t pixel = std::max({desc.channels, desc.in_stride, desc.out_stride, *std::max_element(desc.operand_strides.begin(), desc.operand_strides.end())});
-    if (pixel > (std::int64_t{1} << 24) || pixel * std::max(desc.window.width, desc.window.out_width()) * 4 > (std::int64_t{1} << 30)) {
+    const std::int64_t pixel = std::max({desc.channels, desc.in_stride, desc.out_stride,
+                                         *std::max_element(desc.operand_strides.begin(), desc.operand_strides.end())});
+    if (pixel > (std::int64_t{1} << 24) ||
+        pixel * std::max(desc.window.width, desc.window.out_width()) * 4 > (std::int64_t{1} << 30)) {
         return declined("a row of more than 1 GB");
     }
     return x64::accepts(desc.epilogue, desc.channels);
@@ -82,7 +84,9 @@ std::size_t DepthwiseConvolution::packed_size(const DepthwiseDesc& desc) {
     return static_cast<std::size_t>(last.weights + block_bytes(desc, last));
 }
 
-DepthwiseConvolution::DepthwiseConvolution(const DepthwiseDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code, std::span<std::byte> storage) : desc_(desc), code_(&code) {
+DepthwiseConvolution::DepthwiseConvolution(const DepthwiseDesc& desc, std::span<const std::int8_t> weights,
+                                           CodeBlock& code, std::span<std::byte> storage)
+    : desc_(desc), code_(&code) {
     desc_.in_stride = desc.in_stride != 0 ? desc.in_stride : desc.channels;
     desc_.out_stride = desc.out_stride != 0 ? desc.out_stride : desc.channels;
     if (storage.empty()) {
@@ -129,7 +133,9 @@ void DepthwiseConvolution::pack(const Block& block, std::span<const std::int8_t>
     const auto weight = [&](int lane, int width, std::int64_t y, std::int64_t x) {
         const int channel = unpacked_channel(lane) % width;
         const bool inside = channel < block.channels && y < w.kernel_height && x >= 0 && x < w.kernel_width;
-        return inside ? weights[static_cast<std::size_t>(((block.channel + channel) * w.kernel_height + y) * w.kernel_width + x)] : std::int8_t{0};
+        return inside ? weights[static_cast<std::size_t>(
+                            ((block.channel + channel) * w.kernel_height + y) * w.kernel_width + x)]
+                      : std::int8_t{0};
     };
     for (int lane = 0; desc_.zero_point != 0 && lane < 64; ++lane, to += 4) {
         std::int32_t start = 0;
@@ -167,7 +173,8 @@ void DepthwiseConvolution::add_steps(Block& block, CodeBlock& code, bool bounded
         walk.valid.clear();
         for (std::int64_t group = 0; group < walk.groups(); ++group) {
             for (std::int64_t pixel = 0; pixel < walk.pixels(); ++pixel) {
-                const std::int64_t at = (x + group * walk.unit) * w.stride_width - w.pad_left + pixel * w.dilation_width;
+                const std::int64_t at = (x + group * walk.unit) * w.stride_width - w.pad_left +
+                                        pixel * w.dilation_width;
                 walk.valid.push_back(at >= 0 && at < w.width);
             }
         }
@@ -185,14 +192,16 @@ void DepthwiseConvolution::run(const Args& args, std::int64_t begin, std::int64_
     }
 }
 
-void DepthwiseConvolution::run_rows(const Args& args, std::size_t index, std::int64_t batch, std::int64_t first, std::int64_t rows) const {
+void DepthwiseConvolution::run_rows(const Args& args, std::size_t index, std::int64_t batch, std::int64_t first,
+                                    std::int64_t rows) const {
     const Window& w = desc_.window;
     const Block& block = blocks_[index];
     std::array<const std::uint8_t*, kMaxTableRows> table;
     const std::int64_t top = first * w.stride_height - w.pad_top;
     for (std::int64_t j = 0; j < (rows - 1) * w.stride_height + window_rows(w); ++j) {
         const bool inside = top + j >= 0 && top + j < w.height;
-        table[static_cast<std::size_t>(j)] = inside ? args.in + (batch * w.height + top + j) * w.width * desc_.in_stride : padding_.data();
+        table[static_cast<std::size_t>(j)] = inside ? args.in + (batch * w.height + top + j) * w.width * desc_.in_stride
+                                                    : padding_.data();
     }
     const std::int64_t size = static_cast<std::int64_t>(size_of(desc_.epilogue.result));
     DepthwiseWalk::Args call;

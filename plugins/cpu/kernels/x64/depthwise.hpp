@@ -12,7 +12,7 @@
 #include "plugins/cpu/kernels/epilogue.hpp"
 #include "plugins/cpu/kernels/x64/aligned.hpp"
 #include "plugins/cpu/kernels/x64/code.hpp"
-#include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
+#include "plugins/cpu/kernels/x64/epilogue_data.hpp"
 #include "plugins/cpu/kernels/x64/window.hpp"
 #include "plugins/cpu/machine.hpp"
 
@@ -25,7 +25,8 @@ struct DepthwiseDesc {
     std::int64_t out_stride = 0;
     std::uint8_t zero_point = 0;
     Epilogue epilogue = {};
-    std::array<std::int64_t, kMaxOperands> operand_strides = {};  // of full operands, elements between pixels; 0: `channels`
+    std::array<std::int64_t, kMaxOperands> operand_strides =
+        {};  // of full operands, elements between pixels; 0: `channels`
     int threads = 1;
 };
 
@@ -36,24 +37,26 @@ struct DepthwiseDesc {
 struct DepthwiseWalk {
     struct Args {
         const std::uint8_t* const* rows = nullptr;  // the input rows from the top of the first window
-        std::int64_t column = 0;                    // bytes to the first pixel and channel in each of them; may be negative
+        std::int64_t column = 0;  // bytes to the first pixel and channel in each of them; may be negative
         const std::int8_t* weights = nullptr;
         void* out = nullptr;
-        std::int64_t count = 0;                     // output rows
+        std::int64_t count = 0;  // output rows
         EpilogueArgs epilogue;
     };
 
-    int kernel_height = 0, kernel_width = 0, stride_height = 0, stride_width = 0, dilation_height = 1, dilation_width = 1;
+    int kernel_height = 0, kernel_width = 0, stride_height = 0, stride_width = 0, dilation_height = 1,
+        dilation_width = 1;
     bool overlapping = true;
-    int channels = 0;             // of this block
-    int block = 64;               // 64, 32 or 16 lanes of bytes for each group of columns
-    int columns = 0;              // output columns to store, up to groups() * unit
-    int unit = 1;                 // neighbouring output columns of a group
-    std::vector<bool> valid;      // pixels inside the image: [group][pixel]
+    int channels = 0;         // of this block
+    int block = 64;           // 64, 32 or 16 lanes of bytes for each group of columns
+    int columns = 0;          // output columns to store, up to groups() * unit
+    int unit = 1;             // neighbouring output columns of a group
+    std::vector<bool> valid;  // pixels inside the image: [group][pixel]
     std::uint8_t zero_point = 0;
     std::int64_t in_stride = 0, out_stride = 0, out_width = 0;  // out_stride: elements between pixels
-    int fixed_rows = 0;           // not 0: code for exactly so many output rows; only overlapping
-    int first_row = 0, last_row = 1 << 30;  // with fixed_rows and zero point 0: rows outside [first_row, last_row) are padding
+    int fixed_rows = 0;  // not 0: code for exactly so many output rows; only overlapping
+    int first_row = 0,
+        last_row = 1 << 30;  // with fixed_rows and zero point 0: rows outside [first_row, last_row) are padding
     std::vector<std::int64_t> operand_strides;
 
     int groups() const { return 64 / block; }
@@ -61,7 +64,9 @@ struct DepthwiseWalk {
     int pixels() const { return (unit - 1) * stride_width + kernel_width; }
     int dwords() const { return (pixels() + 3) / 4; }
     int sets() const { return overlapping ? (kernel_height + stride_height - 1) / stride_height : 1; }
-    bool has_taps(int column, int dword) const { return column * stride_width < dword * 4 + 4 && column * stride_width + kernel_width > dword * 4; }
+    bool has_taps(int column, int dword) const {
+        return column * stride_width < dword * 4 + 4 && column * stride_width + kernel_width > dword * 4;
+    }
     // Vectors of 64 bytes of weights for each kernel row: [dword][column that has taps][quad].
     int weight_vectors() const;
     // The weights begin with four vectors from which the sums start: -zero point * sum of weights.
@@ -87,7 +92,8 @@ public:
     static Acceptance accepts(const DepthwiseDesc& desc, const Machine& machine);
     static std::size_t packed_size(const DepthwiseDesc& desc);
 
-    DepthwiseConvolution(const DepthwiseDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code, std::span<std::byte> storage = {});
+    DepthwiseConvolution(const DepthwiseDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code,
+                         std::span<std::byte> storage = {});
 
     std::int64_t units() const { return desc_.window.batch * strips_ * static_cast<std::int64_t>(blocks_.size()); }
     void run(const Args& args, std::int64_t begin, std::int64_t end) const;

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "plugins/cpu/kernels/x64/depthwise.hpp"
+#include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
 
 namespace octet::cpu::x64 {
 namespace {
@@ -54,7 +55,12 @@ void interleave(Emitter& c, int pixels) {
 class WalkEmitter {
 public:
     WalkEmitter(Emitter& code, const DepthwiseWalk& shape, const Epilogue& epilogue, bool bounded)
-        : c(code), s(shape), ordered_(needs_channel_order(epilogue)), result_(epilogue.result), epilogue_(code, epilogue, shape.operand_strides, offsetof(DepthwiseWalk::Args, epilogue), kFirstTemp, bounded) {}
+        : c(code),
+          s(shape),
+          ordered_(needs_channel_order(epilogue)),
+          result_(epilogue.result),
+          epilogue_(code, epilogue, shape.operand_strides, offsetof(DepthwiseWalk::Args, epilogue), kFirstTemp,
+                    bounded) {}
 
     void emit();
 
@@ -83,7 +89,8 @@ private:
     const bool ordered_;
     const DataType result_;
     EpilogueEmitter epilogue_;
-    const Reg64 rows = Xbyak::util::rax, column = Xbyak::util::rcx, out = Xbyak::util::rdx, count = Xbyak::util::rsi, weights = Xbyak::util::r8, source = Xbyak::util::r9;
+    const Reg64 rows = Xbyak::util::rax, column = Xbyak::util::rcx, out = Xbyak::util::rdx, count = Xbyak::util::rsi,
+                weights = Xbyak::util::r8, source = Xbyak::util::r9;
 };
 
 void WalkEmitter::insert(const Zmm& z, int group, std::int64_t offset) {
@@ -110,7 +117,9 @@ void WalkEmitter::load_pixel(const Zmm& z, int pixel) {
     std::array<std::uint8_t, 64> padding{};
     padding.fill(s.zero_point);
     const auto inside = [&](int group) { return s.valid[static_cast<std::size_t>(group * s.pixels() + pixel)]; };
-    const auto offset = [&](int group) { return (group * s.unit * s.stride_width + pixel * s.dilation_width) * s.in_stride; };
+    const auto offset = [&](int group) {
+        return (group * s.unit * s.stride_width + pixel * s.dilation_width) * s.in_stride;
+    };
     if (!inside(0)) {
         if (s.zero_point == 0) {
             c.vpxord(z, z, z);
@@ -119,7 +128,9 @@ void WalkEmitter::load_pixel(const Zmm& z, int pixel) {
         }
     } else {
         const Xbyak::Address from = c.ptr[source + column + static_cast<std::size_t>(offset(0))];
-        const Xmm to = s.block == 64 ? static_cast<const Xmm&>(z) : s.block == 32 ? static_cast<const Xmm&>(Ymm(z.getIdx())) : Xmm(z.getIdx());
+        const Xmm to = s.block == 64   ? static_cast<const Xmm&>(z)
+                       : s.block == 32 ? static_cast<const Xmm&>(Ymm(z.getIdx()))
+                                       : Xmm(z.getIdx());
         if (s.channels == s.block) {
             c.vmovdqu8(to, from);
         } else {
@@ -166,7 +177,8 @@ void WalkEmitter::row(std::int64_t table_row, const std::vector<Live>& live) {
             }
             for (const auto& [set, kernel_row] : live) {
                 for (int q = 0; q < 4; ++q) {
-                    c.vpdpbusd(acc(set, i, q), quad(q), c.at(weights, (s.first_weights() + kernel_row * s.weight_vectors() + vector + q) * 64));
+                    c.vpdpbusd(acc(set, i, q), quad(q),
+                               c.at(weights, (s.first_weights() + kernel_row * s.weight_vectors() + vector + q) * 64));
                 }
             }
             vector += 4;
@@ -339,7 +351,12 @@ void DepthwiseWalk::choose_shape() {
 }
 
 std::size_t add_walk(CodeBlock& block, const DepthwiseWalk& s, const Epilogue& epilogue, bool bounded) {
-    const std::string key = fmt::format("walk {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} [{}] {} {}", s.overlapping, s.dilation_height, s.dilation_width, s.kernel_height, s.kernel_width, s.stride_height, s.stride_width, s.channels, s.block, s.columns, s.unit, fmt::join(s.valid, ""), s.zero_point, s.in_stride, s.out_stride, s.out_width, s.fixed_rows, s.first_row, s.last_row, fmt::join(s.operand_strides, ","), bounded, key_of(epilogue));
+    const std::string key = fmt::format("walk {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} [{}] {} {}",
+                                        s.overlapping, s.dilation_height, s.dilation_width, s.kernel_height,
+                                        s.kernel_width, s.stride_height, s.stride_width, s.channels, s.block, s.columns,
+                                        s.unit, fmt::join(s.valid, ""), s.zero_point, s.in_stride, s.out_stride,
+                                        s.out_width, s.fixed_rows, s.first_row, s.last_row,
+                                        fmt::join(s.operand_strides, ","), bounded, key_of(epilogue));
     return block.add(key, [&](Emitter& code) { WalkEmitter(code, s, epilogue, bounded).emit(); });
 }
 

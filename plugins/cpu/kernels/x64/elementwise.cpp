@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <numeric>
 
+#include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
+
 namespace octet::cpu::x64 {
 namespace {
 
@@ -23,12 +25,15 @@ struct CallArgs {
 constexpr std::int64_t kUnitBytes = 32 * 1024;
 constexpr std::int64_t kUnitRows = 16;
 
-bool readable(DataType type) { return type == DataType::u8 || type == DataType::s8 || type == DataType::s32 || type == DataType::f32; }
+bool readable(DataType type) {
+    return type == DataType::u8 || type == DataType::s8 || type == DataType::s32 || type == DataType::f32;
+}
 
 // Where values lie side by side and nothing differs by channel, the tensor is a column.
 ElementwiseDesc flattened(ElementwiseDesc desc) {
     const auto dense = [&](std::int64_t stride) { return stride == 0 || stride == desc.channels; };
-    const bool side_by_side = dense(desc.in_stride) && dense(desc.out_stride) && std::all_of(desc.operand_strides.begin(), desc.operand_strides.end(), dense);
+    const bool side_by_side = dense(desc.in_stride) && dense(desc.out_stride) &&
+                              std::all_of(desc.operand_strides.begin(), desc.operand_strides.end(), dense);
     if (side_by_side) {
         desc.in_stride = desc.out_stride = 0;
         desc.operand_strides = {};
@@ -42,9 +47,11 @@ ElementwiseDesc flattened(ElementwiseDesc desc) {
 
 // How many rows of few channels may be walked as one: they lie side by side and what differs by channel repeats.
 std::int64_t rows_together(const ElementwiseDesc& desc) {
-    const bool runtime = has_spread(desc.epilogue, Spread::per_channel) || has_spread(desc.epilogue, Spread::per_batch_channel);
+    const bool runtime = has_spread(desc.epilogue, Spread::per_channel) ||
+                         has_spread(desc.epilogue, Spread::per_batch_channel);
     const auto dense = [](std::int64_t stride) { return stride == 0; };
-    if (runtime || !dense(desc.in_stride) || !dense(desc.out_stride) || !std::all_of(desc.operand_strides.begin(), desc.operand_strides.end(), dense)) {
+    if (runtime || !dense(desc.in_stride) || !dense(desc.out_stride) ||
+        !std::all_of(desc.operand_strides.begin(), desc.operand_strides.end(), dense)) {
         return 1;
     }
     return desc.channels >= 64 ? 1 : 64 / desc.channels;
@@ -75,7 +82,8 @@ void emit(Emitter& c, const ElementwiseDesc& desc, const EpilogueData& data, int
     for (int r = 0; r < rows; ++r) {
         for (int v = 0; v < vectors; ++v) {
             const std::int64_t offset = (r * desc.in_stride + v * 16) * size;
-            epilogue.load_as_float(accumulator(r, v), desc.type, in + static_cast<std::size_t>(offset), v == vectors - 1 && columns % 16 != 0);
+            epilogue.load_as_float(accumulator(r, v), desc.type, in + static_cast<std::size_t>(offset),
+                                   v == vectors - 1 && columns % 16 != 0);
         }
     }
     epilogue.apply(rows, columns, accumulator, false);
@@ -100,7 +108,9 @@ Acceptance Elementwise::accepts(const ElementwiseDesc& desc, const Machine& mach
     if (desc.rows < 1 || desc.channels < 1) {
         return declined("an empty tensor");
     }
-    if (std::max({desc.in_stride, desc.out_stride, desc.channels, *std::max_element(desc.operand_strides.begin(), desc.operand_strides.end())}) > (std::int64_t{1} << 24)) {
+    if (std::max({desc.in_stride, desc.out_stride, desc.channels,
+                  *std::max_element(desc.operand_strides.begin(), desc.operand_strides.end())}) >
+        (std::int64_t{1} << 24)) {
         return declined("rows of more than 16 million values");
     }
     return x64::accepts(desc.epilogue, desc.channels);
@@ -115,7 +125,8 @@ Elementwise::Elementwise(const ElementwiseDesc& original, CodeBlock& code) : des
     const auto stride = [&](std::int64_t given) { return given != 0 ? given : desc_.channels; };
     desc_.in_stride = stride(desc_.in_stride);
     desc_.out_stride = stride(desc_.out_stride);
-    epilogue_ = EpilogueData(desc_.epilogue, desc_.channels, desc_.operand_strides, repeated_channels(channels, together));
+    epilogue_ = EpilogueData(desc_.epilogue, desc_.channels, desc_.operand_strides,
+                             repeated_channels(channels, together));
 
     for (std::int64_t first = 0; first < desc_.channels && desc_.rows > 0; first += 64) {
         blocks_.push_back(add_block(code, first, static_cast<int>(std::min<std::int64_t>(64, desc_.channels - first))));
@@ -131,7 +142,9 @@ Elementwise::Elementwise(const ElementwiseDesc& original, CodeBlock& code) : des
 Elementwise::Block Elementwise::add_block(CodeBlock& code, std::int64_t first, int columns) const {
     Block block{first, columns, 16 / ((columns + 15) / 16)};
     const auto add = [&](int rows) {
-        const std::string key = fmt::format("elementwise {} {} {} {} {} [{}] {}", static_cast<int>(desc_.type), rows, columns, desc_.in_stride, desc_.out_stride, fmt::join(epilogue_.strides(), ","), key_of(desc_.epilogue));
+        const std::string key = fmt::format("elementwise {} {} {} {} {} [{}] {}", static_cast<int>(desc_.type), rows,
+                                            columns, desc_.in_stride, desc_.out_stride,
+                                            fmt::join(epilogue_.strides(), ","), key_of(desc_.epilogue));
         return code.add(key, [&](Emitter& emitter) { emit(emitter, desc_, epilogue_, rows, columns); });
     };
     block.tile = add(block.tile_rows);
@@ -143,8 +156,10 @@ void Elementwise::run_rows(const Args& args, const Block& block, std::int64_t fi
     const std::int64_t batch = desc_.rows_per_batch > 0 ? first / desc_.rows_per_batch : 0;
     const auto call = [&](std::size_t kernel, std::int64_t row, std::int64_t count) {
         CallArgs values;
-        values.in = static_cast<const std::byte*>(args.in) + (row * desc_.in_stride + block.first) * static_cast<std::int64_t>(size_of(desc_.type));
-        values.out = static_cast<std::byte*>(args.out) + (row * desc_.out_stride + block.first) * static_cast<std::int64_t>(size_of(desc_.epilogue.result));
+        values.in = static_cast<const std::byte*>(args.in) +
+                    (row * desc_.in_stride + block.first) * static_cast<std::int64_t>(size_of(desc_.type));
+        values.out = static_cast<std::byte*>(args.out) +
+                     (row * desc_.out_stride + block.first) * static_cast<std::int64_t>(size_of(desc_.epilogue.result));
         values.count = count;
         values.epilogue = epilogue_.at(args.operands, row, batch, block.first);
         code_->call(kernel, values);

@@ -7,7 +7,7 @@
 #include "plugins/cpu/kernels/acceptance.hpp"
 #include "plugins/cpu/kernels/epilogue.hpp"
 #include "plugins/cpu/kernels/x64/code.hpp"
-#include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
+#include "plugins/cpu/kernels/x64/epilogue_data.hpp"
 #include "plugins/cpu/machine.hpp"
 
 namespace octet::cpu::x64 {
@@ -20,7 +20,7 @@ struct ElementwiseDesc {
     std::int64_t out_stride = 0;
     Epilogue epilogue = {};
     std::array<std::int64_t, kMaxOperands> operand_strides = {};  // of full operands; 0: `channels`
-    std::int64_t rows_per_batch = 0;  // for operands per batch and channel; 0: one batch
+    std::int64_t rows_per_batch = 0;                              // for operands per batch and channel; 0: one batch
     int threads = 1;
 };
 
@@ -51,11 +51,11 @@ private:
     Block add_block(CodeBlock& code, std::int64_t first, int columns) const;
     void run_rows(const Args& args, const Block& block, std::int64_t first, std::int64_t rows) const;
 
-    ElementwiseDesc desc_;   // rows and channels as they are walked, several rows of few channels side by side
+    ElementwiseDesc desc_;  // rows and channels as they are walked, several rows of few channels side by side
     const CodeBlock* code_;
     EpilogueData epilogue_;
     std::vector<Block> blocks_;
-    Block last_;             // the rest of a row, when rows were put side by side
+    Block last_;  // the rest of a row, when rows were put side by side
     std::int64_t strip_rows_ = 0;
     std::int64_t units_ = 0;
 };

@@ -12,7 +12,9 @@ using Xbyak::Zmm;
 int vectors_of_combine(const EpilogueOp& op) { return op.scale.empty() && op.shift.empty() ? 0 : 2; }
 
 bool uses_operand(const Epilogue& epilogue, std::uint32_t operand, bool (*which)(Spread)) {
-    return std::any_of(epilogue.ops.begin(), epilogue.ops.end(), [&](const EpilogueOp& op) { return op.kind == Kind::combine && op.operand == operand && which(op.spread); });
+    return std::any_of(epilogue.ops.begin(), epilogue.ops.end(), [&](const EpilogueOp& op) {
+        return op.kind == Kind::combine && op.operand == operand && which(op.spread);
+    });
 }
 
 int bytes_of(const Epilogue& epilogue, std::uint32_t operand) {
@@ -26,8 +28,14 @@ int bytes_of(const Epilogue& epilogue, std::uint32_t operand) {
 
 }  // namespace
 
-EpilogueEmitter::EpilogueEmitter(Emitter& code, const Epilogue& epilogue, std::span<const std::int64_t> strides, int args_offset, int first_temp, bool bounded)
-    : code_(code), epilogue_(epilogue), args_offset_(args_offset), first_temp_(first_temp), bounded_(bounded), vectors_(channel_vectors(epilogue)) {
+EpilogueEmitter::EpilogueEmitter(Emitter& code, const Epilogue& epilogue, std::span<const std::int64_t> strides,
+                                 int args_offset, int first_temp, bool bounded)
+    : code_(code),
+      epilogue_(epilogue),
+      args_offset_(args_offset),
+      first_temp_(first_temp),
+      bounded_(bounded),
+      vectors_(channel_vectors(epilogue)) {
     std::copy_n(strides.begin(), std::min<std::size_t>(strides.size(), kMaxOperands), strides_.begin());
 }
 
@@ -43,7 +51,8 @@ void EpilogueEmitter::load_pointers() {
     }
     for (std::uint32_t k = 0; k < kMaxOperands; ++k) {
         if (uses_operand(epilogue_, k, [](Spread) { return true; })) {
-            code_.mov(pointer(k), code_.at(code_.rdi, base + static_cast<int>(offsetof(EpilogueArgs, operands) + k * sizeof(void*))));
+            code_.mov(pointer(k), code_.at(code_.rdi, base + static_cast<int>(offsetof(EpilogueArgs, operands) +
+                                                                              k * sizeof(void*))));
         }
     }
 }
@@ -67,7 +76,9 @@ void EpilogueEmitter::advance_rows(std::int64_t rows) {
     }
 }
 
-Xbyak::Address EpilogueEmitter::constant(int id, int vector) const { return code_.at(code_.rbx, (vector * vectors_ + id) * 64); }
+Xbyak::Address EpilogueEmitter::constant(int id, int vector) const {
+    return code_.at(code_.rbx, (vector * vectors_ + id) * 64);
+}
 
 void EpilogueEmitter::apply(int rows, int columns, const Accumulator& acc, bool integers) {
     const int vectors = (columns + 15) / 16;
@@ -201,7 +212,8 @@ void EpilogueEmitter::pack(int row, int vectors, const Accumulator& acc) {
     }
 }
 
-void EpilogueEmitter::store(int rows, int columns, const Accumulator& acc, const Xbyak::Reg64& out, std::int64_t stride) {
+void EpilogueEmitter::store(int rows, int columns, const Accumulator& acc, const Xbyak::Reg64& out,
+                            std::int64_t stride) {
     const int vectors = (columns + 15) / 16;
     if (epilogue_.result == DataType::f32) {
         for (int r = 0; r < rows; ++r) {

@@ -13,7 +13,8 @@ using Xbyak::Zmm;
 
 class FunctionEmitter {
 public:
-    FunctionEmitter(Emitter& emitter, int first_temp) : c(emitter), t0(first_temp), t1(first_temp + 1), t2(first_temp + 2), t3(first_temp + 3), t4(first_temp + 4) {}
+    FunctionEmitter(Emitter& emitter, int first_temp)
+        : c(emitter), t0(first_temp), t1(first_temp + 1), t2(first_temp + 2), t3(first_temp + 3), t4(first_temp + 4) {}
 
     void emit(const EpilogueOp& op, const Zmm& x);
 
@@ -119,14 +120,17 @@ void FunctionEmitter::gelu_erf(const Zmm& x) {
     c.vbroadcastss(t2, c.one_lane(bits(1.F)));
     c.vfmadd231ps(t2, t1, c.all_lanes(0.3F));
     reciprocal(t3, t2);
-    polynomial(t2, t3, {-0.12570816640878452F, 0.4654234117847773F, -0.46660153365315044F, 0.4896529255544436F, -0.04943764064746119F, 0.1928661891896013F, 0.15492030502436882F, 0.16961836422312654F, 0.16926616233233024F});
+    polynomial(t2, t3,
+               {-0.12570816640878452F, 0.4654234117847773F, -0.46660153365315044F, 0.4896529255544436F,
+                -0.04943764064746119F, 0.1928661891896013F, 0.15492030502436882F, 0.16961836422312654F,
+                0.16926616233233024F});
     c.vmulps(t3, t3, t2);
     c.vmulps(t1, t1, t1);
     c.vxorps(t1, t1, c.all_lanes(-0.F));
     exp(t1, t2, t4);
-    c.vmulps(t1, t1, t3);                  // erfc(z)
+    c.vmulps(t1, t1, t3);  // erfc(z)
     c.vmulps(t0, t0, c.all_lanes(0.5F));
-    c.vmulps(t1, t1, t0);                  // |x|/2 erfc(z)
+    c.vmulps(t1, t1, t0);  // |x|/2 erfc(z)
     c.vxorps(t2, t2, t2);
     c.vmaxps(t2, t2, x);
     c.vsubps(x, t2, t1);
@@ -222,6 +226,8 @@ void FunctionEmitter::emit(const EpilogueOp& op, const Zmm& x) {
 
 }  // namespace
 
-void emit_function(Emitter& code, const EpilogueOp& op, const Zmm& x, int first_temp) { FunctionEmitter(code, first_temp).emit(op, x); }
+void emit_function(Emitter& code, const EpilogueOp& op, const Zmm& x, int first_temp) {
+    FunctionEmitter(code, first_temp).emit(op, x);
+}
 
 }  // namespace octet::cpu::x64

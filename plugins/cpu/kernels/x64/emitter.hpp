@@ -37,7 +37,9 @@ public:
     Xbyak::Address table(const std::array<std::uint32_t, 16>& dwords);
 
     // Memory at `base` + offset bytes.
-    Xbyak::Address at(const Xbyak::Reg64& base, std::int64_t offset) const { return ptr[base + static_cast<std::size_t>(offset)]; }
+    Xbyak::Address at(const Xbyak::Reg64& base, std::int64_t offset) const {
+        return ptr[base + static_cast<std::size_t>(offset)];
+    }
     void advance(const Xbyak::Reg64& pointer, std::int64_t bytes) {
         if (bytes != 0) {
             add(pointer, static_cast<std::uint32_t>(bytes));
@@ -57,6 +59,8 @@ private:
 };
 
 // The lowest `count` of 64 bits.
-constexpr std::uint64_t low_bits(int count) { return count >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1; }
+constexpr std::uint64_t low_bits(int count) {
+    return count >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
+}
 
 }  // namespace octet::cpu::x64

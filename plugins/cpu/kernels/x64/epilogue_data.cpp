@@ -1,10 +1,10 @@
+#include "plugins/cpu/kernels/x64/epilogue_data.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include <fmt/format.h>
-
-#include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
 
 namespace octet::cpu::x64 {
 namespace {
@@ -36,7 +36,8 @@ double largest(const std::vector<float>& values, double absent) {
     }
     double result = 0;
     for (const float value : values) {
-        result = std::isnan(value) ? std::numeric_limits<double>::infinity() : std::max(result, std::abs(static_cast<double>(value)));
+        result = std::isnan(value) ? std::numeric_limits<double>::infinity()
+                                   : std::max(result, std::abs(static_cast<double>(value)));
     }
     return result;
 }
@@ -54,9 +55,11 @@ double bound_of_function(const EpilogueOp& op, double bound) {
         case Function::swish:
         case Function::gelu_erf:
         case Function::gelu_tanh:
-        case Function::mish: return op.function == Function::swish && op.alpha < 0 ? std::numeric_limits<double>::infinity() : bound + 1;
+        case Function::mish:
+            return op.function == Function::swish && op.alpha < 0 ? std::numeric_limits<double>::infinity() : bound + 1;
         case Function::leaky_relu: return bound * std::max(1.0, std::abs(static_cast<double>(op.alpha)));
-        case Function::clamp: return std::max(std::abs(static_cast<double>(op.alpha)), std::abs(static_cast<double>(op.beta)));
+        case Function::clamp:
+            return std::max(std::abs(static_cast<double>(op.alpha)), std::abs(static_cast<double>(op.beta)));
         default: return std::numeric_limits<double>::infinity();
     }
 }
@@ -80,16 +83,19 @@ double bound_of_combine(const EpilogueOp& op, double bound) {
 }  // namespace
 
 bool has_spread(const Epilogue& epilogue, Spread spread) {
-    return std::any_of(epilogue.ops.begin(), epilogue.ops.end(), [&](const EpilogueOp& op) { return op.kind == Kind::combine && op.spread == spread; });
+    return std::any_of(epilogue.ops.begin(), epilogue.ops.end(),
+                       [&](const EpilogueOp& op) { return op.kind == Kind::combine && op.spread == spread; });
 }
 
 bool needs_channel_order(const Epilogue& epilogue) {
-    return epilogue.result == DataType::f32 || has_spread(epilogue, Spread::full) || has_spread(epilogue, Spread::per_channel) || has_spread(epilogue, Spread::per_batch_channel);
+    return epilogue.result == DataType::f32 || has_spread(epilogue, Spread::full) ||
+           has_spread(epilogue, Spread::per_channel) || has_spread(epilogue, Spread::per_batch_channel);
 }
 
 bool depends_on_channel(const Epilogue& epilogue) {
     return std::any_of(epilogue.ops.begin(), epilogue.ops.end(), [](const EpilogueOp& op) {
-        const bool runtime = op.kind == Kind::combine && (op.spread == Spread::per_channel || op.spread == Spread::per_batch_channel);
+        const bool runtime = op.kind == Kind::combine &&
+                             (op.spread == Spread::per_channel || op.spread == Spread::per_batch_channel);
         return runtime || op.scale.size() > 1 || op.shift.size() > 1;
     });
 }
@@ -98,7 +104,9 @@ Acceptance accepts(const Epilogue& epilogue, std::int64_t channels) {
     if (epilogue.result != DataType::u8 && epilogue.result != DataType::s8 && epilogue.result != DataType::f32) {
         return declined("the result is neither u8, s8 nor f32");
     }
-    const auto fits = [&](const std::vector<float>& values) { return values.size() <= 1 || static_cast<std::int64_t>(values.size()) == channels; };
+    const auto fits = [&](const std::vector<float>& values) {
+        return values.size() <= 1 || static_cast<std::int64_t>(values.size()) == channels;
+    };
     for (const EpilogueOp& op : epilogue.ops) {
         if (!fits(op.scale) || !fits(op.shift)) {
             return declined("a vector of the epilogue has neither one entry nor one for each channel");
@@ -109,11 +117,13 @@ Acceptance accepts(const Epilogue& epilogue, std::int64_t channels) {
         if (op.operand >= kMaxOperands) {
             return declined("more than four operands");
         }
-        if (op.operand_type != DataType::u8 && op.operand_type != DataType::s8 && op.operand_type != DataType::s32 && op.operand_type != DataType::f32) {
+        if (op.operand_type != DataType::u8 && op.operand_type != DataType::s8 && op.operand_type != DataType::s32 &&
+            op.operand_type != DataType::f32) {
             return declined("an operand is neither u8, s8, s32 nor f32");
         }
         for (const EpilogueOp& other : epilogue.ops) {
-            if (other.kind == Kind::combine && other.operand == op.operand && (other.spread != op.spread || other.operand_type != op.operand_type)) {
+            if (other.kind == Kind::combine && other.operand == op.operand &&
+                (other.spread != op.spread || other.operand_type != op.operand_type)) {
                 return declined("one operand is read in two ways");
             }
         }
@@ -127,9 +137,13 @@ std::string key_of(const Epilogue& epilogue) {
         switch (op.kind) {
             case Kind::scale_shift: key += ";s"; break;
             case Kind::prelu: key += ";p"; break;
-            case Kind::function: key += fmt::format(";f{},{},{}", static_cast<int>(op.function), op.alpha, op.beta); break;
+            case Kind::function:
+                key += fmt::format(";f{},{},{}", static_cast<int>(op.function), op.alpha, op.beta);
+                break;
             case Kind::combine:
-                key += fmt::format(";c{},{},{},{},{}", static_cast<int>(op.combine), op.operand, static_cast<int>(op.operand_type), static_cast<int>(op.spread), vectors_of(op).size());
+                key += fmt::format(";c{},{},{},{},{}", static_cast<int>(op.combine), op.operand,
+                                   static_cast<int>(op.operand_type), static_cast<int>(op.spread),
+                                   vectors_of(op).size());
                 break;
         }
     }
@@ -156,7 +170,9 @@ Aligned<float> pack_constants(const Epilogue& epilogue, std::span<const std::int
                 if (channel < 0) {
                     continue;
                 }
-                const float value = values->empty() ? absent : values->size() == 1 ? values->front() : (*values)[static_cast<std::size_t>(channel)];
+                const float value = values->empty()       ? absent
+                                    : values->size() == 1 ? values->front()
+                                                          : (*values)[static_cast<std::size_t>(channel)];
                 packed[(position / 16 * vectors + id) * 16 + position % 16] = value;
             }
             ++id;
@@ -173,8 +189,11 @@ Aligned<float> pack_constants(const Epilogue& epilogue, std::int64_t channels) {
     return pack_constants(epilogue, channel_of);
 }
 
-EpilogueData::EpilogueData(const Epilogue& epilogue, std::int64_t channels, std::span<const std::int64_t> strides, std::span<const std::int64_t> channel_of)
-    : strides_(kMaxOperands, channels), vectors_(channel_vectors(epilogue)), constants_(channel_of.empty() ? pack_constants(epilogue, channels) : pack_constants(epilogue, channel_of)) {
+EpilogueData::EpilogueData(const Epilogue& epilogue, std::int64_t channels, std::span<const std::int64_t> strides,
+                           std::span<const std::int64_t> channel_of)
+    : strides_(kMaxOperands, channels),
+      vectors_(channel_vectors(epilogue)),
+      constants_(channel_of.empty() ? pack_constants(epilogue, channels) : pack_constants(epilogue, channel_of)) {
     for (std::size_t k = 0; k < std::min<std::size_t>(strides.size(), kMaxOperands); ++k) {
         strides_[k] = strides[k] != 0 ? strides[k] : channels;
     }
@@ -183,16 +202,19 @@ EpilogueData::EpilogueData(const Epilogue& epilogue, std::int64_t channels, std:
             continue;
         }
         const std::int64_t size = static_cast<std::int64_t>(size_of(op.operand_type));
-        steps_[op.operand] = {op.spread == Spread::full ? strides_[op.operand] * size : 0, op.spread == Spread::per_batch_channel ? channels * size : 0, size};
+        steps_[op.operand] = {op.spread == Spread::full ? strides_[op.operand] * size : 0,
+                              op.spread == Spread::per_batch_channel ? channels * size : 0, size};
     }
 }
 
-EpilogueArgs EpilogueData::at(const std::array<const void*, kMaxOperands>& operands, std::int64_t row, std::int64_t batch, std::int64_t channel, std::int64_t position) const {
+EpilogueArgs EpilogueData::at(const std::array<const void*, kMaxOperands>& operands, std::int64_t row,
+                              std::int64_t batch, std::int64_t channel, std::int64_t position) const {
     EpilogueArgs args;
     args.constants = constants_.data() + position * vectors_;
     for (std::size_t k = 0; k < kMaxOperands; ++k) {
         if (operands[k] != nullptr) {
-            args.operands[k] = static_cast<const std::byte*>(operands[k]) + row * steps_[k].row + batch * steps_[k].batch + channel * steps_[k].channel;
+            args.operands[k] = static_cast<const std::byte*>(operands[k]) + row * steps_[k].row +
+                               batch * steps_[k].batch + channel * steps_[k].channel;
         }
     }
     return args;

@@ -1,118 +1,30 @@
 #include "plugins/cpu/kernels/x64/image_convolution.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <bit>
-#include <cstddef>
 #include <cstring>
 
 namespace octet::cpu::x64 {
 namespace {
 
 using Source = ImageConvolutionDesc::Source;
-using Xbyak::Xmm;
-using Xbyak::Ymm;
-using Xbyak::Zmm;
 
 // Output rows of a chunk: the scratch rows stay in L1, and few rows move on to the next chunk.
 constexpr std::int64_t kChunkRows = 8;
 
-struct QuantizeArgs {
-    const float* in = nullptr;  // a row of the first plane
-    std::uint8_t* out = nullptr;
-    std::array<float, 4> scale = {};
-    std::array<float, 4> shift = {};
-};
-
 // Without dilation along a row, the taps of a kernel row are neighbours in memory and count as one.
 bool joined(const Window& window) { return window.dilation_width == 1; }
 std::size_t taps_of(const Window& w) { return static_cast<std::size_t>(joined(w) ? w.kernel_height : w.taps()); }
-std::int64_t tap_bytes(const ImageConvolutionDesc& desc) { return joined(desc.window) ? desc.window.kernel_width * desc.in_channels : desc.in_channels; }
-PanelShape panel_of(const ImageConvolutionDesc& desc) { return {tap_bytes(desc), taps_of(desc.window), desc.zero_point}; }
+std::int64_t tap_bytes(const ImageConvolutionDesc& desc) {
+    return joined(desc.window) ? desc.window.kernel_width * desc.in_channels : desc.in_channels;
+}
+PanelShape panel_of(const ImageConvolutionDesc& desc) {
+    return {tap_bytes(desc), taps_of(desc.window), desc.zero_point};
+}
 
-// The codes of a pixel side by side: dwords hold one pixel each and are squeezed to `channels` bytes.
-class QuantizeEmitter {
-public:
-    QuantizeEmitter(Emitter& code, const ImageConvolutionDesc& desc) : c(code), d(desc), channels_(static_cast<int>(desc.in_channels)) {}
-
-    void emit() {
-        c.mov(in, c.at(c.rdi, offsetof(QuantizeArgs, in)));
-        c.mov(out, c.at(c.rdi, offsetof(QuantizeArgs, out)));
-        for (int i = 0; i < channels_; ++i) {
-            c.vbroadcastss(Zmm(16 + i), c.dword[c.rdi + offsetof(QuantizeArgs, scale) + static_cast<std::size_t>(i) * 4]);
-            c.vbroadcastss(Zmm(20 + i), c.dword[c.rdi + offsetof(QuantizeArgs, shift) + static_cast<std::size_t>(i) * 4]);
-        }
-        c.vbroadcastss(low, c.one_lane(std::bit_cast<std::uint32_t>(d.low)));
-        c.vbroadcastss(high, c.one_lane(std::bit_cast<std::uint32_t>(d.high)));
-        load_orders();
-        c.set_mask(c.k2, low_bits(16 * channels_), c.r8);
-        if (d.window.width >= 16) {
-            Xbyak::Label loop;
-            c.mov(count, static_cast<std::uint64_t>(d.window.width / 16));
-            c.L(loop);
-            pixels(16);
-            c.advance(in, 64);
-            c.advance(out, 16 * channels_);
-            c.dec(count);
-            c.jnz(loop, Xbyak::CodeGenerator::T_NEAR);
-        }
-        const int rest = static_cast<int>(d.window.width % 16);
-        if (rest != 0) {
-            c.set_mask(c.k1, low_bits(rest), c.r8);
-            c.set_mask(c.k2, low_bits(rest * channels_), c.r8);
-            pixels(rest);
-        }
-        c.leave();
-    }
-
-private:
-    void load_orders() {
-        std::array<std::uint8_t, 64> bytes{};
-        std::array<std::uint32_t, 16> dwords{};
-        for (std::size_t i = 0; i < 12; ++i) {
-            dwords[i] = static_cast<std::uint32_t>(i / 3 * 4 + i % 3);
-            for (std::size_t lane = 0; lane < 4; ++lane) {
-                bytes[lane * 16 + i] = static_cast<std::uint8_t>(i / 3 * 4 + i % 3);
-            }
-        }
-        if (channels_ == 3) {
-            c.vmovdqu8(byte_order, c.table(bytes));
-            c.vmovdqu32(dword_order, c.table(dwords));
-        }
-    }
-
-    void pixels(int number) {
-        const std::int64_t plane = d.window.height * d.window.width * 4;
-        for (int i = 0; i < channels_; ++i) {
-            const Zmm x(i);
-            c.vmovups(number < 16 ? x | c.k1 | Xbyak::util::T_z : x, c.at(in, i * plane));
-            c.vfmadd213ps(x, Zmm(16 + i), Zmm(20 + i));
-            c.vmaxps(x, x, low);
-            c.vminps(x, x, high);
-            c.vcvtps2dq(x, x);
-            if (i > 0) {
-                c.vpslld(x, x, static_cast<std::uint8_t>(8 * i));
-                c.vpord(Zmm(0), Zmm(0), x);
-            }
-        }
-        if (channels_ == 1) {
-            c.vpmovdb(Xmm(0), Zmm(0));
-        } else if (channels_ == 2) {
-            c.vpmovdw(Ymm(0), Zmm(0));
-        } else if (channels_ == 3) {
-            c.vpshufb(Zmm(0), Zmm(0), byte_order);
-            c.vpermd(Zmm(0), dword_order, Zmm(0));
-        }
-        c.vmovdqu8(c.ptr[out] | c.k2, Zmm(0));
-    }
-
-    Emitter& c;
-    const ImageConvolutionDesc& d;
-    const int channels_;
-    const Xbyak::Reg64 in = Xbyak::util::rax, out = Xbyak::util::rdx, count = Xbyak::util::rsi;
-    const Zmm low = Zmm(24), high = Zmm(25), byte_order = Zmm(26), dword_order = Zmm(27);
-};
+ImageQuantizeDesc quantization_of(const ImageConvolutionDesc& desc) {
+    return {desc.window.batch, desc.window.height, desc.window.width, desc.in_channels,
+            desc.scale,        desc.shift,         desc.low,          desc.high};
+}
 
 // Rows of a tile that cut a row of the result without rest if there are such, else as many as fit.
 int tile_rows_for(std::int64_t width, int vectors) {
@@ -125,10 +37,6 @@ int tile_rows_for(std::int64_t width, int vectors) {
     return most;
 }
 
-float of_channel(const std::vector<float>& values, std::size_t channel, float absent) {
-    return values.empty() ? absent : values.size() == 1 ? values[0] : values[channel];
-}
-
 }  // namespace
 
 Acceptance ImageConvolution::accepts(const ImageConvolutionDesc& desc, const Machine& machine) {
@@ -138,21 +46,16 @@ Acceptance ImageConvolution::accepts(const ImageConvolutionDesc& desc, const Mac
     if (!desc.window.valid() || desc.out_channels < 1) {
         return declined("an empty convolution");
     }
-    if (desc.in_channels < 1 || desc.in_channels > 4) {
-        return declined("the image has neither one, two, three nor four channels");
-    }
-    if (desc.low < 0 || desc.high > 255) {
-        return declined("codes outside 0 to 255");
-    }
-    const auto fits = [&](const std::vector<float>& values) { return values.size() <= 1 || static_cast<std::int64_t>(values.size()) == desc.in_channels; };
-    if (!fits(desc.scale) || !fits(desc.shift)) {
-        return declined("a vector of the quantization has neither one entry nor one for each channel");
+    if (Acceptance image = ImageQuantize::accepts(quantization_of(desc), machine); !image) {
+        return image;
     }
     const Window& w = desc.window;
-    if (w.height * w.width > (1 << 27) || w.taps() > 4096 || (w.width + w.pad_left) * w.kernel_height * w.dilation_height > (1 << 24)) {
+    if (w.taps() > 4096 || (w.width + w.pad_left) * w.kernel_height * w.dilation_height > (1 << 24)) {
         return declined("an image or window too large for the offsets of this kernel");
     }
-    if (std::max({desc.out_stride, desc.out_channels, *std::max_element(desc.operand_strides.begin(), desc.operand_strides.end())}) > (std::int64_t{1} << 24)) {
+    if (std::max({desc.out_stride, desc.out_channels,
+                  *std::max_element(desc.operand_strides.begin(), desc.operand_strides.end())}) >
+        (std::int64_t{1} << 24)) {
         return declined("pixels of more than 16 million values");
     }
     return x64::accepts(desc.epilogue, desc.out_channels);
@@ -164,7 +67,8 @@ std::size_t ImageConvolution::packed_size(const ImageConvolutionDesc& desc) {
     return static_cast<std::size_t>(last.panel + panel.bytes(last.columns));
 }
 
-ImageConvolution::ImageConvolution(const ImageConvolutionDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code, std::span<std::byte> storage)
+ImageConvolution::ImageConvolution(const ImageConvolutionDesc& desc, std::span<const std::int8_t> weights,
+                                   CodeBlock& code, std::span<std::byte> storage)
     : desc_(desc), code_(&code), epilogue_(desc.epilogue, desc.out_channels, desc.operand_strides) {
     desc_.out_stride = desc.out_stride != 0 ? desc.out_stride : desc.out_channels;
     if (storage.empty()) {
@@ -175,11 +79,11 @@ ImageConvolution::ImageConvolution(const ImageConvolutionDesc& desc, std::span<c
     const Window& w = desc_.window;
     chunk_rows_ = std::min(kChunkRows, w.out_height());
     buffer_rows_ = (chunk_rows_ - 1) * w.stride_height + (w.kernel_height - 1) * w.dilation_height + 1;
-    const std::int64_t pixels = std::max(w.pad_left + w.width, (w.out_width() - 1) * w.stride_width + (w.kernel_width - 1) * w.dilation_width + 1);
+    const std::int64_t pixels = std::max(w.pad_left + w.width, (w.out_width() - 1) * w.stride_width +
+                                                                   (w.kernel_width - 1) * w.dilation_width + 1);
     row_bytes_ = (pixels * desc.in_channels + 4 + 63) / 64 * 64;
     if (desc.source == Source::planar_f32) {
-        const std::string key = fmt::format("quantize {} {} {} {} {}", desc.in_channels, w.height, w.width, desc.low, desc.high);
-        quantize_ = code.add(key, [&](Emitter& emitter) { QuantizeEmitter(emitter, desc_).emit(); });
+        quantize_.emplace(quantization_of(desc), code);
     }
     add_blocks(weights, code);
 }
@@ -202,11 +106,13 @@ void ImageConvolution::add_blocks(std::span<const std::int8_t> weights, CodeBloc
     shape.operand_strides = epilogue_.strides();
     shape.starts = desc_.zero_point != 0;
     for (const ColumnBlock& plain : column_blocks(desc_.out_channels, panel_of(desc_))) {
-        pack_panel(weights_ + plain.panel, plain, panel_of(desc_), [&](std::size_t tap, std::int64_t i, std::int64_t column) {
-            const std::int64_t at = static_cast<std::int64_t>(tap) * shape.k + i;  // in the order kernel row, column, channel
-            const std::int64_t position = at / channels;
-            return weights[static_cast<std::size_t>((column * channels + at % channels) * w.taps() + position)];
-        });
+        pack_panel(
+            weights_ + plain.panel, plain, panel_of(desc_), [&](std::size_t tap, std::int64_t i, std::int64_t column) {
+                const std::int64_t at = static_cast<std::int64_t>(tap) * shape.k +
+                                        i;  // in the order kernel row, column, channel
+                const std::int64_t position = at / channels;
+                return weights[static_cast<std::size_t>((column * channels + at % channels) * w.taps() + position)];
+            });
         Block block;
         static_cast<ColumnBlock&>(block) = plain;
         block.tile_rows = tile_rows_for(w.out_width(), plain.vectors());
@@ -246,7 +152,8 @@ void ImageConvolution::run(const Args& args, std::int64_t begin, std::int64_t en
     }
 }
 
-void ImageConvolution::fill(const Args& args, std::int64_t batch, std::int64_t first, std::int64_t last, std::int64_t slot) const {
+void ImageConvolution::fill(const Args& args, std::int64_t batch, std::int64_t first, std::int64_t last,
+                            std::int64_t slot) const {
     std::uint8_t* to = reinterpret_cast<std::uint8_t*>(args.scratch) + slot * row_bytes_;
     for (std::int64_t y = first; y < last; ++y, to += row_bytes_) {
         fill_row(args, batch, y, to);
@@ -264,20 +171,15 @@ void ImageConvolution::fill_row(const Args& args, std::int64_t batch, std::int64
     std::memset(to, desc_.zero_point, static_cast<std::size_t>(left));
     std::memset(to + left + width, desc_.zero_point, static_cast<std::size_t>(row_bytes_ - left - width));
     if (desc_.source == Source::interleaved_u8) {
-        std::memcpy(to + left, static_cast<const std::uint8_t*>(args.in) + (batch * w.height + y) * width, static_cast<std::size_t>(width));
+        std::memcpy(to + left, static_cast<const std::uint8_t*>(args.in) + (batch * w.height + y) * width,
+                    static_cast<std::size_t>(width));
         return;
     }
-    QuantizeArgs call;
-    call.in = static_cast<const float*>(args.in) + (batch * desc_.in_channels * w.height + y) * w.width;
-    call.out = to + left;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(desc_.in_channels); ++i) {
-        call.scale[i] = of_channel(desc_.scale, i, 1.F);
-        call.shift[i] = of_channel(desc_.shift, i, 0.F);
-    }
-    code_->call(quantize_, call);
+    quantize_->run_row(static_cast<const float*>(args.in), batch, y, to + left);
 }
 
-void ImageConvolution::convolve_row(const Args& args, std::int64_t batch, std::int64_t y, const std::uint8_t* rows) const {
+void ImageConvolution::convolve_row(const Args& args, std::int64_t batch, std::int64_t y,
+                                    const std::uint8_t* rows) const {
     const Window& w = desc_.window;
     const std::int64_t size = static_cast<std::int64_t>(size_of(desc_.epilogue.result));
     const std::int64_t pixel = (batch * w.out_height() + y) * w.out_width();

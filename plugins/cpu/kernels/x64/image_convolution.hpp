@@ -4,12 +4,14 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "plugins/cpu/kernels/acceptance.hpp"
 #include "plugins/cpu/kernels/epilogue.hpp"
 #include "plugins/cpu/kernels/x64/aligned.hpp"
+#include "plugins/cpu/kernels/x64/image_quantize.hpp"
 #include "plugins/cpu/kernels/x64/tile.hpp"
 #include "plugins/cpu/kernels/x64/window.hpp"
 #include "plugins/cpu/machine.hpp"
@@ -18,7 +20,7 @@ namespace octet::cpu::x64 {
 
 struct ImageConvolutionDesc {
     enum class Source : std::uint8_t {
-        planar_f32,     // [batch, channels, height, width]; code = min(max(x * scale + shift, low), high), rounded half to even
+        planar_f32,  // [batch, channels, height, width]; code = min(max(x * scale + shift, low), high), rounded half to even
         interleaved_u8  // [batch, height, width, channels]
     };
     Source source = Source::planar_f32;
@@ -32,7 +34,8 @@ struct ImageConvolutionDesc {
     std::uint8_t zero_point = 0;
     std::int64_t out_stride = 0;  // elements between pixels; 0: dense
     Epilogue epilogue = {};
-    std::array<std::int64_t, kMaxOperands> operand_strides = {};  // of full operands, elements between pixels; 0: `out_channels`
+    std::array<std::int64_t, kMaxOperands> operand_strides =
+        {};  // of full operands, elements between pixels; 0: `out_channels`
 };
 
 class ImageConvolution {
@@ -48,7 +51,8 @@ public:
     static std::size_t packed_size(const ImageConvolutionDesc& desc);
 
     // weights: [out channels, in channels, kernel height, kernel width]
-    ImageConvolution(const ImageConvolutionDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code, std::span<std::byte> storage = {});
+    ImageConvolution(const ImageConvolutionDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code,
+                     std::span<std::byte> storage = {});
 
     // A unit is a row of the result. Ranges of many rows share the rows of the image that their windows have in common.
     std::int64_t units() const { return desc_.window.batch * desc_.window.out_height(); }
@@ -71,8 +75,8 @@ private:
     ImageConvolutionDesc desc_;
     const CodeBlock* code_;
     std::vector<Block> blocks_;
-    std::size_t quantize_ = 0;
-    std::int64_t chunk_rows_ = 0;   // output rows for each filling of the scratch
+    std::optional<ImageQuantize> quantize_;
+    std::int64_t chunk_rows_ = 0;  // output rows for each filling of the scratch
     std::int64_t buffer_rows_ = 0;
     std::int64_t row_bytes_ = 0;
     EpilogueData epilogue_;

@@ -26,7 +26,9 @@ Acceptance MatMul::accepts(const MatMulDesc& desc, const Machine& machine) {
     if (desc.k > kMaxK) {
         return declined("sums of so many products may leave 32 bits");
     }
-    const std::int64_t widest = std::max({desc.a_stride, desc.out_stride * 4, desc.k, desc.columns * 4, *std::max_element(desc.operand_strides.begin(), desc.operand_strides.end()) * 4});
+    const std::int64_t widest = std::max(
+        {desc.a_stride, desc.out_stride * 4, desc.k, desc.columns * 4,
+         *std::max_element(desc.operand_strides.begin(), desc.operand_strides.end()) * 4});
     if (widest > (std::int64_t{1} << 24)) {
         return declined("rows of more than 16 MB");
     }
@@ -39,7 +41,8 @@ std::size_t MatMul::packed_size(const MatMulDesc& desc) {
     return static_cast<std::size_t>(last.panel + panel.bytes(last.columns));
 }
 
-MatMul::MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code, std::span<std::byte> storage)
+MatMul::MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code,
+               std::span<std::byte> storage)
     : desc_(desc), code_(&code), epilogue_(desc.epilogue, desc.columns, desc.operand_strides) {
     desc_.a_stride = desc.a_stride != 0 ? desc.a_stride : desc.k;
     desc_.out_stride = desc.out_stride != 0 ? desc.out_stride : desc.columns;
@@ -73,10 +76,20 @@ MatMul::MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, Cod
         const int rows = tile_rows(plain.vectors());
         const std::int64_t tiles = (desc.rows + rows - 1) / rows;
         block.prefetch_lines = static_cast<int>((panel.bytes(plain.columns) / 64 + tiles - 1) / tiles);
-        TileShape shape{rows, plain.columns, desc.k, {0}, false, desc_.a_stride, desc_.out_stride, epilogue_.strides(), block.prefetch_lines, desc.zero_point != 0};
+        TileShape shape{rows,
+                        plain.columns,
+                        desc.k,
+                        {0},
+                        false,
+                        desc_.a_stride,
+                        desc_.out_stride,
+                        epilogue_.strides(),
+                        block.prefetch_lines,
+                        desc.zero_point != 0};
         block.full = rest_rows >= rows ? add_tile(code, shape, desc.epilogue, bounded) : 0;
         // Strips are whole tiles but for the last one, or all alike.
-        const std::int64_t last_rows = strips_ > 1 && strip_rows_ % kTileRows == 0 ? desc.rows % strip_rows_ : rest_rows;
+        const std::int64_t last_rows = strips_ > 1 && strip_rows_ % kTileRows == 0 ? desc.rows % strip_rows_
+                                                                                   : rest_rows;
         shape.rows = static_cast<int>(last_rows % rows);
         block.rest = shape.rows != 0 ? add_tile(code, shape, desc.epilogue, bounded) : 0;
         blocks_.push_back(block);
@@ -102,7 +115,9 @@ void MatMul::run_unit(const Args& args, std::int64_t strip, std::size_t index) c
     const std::int64_t batch = desc_.rows_per_batch > 0 ? first / desc_.rows_per_batch : 0;
     const std::int64_t size = static_cast<std::int64_t>(size_of(desc_.epilogue.result));
 
-    const std::int8_t* next = index + 1 < blocks_.size() ? weights_ + blocks_[index + 1].panel : args.next_weights != nullptr ? args.next_weights : weights_;
+    const std::int8_t* next = index + 1 < blocks_.size()     ? weights_ + blocks_[index + 1].panel
+                              : args.next_weights != nullptr ? args.next_weights
+                                                             : weights_;
     TileArgs call;
     call.weights = weights_ + block.panel;
     call.ahead = next + first / tile * block.prefetch_lines * 64;

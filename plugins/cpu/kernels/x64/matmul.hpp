@@ -19,12 +19,13 @@ struct MatMulDesc {
     std::int64_t rows = 0;
     std::int64_t k = 0;
     std::int64_t columns = 0;
-    std::int64_t a_stride = 0;    // elements between rows; 0: dense
+    std::int64_t a_stride = 0;  // elements between rows; 0: dense
     std::int64_t out_stride = 0;
-    bool transposed = false;      // the weights are [columns, k]
+    bool transposed = false;  // the weights are [columns, k]
     std::uint8_t zero_point = 0;
     Epilogue epilogue = {};
-    std::array<std::int64_t, kMaxOperands> operand_strides = {};  // of full operands, elements between rows; 0: `columns`
+    std::array<std::int64_t, kMaxOperands> operand_strides =
+        {};                           // of full operands, elements between rows; 0: `columns`
     std::int64_t rows_per_batch = 0;  // for operands per batch and channel; 0: one batch
     int threads = 1;                  // how many ranges of units run at once
 };
@@ -42,7 +43,8 @@ public:
     static std::size_t packed_size(const MatMulDesc& desc);
 
     // Packs the weights into `storage` (packed_size bytes at a multiple of 64) or, when that is empty, memory of its own.
-    MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code, std::span<std::byte> storage = {});
+    MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code,
+           std::span<std::byte> storage = {});
 
     std::int64_t units() const { return strips_ * static_cast<std::int64_t>(blocks_.size()); }
     const std::int8_t* packed_weights() const { return weights_; }

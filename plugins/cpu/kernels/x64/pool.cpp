@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <limits>
 
+#include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
+
 namespace octet::cpu::x64 {
 namespace {
 
@@ -17,7 +19,7 @@ using Xbyak::Zmm;
 struct CallArgs {
     const void* in = nullptr;  // first value of the first window
     void* out = nullptr;
-    std::int64_t rows = 0;     // of the part of the window inside the image
+    std::int64_t rows = 0;  // of the part of the window inside the image
     std::int64_t columns = 0;
     std::int64_t count = 0;    // output pixels, with windows of one size
     std::int32_t initial = 0;  // an average's sum over padding
@@ -31,7 +33,13 @@ constexpr std::int64_t kMaxUnrolled = 25;
 class PoolEmitter {
 public:
     PoolEmitter(Emitter& code, const PoolDesc& desc, const EpilogueData& data, int channels, bool unrolled)
-        : c(code), d(desc), channels_(channels), vectors_((channels + 15) / 16), unrolled_(unrolled), size_(static_cast<std::int64_t>(size_of(desc.type))), epilogue_(code, desc.epilogue, data.strides(), offsetof(CallArgs, epilogue), 24, false) {}
+        : c(code),
+          d(desc),
+          channels_(channels),
+          vectors_((channels + 15) / 16),
+          unrolled_(unrolled),
+          size_(static_cast<std::int64_t>(size_of(desc.type))),
+          epilogue_(code, desc.epilogue, data.strides(), offsetof(CallArgs, epilogue), 24, false) {}
 
     void emit();
 
@@ -39,7 +47,8 @@ private:
     bool packed() const { return d.kind == PoolDesc::Kind::maximum && d.type != DataType::f32; }
     // Codes of a maximum that are the result as they are.
     bool unchanged() const {
-        const bool whole = d.type == DataType::u8 ? d.epilogue.low <= 0 && d.epilogue.high >= 255 : d.epilogue.low <= -128 && d.epilogue.high >= 127;
+        const bool whole = d.type == DataType::u8 ? d.epilogue.low <= 0 && d.epilogue.high >= 255
+                                                  : d.epilogue.low <= -128 && d.epilogue.high >= 127;
         return packed() && d.epilogue.ops.empty() && d.epilogue.result == d.type && whole;
     }
     bool partial(int v) const { return v == vectors_ - 1 && channels_ % 16 != 0; }
@@ -56,7 +65,8 @@ private:
     const bool unrolled_;
     const std::int64_t size_;
     EpilogueEmitter epilogue_;
-    const Reg64 in = Xbyak::util::rax, out = Xbyak::util::rdx, count = Xbyak::util::rsi, row = Xbyak::util::rcx, at = Xbyak::util::r8, rows_left = Xbyak::util::r9, columns_left = Xbyak::util::r10;
+    const Reg64 in = Xbyak::util::rax, out = Xbyak::util::rdx, count = Xbyak::util::rsi, row = Xbyak::util::rcx,
+                at = Xbyak::util::r8, rows_left = Xbyak::util::r9, columns_left = Xbyak::util::r10;
 };
 
 void PoolEmitter::start() {
@@ -193,7 +203,8 @@ struct Part {
     std::int64_t count() const { return last - first; }
 };
 
-Part inside(std::int64_t at, std::int64_t kernel, std::int64_t stride, std::int64_t dilation, std::int64_t pad, std::int64_t size) {
+Part inside(std::int64_t at, std::int64_t kernel, std::int64_t stride, std::int64_t dilation, std::int64_t pad,
+            std::int64_t size) {
     const std::int64_t start = at * stride - pad;
     const std::int64_t first = start < 0 ? std::min(kernel, (-start + dilation - 1) / dilation) : 0;
     const std::int64_t last = start >= size ? first : std::min(kernel, (size - start + dilation - 1) / dilation);
@@ -201,7 +212,8 @@ Part inside(std::int64_t at, std::int64_t kernel, std::int64_t stride, std::int6
 }
 
 // Taps that lie inside the image or its given pads.
-std::int64_t within_pads(std::int64_t at, std::int64_t kernel, std::int64_t stride, std::int64_t dilation, std::int64_t pad, std::int64_t padded_size) {
+std::int64_t within_pads(std::int64_t at, std::int64_t kernel, std::int64_t stride, std::int64_t dilation,
+                         std::int64_t pad, std::int64_t padded_size) {
     return inside(at, kernel, stride, dilation, pad, padded_size - pad).last;
 }
 
@@ -217,8 +229,10 @@ Acceptance Pool::accepts(const PoolDesc& desc, const Machine& machine) {
     if (!desc.window.valid() || desc.channels < 1) {
         return declined("an empty pool");
     }
-    const std::int64_t pixel = std::max({desc.channels, desc.in_stride, desc.out_stride, *std::max_element(desc.operand_strides.begin(), desc.operand_strides.end())});
-    if (pixel > (std::int64_t{1} << 24) || pixel * desc.window.width * desc.window.dilation_height * 4 > (std::int64_t{1} << 30)) {
+    const std::int64_t pixel = std::max({desc.channels, desc.in_stride, desc.out_stride,
+                                         *std::max_element(desc.operand_strides.begin(), desc.operand_strides.end())});
+    if (pixel > (std::int64_t{1} << 24) ||
+        pixel * desc.window.width * desc.window.dilation_height * 4 > (std::int64_t{1} << 30)) {
         return declined("a row of more than 1 GB");
     }
     if (desc.window.taps() > (1 << 22)) {
@@ -227,15 +241,23 @@ Acceptance Pool::accepts(const PoolDesc& desc, const Machine& machine) {
     return x64::accepts(desc.epilogue, desc.channels);
 }
 
-Pool::Pool(const PoolDesc& desc, CodeBlock& code) : desc_(desc), code_(&code), epilogue_(desc.epilogue, desc.channels, desc.operand_strides) {
+Pool::Pool(const PoolDesc& desc, CodeBlock& code)
+    : desc_(desc), code_(&code), epilogue_(desc.epilogue, desc.channels, desc.operand_strides) {
     desc_.in_stride = desc.in_stride != 0 ? desc.in_stride : desc.channels;
     desc_.out_stride = desc.out_stride != 0 ? desc.out_stride : desc.channels;
     const Window& w = desc_.window;
     for (std::int64_t channel = 0; channel < desc.channels; channel += 64) {
         const int channels = static_cast<int>(std::min<std::int64_t>(64, desc.channels - channel));
         const auto add = [&](bool unrolled) {
-            const std::string key = fmt::format("pool {} {} {} {} {} {} {} {} {} {} {} {} [{}] {}", static_cast<int>(desc.kind), static_cast<int>(desc.type), channels, unrolled, w.kernel_height, w.kernel_width, w.dilation_height, w.dilation_width, w.width, w.stride_width, desc_.in_stride, desc_.out_stride, fmt::join(epilogue_.strides(), ","), key_of(desc.epilogue));
-            return code.add(key, [&](Emitter& emitter) { PoolEmitter(emitter, desc_, epilogue_, channels, unrolled).emit(); });
+            const std::string key = fmt::format("pool {} {} {} {} {} {} {} {} {} {} {} {} [{}] {}",
+                                                static_cast<int>(desc.kind), static_cast<int>(desc.type), channels,
+                                                unrolled, w.kernel_height, w.kernel_width, w.dilation_height,
+                                                w.dilation_width, w.width, w.stride_width, desc_.in_stride,
+                                                desc_.out_stride, fmt::join(epilogue_.strides(), ","),
+                                                key_of(desc.epilogue));
+            return code.add(key, [&](Emitter& emitter) {
+                PoolEmitter(emitter, desc_, epilogue_, channels, unrolled).emit();
+            });
         };
         Block block;
         block.channel = channel;
@@ -249,7 +271,8 @@ void Pool::run(const Args& args, std::int64_t begin, std::int64_t end) const {
     const std::int64_t count = static_cast<std::int64_t>(blocks_.size());
     for (std::int64_t unit = begin; unit < end; ++unit) {
         const std::int64_t row = unit / count;
-        run_row(args, blocks_[static_cast<std::size_t>(unit % count)], row / desc_.window.out_height(), row % desc_.window.out_height());
+        run_row(args, blocks_[static_cast<std::size_t>(unit % count)], row / desc_.window.out_height(),
+                row % desc_.window.out_height());
     }
 }
 
@@ -257,22 +280,27 @@ void Pool::run_row(const Args& args, const Block& block, std::int64_t batch, std
     const Window& w = desc_.window;
     const std::int64_t size = static_cast<std::int64_t>(size_of(desc_.type));
     const Part lines = inside(y, w.kernel_height, w.stride_height, w.dilation_height, w.pad_top, w.height);
-    const std::int64_t counted_lines = within_pads(y, w.kernel_height, w.stride_height, w.dilation_height, w.pad_top, w.height + w.pad_top + w.pad_bottom);
+    const std::int64_t counted_lines = within_pads(y, w.kernel_height, w.stride_height, w.dilation_height, w.pad_top,
+                                                   w.height + w.pad_top + w.pad_bottom);
     for (std::int64_t x = 0; x < w.out_width();) {
         const Part pixels = inside(x, w.kernel_width, w.stride_width, w.dilation_width, w.pad_left, w.width);
         std::int64_t run = 1;
         if (pixels.count() == w.kernel_width) {
-            const std::int64_t last = (w.width - 1 - (w.kernel_width - 1) * w.dilation_width + w.pad_left) / w.stride_width;
+            const std::int64_t last = (w.width - 1 - (w.kernel_width - 1) * w.dilation_width + w.pad_left) /
+                                      w.stride_width;
             run = std::max<std::int64_t>(1, std::min(w.out_width() - 1, last) - x + 1);
         }
-        const std::int64_t counted = counted_lines * within_pads(x, w.kernel_width, w.stride_width, w.dilation_width, w.pad_left, w.width + w.pad_left + w.pad_right);
+        const std::int64_t counted = counted_lines * within_pads(x, w.kernel_width, w.stride_width, w.dilation_width,
+                                                                 w.pad_left, w.width + w.pad_left + w.pad_right);
         const std::int64_t taps = lines.count() * pixels.count();
         const std::int64_t in_y = y * w.stride_height - w.pad_top + lines.first * w.dilation_height;
         const std::int64_t in_x = x * w.stride_width - w.pad_left + pixels.first * w.dilation_width;
         const std::int64_t pixel = (batch * w.out_height() + y) * w.out_width() + x;
         CallArgs call;
-        call.in = static_cast<const std::byte*>(args.in) + (((batch * w.height + in_y) * w.width + in_x) * desc_.in_stride + block.channel) * size;
-        call.out = static_cast<std::byte*>(args.out) + (pixel * desc_.out_stride + block.channel) * static_cast<std::int64_t>(size_of(desc_.epilogue.result));
+        call.in = static_cast<const std::byte*>(args.in) +
+                  (((batch * w.height + in_y) * w.width + in_x) * desc_.in_stride + block.channel) * size;
+        call.out = static_cast<std::byte*>(args.out) + (pixel * desc_.out_stride + block.channel) *
+                                                           static_cast<std::int64_t>(size_of(desc_.epilogue.result));
         call.rows = pixels.count() > 0 ? lines.count() : 0;
         call.columns = pixels.count();
         call.count = run;

@@ -7,7 +7,7 @@
 #include "plugins/cpu/kernels/acceptance.hpp"
 #include "plugins/cpu/kernels/epilogue.hpp"
 #include "plugins/cpu/kernels/x64/code.hpp"
-#include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
+#include "plugins/cpu/kernels/x64/epilogue_data.hpp"
 #include "plugins/cpu/kernels/x64/window.hpp"
 #include "plugins/cpu/machine.hpp"
 
@@ -24,7 +24,8 @@ struct PoolDesc {
     bool count_padding = false;  // the average counts padding, as `padding_value`, within the given pads
     std::int32_t padding_value = 0;
     Epilogue epilogue = {};
-    std::array<std::int64_t, kMaxOperands> operand_strides = {};  // of full operands, elements between pixels; 0: `channels`
+    std::array<std::int64_t, kMaxOperands> operand_strides =
+        {};  // of full operands, elements between pixels; 0: `channels`
 };
 
 class Pool {
@@ -39,7 +40,9 @@ public:
 
     Pool(const PoolDesc& desc, CodeBlock& code);
 
-    std::int64_t units() const { return desc_.window.batch * desc_.window.out_height() * static_cast<std::int64_t>(blocks_.size()); }
+    std::int64_t units() const {
+        return desc_.window.batch * desc_.window.out_height() * static_cast<std::int64_t>(blocks_.size());
+    }
     void run(const Args& args, std::int64_t begin, std::int64_t end) const;
 
 private:

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
+
 namespace octet::cpu::x64 {
 namespace {
 
@@ -18,7 +20,11 @@ constexpr int kUnroll = 4;
 class TileEmitter {
 public:
     TileEmitter(Emitter& code, const TileShape& shape, const Epilogue& epilogue, bool bounded)
-        : c(code), s(shape), vectors_((shape.columns + 15) / 16), epilogue_(code, epilogue, shape.operand_strides, offsetof(TileArgs, epilogue), 24, bounded), result_(epilogue.result) {}
+        : c(code),
+          s(shape),
+          vectors_((shape.columns + 15) / 16),
+          epilogue_(code, epilogue, shape.operand_strides, offsetof(TileArgs, epilogue), 24, bounded),
+          result_(epilogue.result) {}
 
     void emit();
 
@@ -29,7 +35,8 @@ private:
     bool masked_tail() const { return s.k % 4 != 0 && !s.whole_dwords; }
 
     // One dword of A of every row against the vectors of weights.
-    void step(const Xbyak::Reg64& base, std::int64_t offset, const Xbyak::Reg64& weights, std::int64_t weight_offset, bool tail) {
+    void step(const Xbyak::Reg64& base, std::int64_t offset, const Xbyak::Reg64& weights, std::int64_t weight_offset,
+              bool tail) {
         for (int v = 0; v < vectors_; ++v) {
             c.vmovdqu8(Zmm(24 + v), c.at(weights, weight_offset + v * 64));
         }
@@ -97,7 +104,10 @@ void TileEmitter::unrolled() {
 void TileEmitter::looped() {
     const std::int64_t plain = dwords() - (masked_tail() ? 1 : 0);
     const std::int64_t turns = plain / kUnroll;
-    const int per_turn = turns == 0 ? 0 : (s.prefetch_lines + static_cast<int>(turns * static_cast<std::int64_t>(s.taps.size())) - 1) / static_cast<int>(turns * static_cast<std::int64_t>(s.taps.size()));
+    const int per_turn = turns == 0 ? 0
+                                    : (s.prefetch_lines +
+                                       static_cast<int>(turns * static_cast<std::int64_t>(s.taps.size())) - 1) /
+                                          static_cast<int>(turns * static_cast<std::int64_t>(s.taps.size()));
     c.lea(wk, c.at(w, first_weights() * vectors_ * 64));
     for (const std::int64_t tap : s.taps) {
         c.lea(ak, c.at(a, tap));
@@ -160,7 +170,10 @@ void TileEmitter::emit() {
 }  // namespace
 
 std::size_t add_tile(CodeBlock& block, const TileShape& shape, const Epilogue& epilogue, bool bounded) {
-    const std::string key = fmt::format("tile {} {} {} {} [{}] {} {} {} [{}] {} {} {}", shape.starts, shape.rows, shape.columns, shape.k, fmt::join(shape.taps, ","), shape.whole_dwords, shape.row_stride, shape.out_stride, fmt::join(shape.operand_strides, ","), shape.prefetch_lines, bounded, key_of(epilogue));
+    const std::string key = fmt::format("tile {} {} {} {} [{}] {} {} {} [{}] {} {} {}", shape.starts, shape.rows,
+                                        shape.columns, shape.k, fmt::join(shape.taps, ","), shape.whole_dwords,
+                                        shape.row_stride, shape.out_stride, fmt::join(shape.operand_strides, ","),
+                                        shape.prefetch_lines, bounded, key_of(epilogue));
     return block.add(key, [&](Emitter& code) { TileEmitter(code, shape, epilogue, bounded).emit(); });
 }
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "plugins/cpu/kernels/x64/code.hpp"
-#include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
+#include "plugins/cpu/kernels/x64/epilogue_data.hpp"
 
 namespace octet::cpu::x64 {
 
@@ -24,14 +24,14 @@ struct TileArgs {
 struct TileShape {
     int rows = 0;
     int columns = 0;
-    std::int64_t k = 0;                      // bytes of A that each tap multiplies
-    std::vector<std::int64_t> taps = {0};    // where they lie, from the first byte of the row
-    bool whole_dwords = false;               // A may be read up to the end of the last dword of a tap
-    std::int64_t row_stride = 0;             // bytes between rows of A
-    std::int64_t out_stride = 0;             // elements between rows of the result
+    std::int64_t k = 0;                    // bytes of A that each tap multiplies
+    std::vector<std::int64_t> taps = {0};  // where they lie, from the first byte of the row
+    bool whole_dwords = false;             // A may be read up to the end of the last dword of a tap
+    std::int64_t row_stride = 0;           // bytes between rows of A
+    std::int64_t out_stride = 0;           // elements between rows of the result
     std::vector<std::int64_t> operand_strides = {};
-    int prefetch_lines = 0;                  // for each row tile
-    bool starts = false;                     // panels begin with the values the sums start from
+    int prefetch_lines = 0;  // for each row tile
+    bool starts = false;     // panels begin with the values the sums start from
 };
 
 // Rows of a tile with this many vectors of 16 columns, so that sums, weights and broadcasts fill the registers.
