@@ -10,22 +10,36 @@ namespace octet::ir::xml {
 namespace {
 
 constexpr std::pair<Element, std::string_view> kPrecisions[] = {
-    {Element::boolean, "BOOL"}, {Element::bf16, "BF16"}, {Element::f16, "FP16"}, {Element::f32, "FP32"},
-    {Element::f64, "FP64"},     {Element::i4, "I4"},     {Element::i8, "I8"},    {Element::i16, "I16"},
-    {Element::i32, "I32"},      {Element::i64, "I64"},   {Element::u1, "BIN"},   {Element::u4, "U4"},
-    {Element::u8, "U8"},        {Element::u16, "U16"},   {Element::u32, "U32"},  {Element::u64, "U64"},
+    {Element::boolean, "BOOL"},
+    {Element::bf16, "BF16"},
+    {Element::f16, "FP16"},
+    {Element::f32, "FP32"},
+    {Element::f64, "FP64"},
+    {Element::i4, "I4"},
+    {Element::i8, "I8"},
+    {Element::i16, "I16"},
+    {Element::i32, "I32"},
+    {Element::i64, "I64"},
+    {Element::u1, "BIN"},
+    {Element::u4, "U4"},
+    {Element::u8, "U8"},
+    {Element::u16, "U16"},
+    {Element::u32, "U32"},
+    {Element::u64, "U64"},
     {Element::undefined, "UNSPECIFIED"},
 };
 
 std::string_view trimmed(std::string_view text) {
     constexpr std::string_view kSpace = " \t\r\n";
     const auto begin = text.find_first_not_of(kSpace);
-    return begin == std::string_view::npos ? std::string_view() : text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+    return begin == std::string_view::npos ? std::string_view()
+                                           : text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
 std::string lower(std::string_view text) {
     std::string result(text);
-    std::ranges::transform(result, result.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    std::ranges::transform(result, result.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
     return result;
 }
 

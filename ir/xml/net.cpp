@@ -42,7 +42,7 @@ class NetReader {
 public:
     NetReader(Source& source, pugi::xml_node net, int depth) : source_(source), net_(net), depth_(depth) {}
 
-    Body read() {
+    Graph graph() {
         if (depth_ > kMaxDepth) source_.fail_at(net_, fmt::format("bodies are nested more than {} deep", kMaxDepth));
         collect_layers();
         connect();
@@ -52,15 +52,20 @@ public:
         for (const FileLayer& layer : layers_) table.push_back({layer.name, layer.type, layer.version});
         Edit(graph_).set_layers(std::move(table));
         for (std::size_t i : order()) make(i);
+        return std::move(graph_);
+    }
+
+    Body body() {
         Body body;
+        body.graph = std::make_shared<const Graph>(graph());
         std::int64_t parameters = 0;
         std::int64_t results = 0;
         for (const FileLayer& layer : layers_) {
             const std::int64_t id = source_.integer(layer.node, "id");
-            if (graph_.node(layer.made).op.is<Parameter>()) body.parameters[id] = parameters++;
-            else if (graph_.node(layer.made).op.is<Result>()) body.results[id] = results++;
+            const Op& op = body.graph->node(layer.made).op;
+            if (op.is<Parameter>()) body.parameters[id] = parameters++;
+            else if (op.is<Result>()) body.results[id] = results++;
         }
-        body.graph = std::make_shared<const Graph>(std::move(graph_));
         return body;
     }
 
@@ -74,8 +79,11 @@ private:
             layer.version = node.attribute("version").value();
             const std::int64_t id = source_.integer(node, "id");
             const auto [at, fresh] = by_id_.emplace(id, layers_.size());
-            if (!fresh) source_.fail_at(node, fmt::format("layers '{}' and '{}' have the same id {}", layers_[at->second].name, layer.name, id));
-            for (const auto port : node.child("input").children("port")) layer.ports.inputs.push_back(source_.integer(port, "id"));
+            if (!fresh)
+                source_.fail_at(node, fmt::format("layers '{}' and '{}' have the same id {}", layers_[at->second].name,
+                                                  layer.name, id));
+            for (const auto port : node.child("input").children("port"))
+                layer.ports.inputs.push_back(source_.integer(port, "id"));
             for (const auto port : node.child("output").children("port")) {
                 layer.ports.outputs.push_back(source_.integer(port, "id"));
                 layer.names.push_back(parse_names(port.attribute("names").value()));
@@ -92,15 +100,18 @@ private:
     std::size_t end_of(pugi::xml_node edge, const char* layer_name) const {
         const std::int64_t id = source_.integer(edge, layer_name);
         const auto found = by_id_.find(id);
-        if (found == by_id_.end()) source_.fail_at(edge, fmt::format("an edge names the layer {}, which does not exist", id));
+        if (found == by_id_.end())
+            source_.fail_at(edge, fmt::format("an edge names the layer {}, which does not exist", id));
         return found->second;
     }
 
-    std::size_t port_of(pugi::xml_node edge, const char* port_name, const FileLayer& layer, const std::vector<std::int64_t>& ports,
-                        std::string_view kind) const {
+    std::size_t port_of(pugi::xml_node edge, const char* port_name, const FileLayer& layer,
+                        const std::vector<std::int64_t>& ports, std::string_view kind) const {
         const std::int64_t id = source_.integer(edge, port_name);
         const auto found = std::ranges::find(ports, id);
-        if (found == ports.end()) source_.fail_at(edge, fmt::format("an edge names the {} port {} of layer '{}', which does not exist", kind, id, layer.name));
+        if (found == ports.end())
+            source_.fail_at(edge, fmt::format("an edge names the {} port {} of layer '{}', which does not exist", kind,
+                                              id, layer.name));
         return static_cast<std::size_t>(found - ports.begin());
     }
 
@@ -108,16 +119,19 @@ private:
         for (const auto edge : net_.child("edges").children("edge")) {
             const std::size_t from = end_of(edge, "from-layer");
             FileLayer& to = layers_[end_of(edge, "to-layer")];
-            if (is_result(layers_[from])) source_.fail_at(edge, fmt::format("an edge leaves layer '{}', which is a Result", layers_[from].name));
+            if (is_result(layers_[from]))
+                source_.fail_at(edge, fmt::format("an edge leaves layer '{}', which is a Result", layers_[from].name));
             const std::size_t output = port_of(edge, "from-port", layers_[from], layers_[from].ports.outputs, "output");
             const std::size_t input = port_of(edge, "to-port", to, to.ports.inputs, "input");
-            if (to.inputs[input].layer != SIZE_MAX) source_.fail_at(edge, fmt::format("two edges lead to input {} of layer '{}'", input, to.name));
+            if (to.inputs[input].layer != SIZE_MAX)
+                source_.fail_at(edge, fmt::format("two edges lead to input {} of layer '{}'", input, to.name));
             to.inputs[input] = {from, output};
             layers_[from].used[output] = true;
         }
         for (const FileLayer& layer : layers_)
             for (std::size_t i = 0; i < layer.inputs.size(); ++i)
-                if (layer.inputs[i].layer == SIZE_MAX) source_.fail_at(layer.node, fmt::format("layer '{}': no edge leads to input {}", layer.name, i));
+                if (layer.inputs[i].layer == SIZE_MAX)
+                    source_.fail_at(layer.node, fmt::format("layer '{}': no edge leads to input {}", layer.name, i));
     }
 
     // In version 10 layers name the tensors at the ends of the model.
@@ -131,7 +145,8 @@ private:
             if (!is_result(layer) || layer.inputs.empty()) continue;
             const auto [from, output] = layer.inputs[0];
             FileLayer& maker = layers_[from];
-            add(maker.names[output], maker.names.size() > 1 ? fmt::format("{}.{}", maker.name, output) : std::string(maker.name));
+            add(maker.names[output],
+                maker.names.size() > 1 ? fmt::format("{}.{}", maker.name, output) : std::string(maker.name));
         }
     }
 
@@ -163,18 +178,22 @@ private:
     [[noreturn]] void fail_for_cycle(const std::vector<std::size_t>& missing) const {
         // Every layer left waits for another one that is left: going back along these leads into a cycle.
         const auto waits_for = [&](std::size_t i) {
-            return std::ranges::find_if(layers_[i].inputs, [&](const From& from) { return missing[from.layer] > 0; })->layer;
+            return std::ranges::find_if(layers_[i].inputs, [&](const From& from) { return missing[from.layer] > 0; })
+                ->layer;
         };
-        std::size_t at = static_cast<std::size_t>(std::ranges::find_if(missing, [](std::size_t n) { return n > 0; }) - missing.begin());
+        std::size_t at = static_cast<std::size_t>(std::ranges::find_if(missing, [](std::size_t n) { return n > 0; }) -
+                                                  missing.begin());
         for (std::size_t step = 0; step < layers_.size(); ++step) at = waits_for(at);
         std::vector<std::size_t> cycle{at};
         for (std::size_t i = waits_for(at); i != at; i = waits_for(i)) cycle.push_back(i);
         std::ranges::reverse(cycle);
         std::rotate(cycle.begin(), std::ranges::min_element(cycle), cycle.end());
         std::string path;
-        for (std::size_t i = 0; i < std::min<std::size_t>(cycle.size(), 4); ++i) path += fmt::format("'{}' -> ", layers_[cycle[i]].name);
+        for (std::size_t i = 0; i < std::min<std::size_t>(cycle.size(), 4); ++i)
+            path += fmt::format("'{}' -> ", layers_[cycle[i]].name);
         if (cycle.size() > 4) path += fmt::format("{} more -> ", cycle.size() - 4);
-        source_.fail_at(layers_[cycle[0]].node, fmt::format("the layers form a cycle: {}'{}'", path, layers_[cycle[0]].name));
+        source_.fail_at(layers_[cycle[0]].node,
+                        fmt::format("the layers form a cycle: {}'{}'", path, layers_[cycle[0]].name));
     }
 
     void make(std::size_t index) {
@@ -221,7 +240,8 @@ private:
             }
         }
         Opaque op{.type = layer.type, .version = layer.version, .attributes = {}, .outputs = declared(layer)};
-        for (const auto attribute : layer.node.child("data").attributes()) op.attributes[attribute.name()] = attribute.value();
+        for (const auto attribute : layer.node.child("data").attributes())
+            op.attributes[attribute.name()] = attribute.value();
         return edit.add(std::move(op), std::move(inputs), layer.name).node;
     }
 
@@ -253,7 +273,8 @@ private:
                 dims.push_back(size < 0 ? Dim() : Dim(size));
             }
             const auto precision = port.attribute("precision");
-            types.push_back({precision ? parse_element(precision.value()) : Element::undefined, Shape(std::move(dims))});
+            types.push_back(
+                {precision ? parse_element(precision.value()) : Element::undefined, Shape(std::move(dims))});
         }
         return types;
     }
@@ -261,15 +282,17 @@ private:
     // What the file says of a known op is checked, not believed. Files are loose about shapes inside bodies and about outputs that
     // nothing uses, those of version 10 also about float types. A port without an element type says nothing.
     void compare(const FileLayer& layer, const Types& types, const Node& node) const {
-        require(types.size() <= node.outputs.size(), "the file gives it {} outputs, it has {}", types.size(), node.outputs.size());
+        require(types.size() <= node.outputs.size(), "the file gives it {} outputs, it has {}", types.size(),
+                node.outputs.size());
         if (depth_ > 0) return;
         for (std::size_t i = 0; i < types.size(); ++i) {
             const Type& got = node.outputs[i].type;
             const Type& said = types[i];
             if (!layer.used[i] || said.element == Element::undefined || got.element == Element::undefined) continue;
             const bool loose = source_.version < 11 && is_float(said.element) && is_float(got.element);
-            require((loose || said.element == got.element) && compatible(said.shape, got.shape),
-                    "output {} is {}, the file declares {} (operator {} of {})", i, to_string(got), to_string(said), layer.type, layer.version);
+            if ((loose || said.element == got.element) && compatible(said.shape, got.shape)) continue;
+            fail("output {} is {}, the file declares {} (operator {} of {})", i, to_string(got), to_string(said),
+                 layer.type, layer.version);
         }
     }
 
@@ -286,7 +309,7 @@ private:
         const auto data = layer.node.child("data");
         const Element element = parse_element(text_of(data, "element_type"));
         const Shape shape = parse_shape(text_of(data, "shape"));
-        require(shape.is_static(), "the shape {} of a constant must be known", to_string(shape));
+        if (!shape.is_static()) fail("the shape {} of a constant must be known", to_string(shape));
         const auto size_of = [&](const char* name) {
             const std::int64_t value = parse_integer(text_of(data, name));
             require(value >= 0, "attribute '{}' is {}", name, value);
@@ -323,6 +346,7 @@ private:
 
 }  // namespace
 
-Body read_net(Source& source, pugi::xml_node net, int depth) { return NetReader(source, net, depth).read(); }
+Graph read_net(Source& source, pugi::xml_node net) { return NetReader(source, net, 0).graph(); }
+Body read_body(Source& source, pugi::xml_node body, int depth) { return NetReader(source, body, depth).body(); }
 
 }  // namespace octet::ir::xml

@@ -39,7 +39,8 @@ struct Source {
     std::int64_t integer(pugi::xml_node node, const char* name) const;
 };
 
-Body read_net(Source& source, pugi::xml_node net, int depth);
+Graph read_net(Source& source, pugi::xml_node net);
+Body read_body(Source& source, pugi::xml_node body, int depth);
 
 // The places of ports among a layer's inputs and outputs, by their numbers in the file.
 struct Ports {
@@ -49,8 +50,14 @@ struct Ports {
 // The layer of a file behind a row's function.
 class XmlLayer final : public LayerIn {
 public:
-    XmlLayer(Source& source, pugi::xml_node node, const Ports& ports, int depth, Edit& to, std::vector<Value> from, Types declares)
-        : LayerIn(to, std::move(from), std::move(declares)), source_(source), node_(node), data_(node.child("data")), ports_(ports), depth_(depth) {}
+    XmlLayer(Source& source, pugi::xml_node node, const Ports& ports, int depth, Edit& to, std::vector<Value> from,
+             Types declares)
+        : LayerIn(to, std::move(from), std::move(declares)),
+          source_(source),
+          node_(node),
+          data_(node.child("data")),
+          ports_(ports),
+          depth_(depth) {}
 
     const char* attribute(const char* name) const override {
         const auto found = data_.attribute(name);
@@ -62,7 +69,8 @@ public:
     std::vector<PortMap> back_edges(const Body& body) override;
 
 private:
-    std::vector<PortMap> port_map(pugi::xml_node map, const char* kind, const std::unordered_map<std::int64_t, std::int64_t>& inner,
+    std::vector<PortMap> port_map(pugi::xml_node map, const char* kind,
+                                  const std::unordered_map<std::int64_t, std::int64_t>& inner,
                                   const std::vector<std::int64_t>& outer, bool counted);
 
     Source& source_;

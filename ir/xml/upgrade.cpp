@@ -7,17 +7,19 @@ namespace {
 
 std::string lower(std::string_view text) {
     std::string result(text);
-    std::ranges::transform(result, result.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    std::ranges::transform(result, result.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
     return result;
 }
 
 struct Table {
-    std::unordered_map<std::string, std::vector<const Row*>> by_type;  // types in lower case: the file's spelling varies
+    std::unordered_map<std::string, std::vector<const Row*>>
+        by_type;  // types in lower case: the file's spelling varies
     std::unordered_map<std::uint64_t, const Row*> by_op;
 
     Table() {
-        for (const auto family : {rows::activation(), rows::binary(), rows::control(), rows::convolution(), rows::detection(), rows::movement(),
-                                  rows::normalization(), rows::reduction()})
+        for (const auto family : {rows::activation(), rows::binary(), rows::control(), rows::convolution(),
+                                  rows::detection(), rows::movement(), rows::normalization(), rows::reduction()})
             for (const Row& row : family) {
                 by_type[lower(row.type)].push_back(&row);
                 if (!row.written) continue;

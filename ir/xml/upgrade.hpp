@@ -24,7 +24,8 @@ struct Body {
 // One layer of a file that is read.
 class LayerIn {
 public:
-    LayerIn(Edit& to, std::vector<Value> from, Types declares) : edit(to), inputs(std::move(from)), declared(std::move(declares)) {}
+    LayerIn(Edit& to, std::vector<Value> from, Types declares)
+        : edit(to), inputs(std::move(from)), declared(std::move(declares)) {}
     LayerIn(const LayerIn&) = delete;
     LayerIn& operator=(const LayerIn&) = delete;
     virtual ~LayerIn() = default;

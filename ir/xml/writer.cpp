@@ -18,7 +18,9 @@ namespace {
 class PendingFile {
 public:
     explicit PendingFile(std::filesystem::path target)
-        : target_(std::move(target)), beside_(fmt::format("{}.{}.partial", target_.string(), ::getpid())), stream_(beside_, std::ios::binary) {
+        : target_(std::move(target)),
+          beside_(fmt::format("{}.{}.partial", target_.string(), ::getpid())),
+          stream_(beside_, std::ios::binary) {
         if (!stream_) fail_now();
     }
     PendingFile(const PendingFile&) = delete;
@@ -89,16 +91,21 @@ public:
     XmlLayerOut(const Node& node, pugi::xml_node layer, WeightsFile& weights)
         : node_(node), layer_(layer), data_(layer.append_child("data")), weights_(weights) {}
 
-    void attribute(const char* name, std::string_view value) override { data_.append_attribute(name) = std::string(value).c_str(); }
+    void attribute(const char* name, std::string_view value) override {
+        data_.append_attribute(name) = std::string(value).c_str();
+    }
 
-    void body(const char* element, const Graph& graph) override { write_net(graph, layer_.append_child(element), weights_); }
+    void body(const char* element, const Graph& graph) override {
+        write_net(graph, layer_.append_child(element), weights_);
+    }
 
     void inputs_of(const char* element, const Graph& body, std::span<const PortMap> ports) override {
         ports_of(element, "input", body, body.parameters(), ports, 0);
     }
 
     void outputs_of(const char* element, const Graph& body, std::span<const PortMap> ports, bool counted) override {
-        ports_of(element, "output", body, body.results(), ports, counted ? 0 : static_cast<std::int64_t>(node_.inputs.size()));
+        ports_of(element, "output", body, body.results(), ports,
+                 counted ? 0 : static_cast<std::int64_t>(node_.inputs.size()));
     }
 
     void back_edges(const Graph& body, std::span<const PortMap> edges) override {
@@ -117,8 +124,8 @@ public:
     }
 
 private:
-    void ports_of(const char* element, const char* kind, const Graph& body, const std::vector<NodeId>& inner, std::span<const PortMap> ports,
-                  std::int64_t first) {
+    void ports_of(const char* element, const char* kind, const Graph& body, const std::vector<NodeId>& inner,
+                  std::span<const PortMap> ports, std::int64_t first) {
         auto map = layer_.child(element);
         if (!map) map = layer_.append_child(element);
         const auto ids = ids_of(body.order());
@@ -127,8 +134,11 @@ private:
             port.append_attribute("external_port_id") = static_cast<long long>(m.outer < 0 ? -1 : m.outer + first);
             port.append_attribute("internal_layer_id") = ids.at(inner[static_cast<std::size_t>(m.inner)]);
             if (m.axis >= 0)
-                for (const auto& [name, value] :
-                     {std::pair{"axis", m.axis}, {"start", m.start}, {"end", m.end}, {"stride", m.stride}, {"part_size", m.part_size}})
+                for (const auto& [name, value] : {std::pair{"axis", m.axis},
+                                                  {"start", m.start},
+                                                  {"end", m.end},
+                                                  {"stride", m.stride},
+                                                  {"part_size", m.part_size}})
                     port.append_attribute(name) = static_cast<long long>(value);
             if (!m.purpose.empty()) port.append_attribute("purpose") = m.purpose.c_str();
         }
@@ -149,7 +159,8 @@ void write_fields(const Row& row, const Op& op, LayerOut& layer) {
         if (name.place == Place::nowhere) {
             OpDef one = op.def();
             one.fields = std::span(&field, 1);
-            require(equal_fields(one, data, fresh.get()), "'{}' with {} has no form in the model file", op.name(), field.name);
+            require(equal_fields(one, data, fresh.get()), "'{}' with {} has no form in the model file", op.name(),
+                    field.name);
             continue;
         }
         layer.attribute(name.attribute.data(), format_field(field.at(data)));
@@ -207,7 +218,8 @@ private:
             out.attribute("size", std::to_string(value.bytes()));
         } else if (const auto* result = node.op.as<Result>()) {
             kind("Result", "opset1");
-            if (result->tensor_names != names_of(node.inputs[0])) layer.append_attribute("output_names") = format_names(result->tensor_names).c_str();
+            if (result->tensor_names != names_of(node.inputs[0]))
+                layer.append_attribute("output_names") = format_names(result->tensor_names).c_str();
         } else if (const auto* opaque = node.op.as<Opaque>()) {
             kind(opaque->type, opaque->version);
             for (const auto& [name, value] : opaque->attributes) out.attribute(name.c_str(), value);

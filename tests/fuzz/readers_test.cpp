@@ -56,9 +56,30 @@ out : u8[1,2,?,1..8] = result(q) layer="q"
 constexpr std::array<std::string_view, 3> kSeeds{kConvolution, kLoop, kText};
 
 // Pieces that tend to hurt where a number, a name or a tag was.
-constexpr std::array<std::string_view, 24> kPieces{
-    "0", "-1", "1", "9223372036854775807", "-9223372036854775808", "18446744073709551616", "1e400", "nan", "\"", "<", ">", "/>", "{", "}", "[", ",", "\\", "",
-    "?", "..", "1000000007", "opset8", "Result", "f64"};
+constexpr std::array<std::string_view, 24> kPieces{"0",
+                                                   "-1",
+                                                   "1",
+                                                   "9223372036854775807",
+                                                   "-9223372036854775808",
+                                                   "18446744073709551616",
+                                                   "1e400",
+                                                   "nan",
+                                                   "\"",
+                                                   "<",
+                                                   ">",
+                                                   "/>",
+                                                   "{",
+                                                   "}",
+                                                   "[",
+                                                   ",",
+                                                   "\\",
+                                                   "",
+                                                   "?",
+                                                   "..",
+                                                   "1000000007",
+                                                   "opset8",
+                                                   "Result",
+                                                   "f64"};
 
 class Mutator {
 public:

@@ -41,7 +41,8 @@ TEST_F(Models, AreReadWithoutUnknownOps) {
             EXPECT_GT(graph.live(), 2u);
             EXPECT_EQ(graph.source(), file.string());
             for (NodeId id : graph.order())
-                if (const auto* opaque = graph.node(id).op.as<Opaque>()) ADD_FAILURE() << opaque->type << " " << opaque->version;
+                if (const auto* opaque = graph.node(id).op.as<Opaque>())
+                    ADD_FAILURE() << opaque->type << " " << opaque->version;
             for (const Violation& v : verify(graph)) ADD_FAILURE() << graph.node(v.node).name << ": " << v.text;
         } catch (const Error& e) {
             ADD_FAILURE() << e.what();

@@ -43,8 +43,7 @@ Graph graph_of(const Case& c) {
         const std::string name = "in" + std::to_string(i);
         if (const auto* type = std::get_if<Type>(&c.operands[i]))
             inputs.push_back(edit.add(Parameter{type->element, type->shape, {name, "x" + name}}, {}, name));
-        else
-            inputs.push_back(edit.constant(std::get<Tensor>(c.operands[i]), name));
+        else inputs.push_back(edit.constant(std::get<Tensor>(c.operands[i]), name));
     }
     const Value v = edit.add(c.op, inputs, "op <&\"'>\t\\ é");
     for (Value output : edit.outputs(v.node)) add_result(edit, output, "out" + std::to_string(output.port));
@@ -63,7 +62,8 @@ std::vector<Case> control_cases() {
         keep : boolean[] = result(go) layer="go"
         next : f32[1,2] = result(sum) layer="sum"
     )");
-    const auto twice = body("x : f32[2] = parameter() shape=[2]\ny : f32[2] = add(x, x)\nr : f32[2] = result(y) layer=\"y\"");
+    const auto twice = body(
+        "x : f32[2] = parameter() shape=[2]\ny : f32[2] = add(x, x)\nr : f32[2] = result(y) layer=\"y\"");
     const auto same = body("x : f32[2] = parameter() shape=[2]\nr : f32[2] = result(x) layer=\"x\"");
     const auto sum = body(R"(
         s : f32[1,2] = parameter() shape=[1,2]
@@ -80,7 +80,8 @@ std::vector<Case> control_cases() {
                     .current_iteration = 0,
                     .execution_condition = 0};
     const TensorIterator iterator{.body = sum,
-                                  .inputs = {{.outer = 0, .inner = 0}, {.outer = 1, .inner = 1, .axis = 0, .start = -1, .end = 0, .stride = -1}},
+                                  .inputs = {{.outer = 0, .inner = 0},
+                                             {.outer = 1, .inner = 1, .axis = 0, .start = -1, .end = 0, .stride = -1}},
                                   .outputs = {{.outer = 0, .inner = 0}},
                                   .back_edges = {{.outer = 0, .inner = 0}}};
     const If branch{.then_body = twice,
@@ -97,7 +98,8 @@ std::vector<Case> control_cases() {
         {Assign{"state"}, {f32({2})}},
         {LstmSequence{4, RecurrentDirection::bidirectional, {"sigmoid", "relu", "tanh"}, {0.5}, {}, 3.5},
          {f32({2, 5, 3}), f32({2, 2, 4}), f32({2, 2, 4}), i64({2}), f32({2, 16, 3}), f32({2, 16, 4}), f32({2, 16})}},
-        {GruCell{4, true, {"sigmoid", "tanh"}, {}, {}, 0}, {f32({2, 3}), f32({2, 4}), f32({12, 3}), f32({12, 4}), f32({16})}},
+        {GruCell{4, true, {"sigmoid", "tanh"}, {}, {}, 0},
+         {f32({2, 3}), f32({2, 4}), f32({12, 3}), f32({12, 4}), f32({16})}},
     };
 }
 
@@ -108,18 +110,28 @@ std::vector<Case> window_cases() {
         {Convolution{one, {0, 0}, {0, 0}, two, PadType::same_upper}, {f32({1, 4, 8, 8}), f32({6, 4, 3, 3})}},
         {GroupConvolution{one, one, one, one, PadType::explicit_}, {f32({1, 4, 8, 8}), f32({2, 3, 2, 3, 3})}},
         {ConvolutionBackpropData{two, one, one, one, PadType::explicit_, one}, {f32({1, 4, 8, 8}), f32({4, 6, 3, 3})}},
-        {GroupConvolutionBackpropData{two, one, one, one, PadType::explicit_, {0, 0}}, {f32({1, 4, 8, 8}), f32({2, 2, 3, 3, 3})}},
-        {MaxPool{two, two, pads, one, two, RoundingType::ceil, PadType::explicit_, Element::i32, 2}, {f32({1, 4, 8, 8})}},
+        {GroupConvolutionBackpropData{two, one, one, one, PadType::explicit_, {0, 0}},
+         {f32({1, 4, 8, 8}), f32({2, 2, 3, 3, 3})}},
+        {MaxPool{two, two, pads, one, two, RoundingType::ceil, PadType::explicit_, Element::i32, 2},
+         {f32({1, 4, 8, 8})}},
         {AvgPool{two, pads, one, two, RoundingType::ceil_torch, PadType::explicit_, false}, {f32({1, 4, 8, 8})}},
         {MatMul{.transpose_a = true, .transpose_b = true}, {f32({3, 2}), f32({4, 3})}},
     };
 }
 
 std::vector<Case> detection_cases() {
-    const Interpolate resize{InterpolateMode::cubic, InterpolateFrom::scales, CoordinateMode::align_corners, NearestMode::ceil, true, {0, 1, 0, 0}, {0, 0, 1, 0},
+    const Interpolate resize{InterpolateMode::cubic,
+                             InterpolateFrom::scales,
+                             CoordinateMode::align_corners,
+                             NearestMode::ceil,
+                             true,
+                             {0, 1, 0, 0},
+                             {0, 0, 1, 0},
                              -0.5};
-    const PriorBox prior{{16.5}, {38}, {2, 3}, {1}, {0.5}, {8}, true, true, 16, 0.5, {0.1, 0.1, 0.2, 0.2}, false, false};
-    const DetectionOutput detection{3, 400, true, {200}, BoxCode::center_size, true, 0.45, 0.01, true, true, true, true, 300, 200, 0.125};
+    const PriorBox prior{{16.5}, {38}, {2, 3}, {1}, {0.5}, {8}, true, true, 16, 0.5, {0.1, 0.1, 0.2, 0.2},
+                         false,  false};
+    const DetectionOutput detection{3,    400, true, {200}, BoxCode::center_size, true, 0.45, 0.01, true, true, true,
+                                    true, 300, 200,  0.125};
     return {
         {resize, {f32({1, 2, 8, 8}), Tensor::vector(std::vector<float>{2, 0.5F}), ints({2, 3})}},
         {prior, {i64({2}), i64({2})}},
@@ -203,13 +215,15 @@ std::vector<Case> all_cases() {
         {CumSum{true, true}, {f32({2, 6}), number(1)}},
         {Opaque{"Fancy", "opset3", {{"alpha", "0.5"}, {"mode", "a<b"}}, {f32({1, Dim()}), i64({})}}, {f32({2, 6})}},
     };
-    add_unary<Relu, Sigmoid, Tanh, Swish, HSwish, HSigmoid, Mish, SoftPlus, Exp, Log, Abs, Sqrt, Negative, Floor, Ceiling, Erf, Sin, Cos, Sign>(cases);
-    add_binary<Add, Subtract, Multiply, Maximum, Minimum, Power, SquaredDifference, Mod, FloorMod, Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual>(
-        cases, f32({2, Dim()}));
+    add_unary<Relu, Sigmoid, Tanh, Swish, HSwish, HSigmoid, Mish, SoftPlus, Exp, Log, Abs, Sqrt, Negative, Floor,
+              Ceiling, Erf, Sin, Cos, Sign>(cases);
+    add_binary<Add, Subtract, Multiply, Maximum, Minimum, Power, SquaredDifference, Mod, FloorMod, Equal, NotEqual,
+               Less, LessEqual, Greater, GreaterEqual>(cases, f32({2, Dim()}));
     add_binary<LogicalAnd, LogicalOr, LogicalXor>(cases, boolean({2, 3}));
     add_reductions<ReduceMean, ReduceSum, ReduceMax, ReduceMin, ReduceProd, ReduceL1, ReduceL2>(cases, f32({2, 3}));
     add_reductions<ReduceLogicalAnd, ReduceLogicalOr>(cases, boolean({2, 3}));
-    for (auto more : {control_cases(), window_cases(), detection_cases(), movement_cases()}) cases.insert(cases.end(), more.begin(), more.end());
+    for (auto more : {control_cases(), window_cases(), detection_cases(), movement_cases()})
+        cases.insert(cases.end(), more.begin(), more.end());
     return cases;
 }
 

@@ -12,19 +12,21 @@ namespace {
 constexpr std::array<std::int64_t, 4> kNumbers{2, 3, 0, 0};
 
 // A layer between parameters of these shapes and a result.
-std::string model(std::string_view type, std::string_view version, std::string_view data, const std::vector<std::string>& shapes,
-                  std::size_t outputs = 1) {
+std::string model(std::string_view type, std::string_view version, std::string_view data,
+                  const std::vector<std::string>& shapes, std::size_t outputs = 1) {
     std::string layers, ports, edges, results;
     for (std::size_t i = 0; i < shapes.size(); ++i) {
-        layers += fmt::format(R"(<layer id="{0}" name="in{0}" type="Parameter" version="opset1"><data shape="{1}" element_type="{2}"/><output><port id="0"/></output></layer>)",
-                              i, shapes[i].substr(shapes[i].find(':') + 1), shapes[i].starts_with("i64:") ? "i64" : "f32");
+        layers += fmt::format(
+            R"(<layer id="{0}" name="in{0}" type="Parameter" version="opset1"><data shape="{1}" element_type="{2}"/><output><port id="0"/></output></layer>)",
+            i, shapes[i].substr(shapes[i].find(':') + 1), shapes[i].starts_with("i64:") ? "i64" : "f32");
         ports += fmt::format(R"(<port id="{}"/>)", i);
         edges += fmt::format(R"(<edge from-layer="{0}" from-port="0" to-layer="100" to-port="{0}"/>)", i);
     }
     std::string outs;
     for (std::size_t i = 0; i < outputs; ++i) outs += fmt::format(R"(<port id="{}"/>)", shapes.size() + i);
-    layers += fmt::format(R"(<layer id="100" name="op" type="{}" version="{}"><data {}/><input>{}</input><output>{}</output></layer>)", type, version, data,
-                          ports, outs);
+    layers += fmt::format(
+        R"(<layer id="100" name="op" type="{}" version="{}"><data {}/><input>{}</input><output>{}</output></layer>)",
+        type, version, data, ports, outs);
     layers += R"(<layer id="101" name="out" type="Result" version="opset1"><input><port id="0"/></input></layer>)";
     edges += fmt::format(R"(<edge from-layer="100" from-port="{}" to-layer="101" to-port="0"/>)", shapes.size());
     return fmt::format("<net version='11'><layers>{}</layers><edges>{}</edges></net>", layers, edges);
@@ -45,32 +47,44 @@ TEST(Upgrade, SpellingsOfAttributes) {
         EXPECT_EQ(line(read(model("ReduceMean", "opset1", fmt::format("keep_dims='{}'", spelling), {"2,3", "i64:1"}))),
                   "op : f32[1..2,1..3] = reduce_mean(in0, in1) keep_dims=true");
     for (std::string_view spelling : {"2,2", "2, 2", " 2 ,2 ", "2.0,2.0"})
-        EXPECT_EQ(line(read(model("MaxPool", "opset1", fmt::format("strides='{0}' kernel='{0}' rounding_type='CEIL' auto_pad='valid'", spelling), {"1,3,8,8"}))),
-                  "op : f32[1,3,4,4], i64[1,3,4,4] = max_pool(in0) strides=[2,2] dilations=[1,1] pads_begin=[0,0] pads_end=[0,0] kernel=[2,2] "
+        EXPECT_EQ(line(read(
+                      model("MaxPool", "opset1",
+                            fmt::format("strides='{0}' kernel='{0}' rounding_type='CEIL' auto_pad='valid'", spelling),
+                            {"1,3,8,8"}))),
+                  "op : f32[1,3,4,4], i64[1,3,4,4] = max_pool(in0) strides=[2,2] dilations=[1,1] pads_begin=[0,0] "
+                  "pads_end=[0,0] kernel=[2,2] "
                   "rounding=ceil auto_pad=valid");
-    EXPECT_EQ(line(read(model("clamp", "opset1", "min='-1e-05' max='inf'", {"2"}))), "op : f32[2] = clamp(in0) low=-1e-05 high=inf");
-    EXPECT_EQ(line(read(model("StridedSlice", "opset1", "begin_mask='' end_mask='' ellipsis_mask='0,0'", {"4,6", "i64:1", "i64:1"}))),
+    EXPECT_EQ(line(read(model("clamp", "opset1", "min='-1e-05' max='inf'", {"2"}))),
+              "op : f32[2] = clamp(in0) low=-1e-05 high=inf");
+    EXPECT_EQ(line(read(model("StridedSlice", "opset1", "begin_mask='' end_mask='' ellipsis_mask='0,0'",
+                              {"4,6", "i64:1", "i64:1"}))),
               "op : f32[0..4,6] = strided_slice(in0, in1, in2) ellipsis_mask=[0,0]");
 }
 
 TEST(Upgrade, InterpolateOfOpset1) {
-    const Graph graph = read(model("Interpolate", "opset1", "axes='2,3' mode='linear' align_corners='0' antialias='0' pads_begin='0' pads_end='0'",
-                                   {"1,3,8,8", "i64:2"}));
-    EXPECT_EQ(line(graph), "op : f32[1,3,?,?] = interpolate(in0, in1, op.constant) mode=linear_onnx coordinates=asymmetric nearest=simple");
+    const Graph graph = read(
+        model("Interpolate", "opset1",
+              "axes='2,3' mode='linear' align_corners='0' antialias='0' pads_begin='0' pads_end='0'",
+              {"1,3,8,8", "i64:2"}));
+    EXPECT_EQ(line(graph),
+              "op : f32[1,3,?,?] = interpolate(in0, in1, op.constant) mode=linear_onnx coordinates=asymmetric "
+              "nearest=simple");
     EXPECT_EQ(graph.constant({*graph.find("op.constant"), 0})->integers(), (std::vector<std::int64_t>{2, 3}));
     EXPECT_EQ(graph.node(*graph.find("op.constant")).origins, graph.node(*graph.find("op")).origins);
 }
 
 TEST(Upgrade, InterpolateOfOpset4) {
     const std::vector<std::string> shapes{"1,3,8,8", "i64:2", "2", "i64:2"};
-    EXPECT_EQ(line(read(model("Interpolate", "opset4", "mode='nearest' shape_calculation_mode='sizes' nearest_mode='floor'", shapes))),
+    EXPECT_EQ(line(read(model("Interpolate", "opset4",
+                              "mode='nearest' shape_calculation_mode='sizes' nearest_mode='floor'", shapes))),
               "op : f32[?,?,?,?] = interpolate(in0, in1, in3) nearest=floor");
     EXPECT_EQ(line(read(model("Interpolate", "opset4", "mode='nearest' shape_calculation_mode='scales'", shapes))),
               "op : f32[?,?,?,?] = interpolate(in0, in2, in3) calculation=scales");
 }
 
 TEST(Upgrade, NormalisationsOfOpset1) {
-    const Graph mvn = read(model("MVN", "opset1", "across_channels='false' normalize_variance='true' eps='1e-9'", {"1,3,8,8"}));
+    const Graph mvn = read(
+        model("MVN", "opset1", "across_channels='false' normalize_variance='true' eps='1e-9'", {"1,3,8,8"}));
     EXPECT_EQ(line(mvn), "op : f32[1,3,8,8] = mvn(in0, op.constant) eps=1e-09 eps_mode=outside_sqrt");
     EXPECT_EQ(mvn.constant({*mvn.find("op.constant"), 0})->integers(), (std::vector<std::int64_t>{2, 3}));
     EXPECT_EQ(line(read(model("BatchNormInference", "opset1", "eps='0.001'", {"3", "3", "1,3,8,8", "3", "3"}))),
@@ -79,7 +93,8 @@ TEST(Upgrade, NormalisationsOfOpset1) {
 
 TEST(Upgrade, OtherOlderForms) {
     EXPECT_EQ(line(read(model("ShapeOf", "opset1", "", {"2,?"}))), "op : i64[2] = shape_of(in0)");
-    EXPECT_EQ(line(read(model("ShapeOf", "opset3", "output_type='i32'", {"2,?"}))), "op : i32[2] = shape_of(in0) element=i32");
+    EXPECT_EQ(line(read(model("ShapeOf", "opset3", "output_type='i32'", {"2,?"}))),
+              "op : i32[2] = shape_of(in0) element=i32");
     EXPECT_EQ(line(read(model("ConvertLike", "opset1", "", {"2", "i64:"}))), "op : i64[2] = convert(in0) element=i64");
     EXPECT_EQ(line(read(model("Softmax", "opset5", "axis='1'", {"2,3"}))), "op : f32[2,3] = softmax(in0)");
     EXPECT_EQ(line(read(model("TopK", "opset3", "axis='-1' mode='max' sort='value'", {"2,9", "i64:"}, 2))),
@@ -87,9 +102,11 @@ TEST(Upgrade, OtherOlderForms) {
 }
 
 TEST(Upgrade, WhatIsNotListedIsOpaque) {
-    EXPECT_EQ(line(read(model("Fancy", "opset1", "b='1' a='x'", {"2"}))),
-              R"(op : undefined[] = opaque(in0) type="Fancy" version="opset1" attributes={"a"="x", "b"="1"} outputs=[undefined[]])");
-    const auto opaque = [](std::string_view type, std::string_view version, std::string_view data, std::vector<std::string> shapes) {
+    EXPECT_EQ(
+        line(read(model("Fancy", "opset1", "b='1' a='x'", {"2"}))),
+        R"(op : undefined[] = opaque(in0) type="Fancy" version="opset1" attributes={"a"="x", "b"="1"} outputs=[undefined[]])");
+    const auto opaque = [](std::string_view type, std::string_view version, std::string_view data,
+                           std::vector<std::string> shapes) {
         const Graph graph = read(model(type, version, data, shapes));
         return graph.node(*graph.find("op")).op.is<Opaque>();
     };
@@ -97,7 +114,8 @@ TEST(Upgrade, WhatIsNotListedIsOpaque) {
     EXPECT_TRUE(opaque("ReLU", "extension", "", {"2"}));
     EXPECT_TRUE(opaque("Swish", "opset1", "", {"2"})) << "the operator came with opset4";
     EXPECT_TRUE(opaque("Add", "opset1", "auto_broadcast='pdpd'", {"2", "2"}));
-    EXPECT_TRUE(opaque("Interpolate", "opset11", "mode='bilinear_pillow' shape_calculation_mode='sizes'", {"1,3,8,8", "i64:4"}));
+    EXPECT_TRUE(opaque("Interpolate", "opset11", "mode='bilinear_pillow' shape_calculation_mode='sizes'",
+                       {"1,3,8,8", "i64:4"}));
     EXPECT_TRUE(opaque("ScatterNDUpdate", "opset15", "reduction='sum'", {"4,6", "i64:1,1", "1,6"}));
     EXPECT_FALSE(opaque("ScatterNDUpdate", "opset15", "reduction='none'", {"4,6", "i64:1,1", "1,6"}));
 }

@@ -48,8 +48,10 @@ bool read_loop(LayerIn& layer, Loop& op) {
 void write_loop(const Loop& op, LayerOut& layer) {
     auto inputs = op.inputs;
     auto outputs = op.outputs;
-    if (op.current_iteration >= 0) inputs.push_back({.outer = -1, .inner = op.current_iteration, .purpose = "current_iteration"});
-    if (op.execution_condition >= 0) outputs.push_back({.outer = -1, .inner = op.execution_condition, .purpose = "execution_condition"});
+    if (op.current_iteration >= 0)
+        inputs.push_back({.outer = -1, .inner = op.current_iteration, .purpose = "current_iteration"});
+    if (op.execution_condition >= 0)
+        outputs.push_back({.outer = -1, .inner = op.execution_condition, .purpose = "execution_condition"});
     layer.inputs_of("port_map", *op.body, inputs);
     layer.outputs_of("port_map", *op.body, outputs, false);
     layer.back_edges(*op.body, op.back_edges);
@@ -88,9 +90,13 @@ void write_value(const ReadValue& op, LayerOut& layer) {
 }
 
 constexpr Names kIf = {elsewhere("then_body"),   elsewhere("else_body"),    elsewhere("then_inputs"),
-                                             elsewhere("else_inputs"), elsewhere("then_outputs"), elsewhere("else_outputs")};
-constexpr Names kLoop = {elsewhere("body"),       elsewhere("inputs"),            elsewhere("outputs"),
-                                               elsewhere("back_edges"), elsewhere("current_iteration"), elsewhere("execution_condition")};
+                       elsewhere("else_inputs"), elsewhere("then_outputs"), elsewhere("else_outputs")};
+constexpr Names kLoop = {elsewhere("body"),
+                         elsewhere("inputs"),
+                         elsewhere("outputs"),
+                         elsewhere("back_edges"),
+                         elsewhere("current_iteration"),
+                         elsewhere("execution_condition")};
 constexpr Names kReadValue = {needed("variable", "variable_id"), elsewhere("element"), elsewhere("shape")};
 
 constexpr Row kRows[] = {

@@ -30,10 +30,14 @@ bool avg_pool(LayerIn& layer, AvgPool& op) {
     return pads(layer, op);
 }
 
-constexpr Names kMaxPool = {needed("strides"), needed("kernel"), {"rounding", "rounding_type"},
-                                                  {"index_element", "index_element_type"}};
-constexpr Names kAvgPool = {needed("strides"), needed("kernel"), {"rounding", "rounding_type"},
-                                                  {"exclude_pad", "exclude-pad"}};
+constexpr Names kMaxPool = {needed("strides"),
+                            needed("kernel"),
+                            {"rounding", "rounding_type"},
+                            {"index_element", "index_element_type"}};
+constexpr Names kAvgPool = {needed("strides"),
+                            needed("kernel"),
+                            {"rounding", "rounding_type"},
+                            {"exclude_pad", "exclude-pad"}};
 
 constexpr Row kRows[] = {
     convolution_row<Convolution>("Convolution"),

@@ -39,31 +39,38 @@ void write_detection_output(const DetectionOutput& op, LayerOut& layer) {
 }
 
 bool read_detection_output(LayerIn& layer, DetectionOutput& op) {
-    return parse_field(EnumRef{reinterpret_cast<std::uint8_t*>(&op.code_type), kBoxCodeNames}, layer.text("code_type", "corner"));
+    return parse_field(EnumRef{reinterpret_cast<std::uint8_t*>(&op.code_type), kBoxCodeNames},
+                       layer.text("code_type", "corner"));
 }
 
 constexpr Names kInterpolate = {needed("mode"),
-                                                      needed("calculation", "shape_calculation_mode"),
-                                                      {"coordinates", "coordinate_transformation_mode"},
-                                                      {"nearest", "nearest_mode"}};
+                                needed("calculation", "shape_calculation_mode"),
+                                {"coordinates", "coordinate_transformation_mode"},
+                                {"nearest", "nearest_mode"}};
 constexpr Names kNonMaxSuppression = {{"index_element", "output_type"}};
 
 constexpr Row kRows[] = {
-    older<Interpolate, interpolate_1>("Interpolate", 1, {needed("mode"), elsewhere("calculation"), elsewhere("coordinates"), elsewhere("nearest")}),
+    older<Interpolate, interpolate_1>("Interpolate", 1,
+                                      {needed("mode"), elsewhere("calculation"), elsewhere("coordinates"),
+                                       elsewhere("nearest")}),
     older<Interpolate, interpolate_4>("Interpolate", 4, kInterpolate),
     row<Interpolate>("Interpolate", 11, kInterpolate),
     older<PriorBox>("PriorBox", 1),
     row<PriorBox>("PriorBox", 8),
     row<PriorBoxClustered>("PriorBoxClustered", 1),
-    older<DetectionOutput, read_detection_output>("DetectionOutput", 1, {needed("keep_top_k"), needed("nms_threshold"), elsewhere("code_type")}),
-    row<DetectionOutput, read_detection_output, write_detection_output>(
-        "DetectionOutput", 8, {needed("keep_top_k"), needed("nms_threshold"), elsewhere("code_type")}),
+    older<DetectionOutput, read_detection_output>("DetectionOutput", 1,
+                                                  {needed("keep_top_k"), needed("nms_threshold"),
+                                                   elsewhere("code_type")}),
+    row<DetectionOutput, read_detection_output, write_detection_output>("DetectionOutput", 8,
+                                                                        {needed("keep_top_k"), needed("nms_threshold"),
+                                                                         elsewhere("code_type")}),
     older<NonMaxSuppression>("NonMaxSuppression", 1, {elsewhere("index_element")}),
     older<NonMaxSuppression>("NonMaxSuppression", 3, kNonMaxSuppression),
     row<NonMaxSuppression>("NonMaxSuppression", 9, kNonMaxSuppression),
     row<CtcGreedyDecoder>("CTCGreedyDecoder", 1, {{"merge_repeated", "ctc_merge_repeated"}}),
     row<CtcGreedyDecoderSeqLen>("CTCGreedyDecoderSeqLen", 6,
-                                {{"classes_element", "classes_index_type"}, {"lengths_element", "sequence_length_type"}}),
+                                {{"classes_element", "classes_index_type"},
+                                 {"lengths_element", "sequence_length_type"}}),
 };
 
 }  // namespace

@@ -23,7 +23,8 @@ bool mvn_1(LayerIn& layer, Mvn& op) {
     if (axes.empty()) {
         if (!shape.ranked()) return false;
         const auto rank = static_cast<std::int64_t>(shape.rank());
-        for (std::int64_t axis = parse_bool(layer.text("across_channels", "true")) ? 1 : 2; axis < rank; ++axis) axes.push_back(axis);
+        for (std::int64_t axis = parse_bool(layer.text("across_channels", "true")) ? 1 : 2; axis < rank; ++axis)
+            axes.push_back(axis);
     }
     op.eps_mode = EpsMode::outside_sqrt;
     layer.inputs.push_back(layer.integers(axes));
