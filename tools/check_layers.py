@@ -42,7 +42,7 @@ LAYERS = {
     CPU_MACHINE: [VOCABULARY],
     "quantization": ["ir", *TRANSFORMATIONS, PUBLIC, VOCABULARY],
     "samples": [PUBLIC, VOCABULARY],
-    "tools": ["ir", "ir/xml", *TRANSFORMATIONS, "quantization", "samples", PUBLIC, VOCABULARY],
+    "tools": ["ir", "ir/eval", "ir/xml", *TRANSFORMATIONS, "runtime", "quantization", "samples", PUBLIC, VOCABULARY],
 }
 UNCHECKED = {"tests", "docs", "build", "cmake", "scripts"}
 

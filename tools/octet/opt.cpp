@@ -1,0 +1,115 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "ir/eval/eval.hpp"
+#include "ir/text.hpp"
+#include "tools/octet/command.hpp"
+#include "tools/octet/graph_file.hpp"
+#include "tools/octet/pipelines.hpp"
+
+namespace octet::tools {
+namespace {
+
+struct Opt {
+    std::string input;
+    std::string pipeline;
+    std::string output;
+    std::vector<std::string> disabled;
+    std::vector<std::string> only;
+    std::size_t stop_after = SIZE_MAX;
+    std::size_t elide = SIZE_MAX;
+    std::string explain;
+    double tolerance = 0.02;
+    std::uint64_t seed = 1;
+    bool stats = false;
+    bool log = false;
+    bool bisect = false;
+};
+
+rewrite::Options engine_options(const Opt& o) {
+    rewrite::Options options = rewrite::Options::from_environment();
+    options.disabled.insert(options.disabled.end(), o.disabled.begin(), o.disabled.end());
+    options.only.insert(options.only.end(), o.only.begin(), o.only.end());
+    options.stop_after = std::min(options.stop_after, o.stop_after);
+    return options;
+}
+
+// The largest difference over the outputs, each as a share of the range of what is expected.
+double difference(const ir::Tensors& expected, const ir::Tensors& got) {
+    double worst = 0;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+        const ir::Tensor& e = expected[i];
+        ir::require(e.dims() == got[i].dims(), "output {} has shape {}, wanted {}", i, ir::to_string(got[i].dims()), ir::to_string(e.dims()));
+        double low = HUGE_VAL, high = -HUGE_VAL, distance = 0;
+        for (std::size_t k = 0; k < e.size(); ++k) {
+            const double a = e.at(k), b = got[i].at(k);
+            low = std::min(low, a);
+            high = std::max(high, a);
+            const bool same = a == b || (std::isnan(a) && std::isnan(b));
+            const double d = same ? 0 : std::abs(a - b);
+            distance = std::isnan(d) ? HUGE_VAL : std::max(distance, d);
+        }
+        const double range = high > low ? high - low : std::max(std::abs(high), 1e-30);
+        worst = std::max(worst, distance / range);
+    }
+    return worst;
+}
+
+void bisect(const Opt& o, const ir::Graph& graph) {
+    ir::Tensors inputs;
+    for (const ir::NodeId id : graph.parameters()) inputs.push_back(random_tensor(graph.type({id, 0}), o.seed + inputs.size()));
+    ir::eval::State state;
+    const ir::Tensors expected = ir::eval::evaluate(graph, inputs, &state);
+    double last = 0;
+    const auto good = [&](const ir::Graph& g) {
+        ir::eval::State fresh;
+        const double d = difference(expected, ir::eval::evaluate(g, inputs, &fresh));
+        if (d > o.tolerance) last = d;
+        return d <= o.tolerance;
+    };
+    const auto culprit = rewrite::bisect(pipeline_named(o.pipeline), graph, good, engine_options(o));
+    if (culprit) {
+        fmt::print("{}\n", culprit->text);
+        ir::fail("application {} changes the results by {:.3g} of their range, the tolerance is {:g}", culprit->application, last, o.tolerance);
+    }
+    fmt::print("no application changes the results by more than {:g} of their range\n", o.tolerance);
+}
+
+void opt(const Opt& o) {
+    ir::Graph graph = read_graph(o.input);
+    if (o.bisect) return bisect(o, graph);
+    const rewrite::RunLog log = rewrite::run(pipeline_named(o.pipeline), graph, engine_options(o));
+    if (!o.output.empty()) write_graph(graph, o.output, o.elide);
+    if (o.log)
+        for (const rewrite::Event& event : log.events) fmt::print("{}\n", rewrite::describe(log, graph, event));
+    if (!o.explain.empty()) fmt::print("{}", rewrite::explain(log, graph, o.explain));
+    if (o.stats) fmt::print("{}", rewrite::statistics(log));
+    if (o.output.empty() && !o.log && !o.stats && o.explain.empty()) fmt::print("{}", ir::print(graph, {.elide_above = o.elide}));
+}
+
+}  // namespace
+
+void add_opt(CLI::App& app) {
+    const auto o = std::make_shared<Opt>();
+    CLI::App* command = app.add_subcommand("opt", "runs a pipeline of transformations over a graph");
+    command->add_option("INPUT", o->input, "model (.xml) or graph (.txt)")->required();
+    command->add_option("--pipeline", o->pipeline, pipeline_help())->required();
+    command->add_option("-o,--output", o->output, "where the result goes: .txt or .xml (default: standard output, as text)");
+    command->add_option("--stop-after", o->stop_after, "stop after so many applications");
+    command->add_option("--disable", o->disabled, "rules and steps to leave out; a * at the end stands for anything");
+    command->add_option("--only", o->only, "steps to run, all others left out");
+    command->add_option("--elide", o->elide, "constants with more elements are shown by a hash");
+    command->add_option("--explain", o->explain, "what was applied and declined at this layer");
+    command->add_flag("--stats", o->stats, "counts and times of steps and rules");
+    command->add_flag("--log", o->log, "every application and refusal");
+    command->add_flag("--bisect", o->bisect, "find the application that changes the results on random inputs");
+    command->add_option("--tolerance", o->tolerance, "of --bisect: share of an output's range that it may change")->capture_default_str();
+    command->add_option("--seed", o->seed, "of --bisect: of the random inputs")->capture_default_str();
+    command->callback([o] { opt(*o); });
+}
+
+}  // namespace octet::tools
