@@ -1,5 +1,6 @@
 #include "ir/ops/control.hpp"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "ir/graph.hpp"
@@ -115,7 +116,7 @@ Types infer(const If& op, Inputs inputs) {
 
 std::int64_t slice_count(const PortMap& map, std::int64_t size) {
     require(map.part_size >= 1, "a part size of {}, wanted 1 or more", map.part_size);
-    const auto from_front = [&](std::int64_t at) { return at < 0 ? at + size : at; };
+    const auto from_front = [&](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? at + size : at, 0, size); };
     const std::int64_t first = from_front(map.start), last = from_front(map.end);
     return size == 0 ? 0 : (std::max(first, last) - std::min(first, last) + 1) / map.part_size;
 }
