@@ -165,11 +165,12 @@ constexpr Kernel row() {
     return kernel<T, static_cast<Tensors (*)(const T&, In)>(&run)>();
 }
 
-constexpr Kernel kRows[] = {row<Relu>(),    row<Clamp>(),    row<Sigmoid>(),     row<Tanh>(), row<Elu>(),   row<Swish>(),
-                            row<HSwish>(),  row<HSigmoid>(), row<HardSigmoid>(), row<Gelu>(), row<Mish>(),  row<SoftPlus>(),
-                            row<Exp>(),     row<Log>(),      row<Abs>(),         row<Sqrt>(), row<Negative>(), row<Floor>(),
-                            row<Ceiling>(), row<Round>(),    row<Erf>(),         row<Sin>(),  row<Cos>(),   row<Sign>(),
-                            row<LogicalNot>(), row<Convert>()};
+constexpr Kernel kRows[] = {row<Relu>(),   row<Clamp>(),    row<Sigmoid>(),  row<Tanh>(),        row<Elu>(),
+                            row<Swish>(),  row<HSwish>(),   row<HSigmoid>(), row<HardSigmoid>(), row<Gelu>(),
+                            row<Mish>(),   row<SoftPlus>(), row<Exp>(),      row<Log>(),         row<Abs>(),
+                            row<Sqrt>(),   row<Negative>(), row<Floor>(),    row<Ceiling>(),     row<Round>(),
+                            row<Erf>(),    row<Sin>(),      row<Cos>(),      row<Sign>(),        row<LogicalNot>(),
+                            row<Convert>()};
 
 }  // namespace
 

@@ -32,7 +32,8 @@ Tensors truths(In in, F f) {
 // Integer sums and products wrap as those of the unsigned type do.
 template <class T, class F>
 T wrapping(T a, T b, F f) {
-    if constexpr (std::integral<T>) return static_cast<T>(f(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b)));
+    if constexpr (std::integral<T>)
+        return static_cast<T>(f(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b)));
     else return f(a, b);
 }
 
@@ -116,9 +117,8 @@ Tensors run(const PRelu&, In in) {
         dims[1] = data[1];
         slope = slope.reshaped(std::move(dims));
     }
-    return numbers(std::array{in[0], slope}, [](auto x, auto s) {
-        return x < 0 ? wrapping(x, s, [](auto a, auto b) { return a * b; }) : x;
-    });
+    return numbers(std::array{in[0], slope},
+                   [](auto x, auto s) { return x < 0 ? wrapping(x, s, [](auto a, auto b) { return a * b; }) : x; });
 }
 
 Tensors run(const Equal&, In in) {
@@ -171,10 +171,11 @@ constexpr Kernel row() {
     return kernel<T, static_cast<Tensors (*)(const T&, In)>(&run)>();
 }
 
-constexpr Kernel kRows[] = {row<Add>(),     row<Subtract>(), row<Multiply>(),          row<Divide>(),   row<Maximum>(),
-                            row<Minimum>(), row<Power>(),    row<SquaredDifference>(), row<Mod>(),      row<FloorMod>(),
-                            row<PRelu>(),   row<Equal>(),    row<NotEqual>(),          row<Less>(),     row<LessEqual>(),
-                            row<Greater>(), row<GreaterEqual>(), row<LogicalAnd>(),    row<LogicalOr>(), row<LogicalXor>(),
+constexpr Kernel kRows[] = {row<Add>(),          row<Subtract>(),   row<Multiply>(),  row<Divide>(),
+                            row<Maximum>(),      row<Minimum>(),    row<Power>(),     row<SquaredDifference>(),
+                            row<Mod>(),          row<FloorMod>(),   row<PRelu>(),     row<Equal>(),
+                            row<NotEqual>(),     row<Less>(),       row<LessEqual>(), row<Greater>(),
+                            row<GreaterEqual>(), row<LogicalAnd>(), row<LogicalOr>(), row<LogicalXor>(),
                             row<Select>()};
 
 }  // namespace

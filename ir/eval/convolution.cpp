@@ -25,7 +25,7 @@ Space space_of(const Window& w) {
         std::ranges::copy(dims, result.begin() + static_cast<std::ptrdiff_t>(3 - dims.size()));
         return result;
     };
-    return {three(w.data, 1), three(w.kernel, 1), three(w.strides, 1), three(w.dilations, 1),
+    return {three(w.data, 1),       three(w.kernel, 1),   three(w.strides, 1), three(w.dilations, 1),
             three(w.pads_begin, 0), three(w.pads_end, 0), three(w.output, 1)};
 }
 
@@ -106,13 +106,17 @@ void gather(const T* data, const Space& s, const std::vector<Three>& taps, std::
     const std::size_t depth = channels * taps.size();
     std::array<Three, kBlockColumns> starts;
     for (std::size_t j = 0; j < count; ++j) starts[j] = start(first + j, s.out, s);
-    for (std::size_t t = 0; t < taps.size(); ++t)
-        for (std::size_t j = 0; j < count; ++j) {
-            const std::int64_t at = place(starts[j], taps[t], s.data);
-            for (std::size_t c = 0; c < channels; ++c)
-                block[right_offset(c * taps.size() + t, j, depth)] =
-                    at < 0 ? T(0) : data[c * s.data_size() + static_cast<std::size_t>(at)];
-        }
+    std::array<std::int64_t, kBlockColumns> at{};
+    for (std::size_t t = 0; t < taps.size(); ++t) {
+        for (std::size_t j = 0; j < count; ++j) at[j] = place(starts[j], taps[t], s.data);
+        for (std::size_t column = 0; column < count; column += kTileColumns)
+            for (std::size_t c = 0; c < channels; ++c) {
+                const T* plane = data + c * s.data_size();
+                T* row = block + right_offset(c * taps.size() + t, column, depth);
+                for (std::size_t j = 0; j < kTileColumns; ++j)
+                    row[j] = column + j < count && at[column + j] >= 0 ? plane[at[column + j]] : T(0);
+            }
+    }
 }
 
 template <class T>
@@ -122,7 +126,8 @@ void convolve(const T* data, const T* weights, T* out, const Space& s, const Siz
     std::vector<T> block(depth * kBlockColumns);
     for (std::size_t g = 0; g < n.groups; ++g) {
         const T* kernel = weights + g * n.outputs * depth;
-        const auto left = pack_left<T>(n.outputs, depth, [&](std::size_t o, std::size_t k) { return kernel[o * depth + k]; });
+        const auto left = pack_left<T>(n.outputs, depth,
+                                       [&](std::size_t o, std::size_t k) { return kernel[o * depth + k]; });
         for (std::size_t b = 0; b < n.batch; ++b) {
             const T* from = data + (b * n.groups + g) * n.inputs * s.data_size();
             T* to = out + (b * n.groups + g) * n.outputs * s.out_size();
@@ -144,7 +149,8 @@ void convolve_backward(const T* data, const T* weights, T* out, const Space& s, 
     std::vector<T> products(rows * kBlockColumns);
     for (std::size_t g = 0; g < n.groups; ++g) {
         const T* kernel = weights + g * n.inputs * rows;
-        const auto left = pack_left<T>(rows, n.inputs, [&](std::size_t row, std::size_t i) { return kernel[i * rows + row]; });
+        const auto left = pack_left<T>(rows, n.inputs,
+                                       [&](std::size_t row, std::size_t i) { return kernel[i * rows + row]; });
         for (std::size_t b = 0; b < n.batch; ++b) {
             const T* from = data + (b * n.groups + g) * n.inputs * s.data_size();
             T* to = out + (b * n.groups + g) * n.outputs * s.out_size();
@@ -158,7 +164,8 @@ void convolve_backward(const T* data, const T* weights, T* out, const Space& s, 
                     const Three at = start(first + j, s.data, s);
                     for (std::size_t row = 0; row < rows; ++row)
                         if (const std::int64_t p = place(at, taps[row % taps.size()], s.out); p >= 0)
-                            to[row / taps.size() * s.out_size() + static_cast<std::size_t>(p)] += products[row * kBlockColumns + j];
+                            to[row / taps.size() * s.out_size() + static_cast<std::size_t>(p)] +=
+                                products[row * kBlockColumns + j];
                 }
             }
         }
@@ -182,7 +189,8 @@ Tensors run_convolution(const T& op, In in, const Window& window, const Sizes& n
     Tensor out(sum_element(element), dims);
     with_sum(out.element(), [&](auto t) {
         using S = decltype(t);
-        (backward ? convolve_backward<S> : convolve<S>)(data.as<S>().data(), weights.as<S>().data(), out.write<S>().data(), s, n);
+        (backward ? convolve_backward<S> : convolve<S>)(data.as<S>().data(), weights.as<S>().data(),
+                                                        out.write<S>().data(), s, n);
     });
     return {finished(out, element)};
 }
@@ -246,7 +254,8 @@ void multiply_matrices(const T* a, const Matrix& left, const T* b, const Matrix&
 Tensors run(const MatMul& op, In in) {
     const Matrix left = matrix_of(in[0].dims(), op.transpose_a, true);
     const Matrix right = matrix_of(in[1].dims(), op.transpose_b, false);
-    require(left.columns == right.rows, "the first operand has {} columns, the second has {} rows", left.columns, right.rows);
+    require(left.columns == right.rows, "the first operand has {} columns, the second has {} rows", left.columns,
+            right.rows);
     const Tensor a = shifted(in[0], op.zp_a, [&](std::size_t i) { return i / left.column_step % left.columns; });
     const Tensor b = shifted(in[1], op.zp_w, [&](std::size_t i) { return i / right.column_step % right.columns; });
     const Dims outer = broadcast_dims(left.outer, right.outer);
@@ -292,7 +301,8 @@ Tensors run(const MaxPool& op, In in) {
         for (std::size_t i = 0; i < values.size(); ++i) {
             const std::size_t plane = i / s.out_size() * s.data_size();
             const Three at = start(i % s.out_size(), s.out, s);
-            T best = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+            T best = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
+                                                          : std::numeric_limits<T>::lowest();
             std::int64_t found = -1;
             for (const Three& tap : taps) {
                 const std::int64_t p = place(at, tap, s.data);

@@ -14,13 +14,13 @@ template <class T>
     constexpr std::size_t kLanes = 32 / sizeof(T);
     constexpr std::size_t kVectors = kTileColumns / kLanes;
     typedef T V [[gnu::vector_size(32)]];
+    typedef T Unaligned [[gnu::vector_size(32), gnu::aligned(alignof(T)), gnu::may_alias]];
     V total[kTileRows][kVectors] = {};
     for (std::size_t begin = 0; begin < depth; begin += kPiece) {
         const std::size_t end = std::min(begin + kPiece, depth);
         V sum[kTileRows][kVectors] = {};
         for (std::size_t k = begin; k < end; ++k) {
-            V b[kVectors];
-            std::memcpy(b, right + k * kTileColumns, sizeof b);
+            const auto* b = reinterpret_cast<const Unaligned*>(right + k * kTileColumns);
             for (std::size_t row = 0; row < kTileRows; ++row)
                 for (std::size_t v = 0; v < kVectors; ++v) sum[row][v] += b[v] * left[k * kTileRows + row];
         }
@@ -54,7 +54,8 @@ auto chosen_tile() {
 }  // namespace
 
 template <class T>
-void multiply(const T* left, const T* right, T* c, std::size_t rows, std::size_t columns, std::size_t depth, std::size_t c_stride) {
+void multiply(const T* left, const T* right, T* c, std::size_t rows, std::size_t columns, std::size_t depth,
+              std::size_t c_stride) {
     static const auto run_tile = chosen_tile<T>();
     T sums[kTileRows * kTileColumns];
     for (std::size_t row = 0; row < rows; row += kTileRows)
@@ -67,8 +68,9 @@ void multiply(const T* left, const T* right, T* c, std::size_t rows, std::size_t
 }
 
 template void multiply<float>(const float*, const float*, float*, std::size_t, std::size_t, std::size_t, std::size_t);
-template void multiply<double>(const double*, const double*, double*, std::size_t, std::size_t, std::size_t, std::size_t);
-template void multiply<std::uint32_t>(const std::uint32_t*, const std::uint32_t*, std::uint32_t*, std::size_t, std::size_t,
-                                      std::size_t, std::size_t);
+template void multiply<double>(const double*, const double*, double*, std::size_t, std::size_t, std::size_t,
+                               std::size_t);
+template void multiply<std::uint32_t>(const std::uint32_t*, const std::uint32_t*, std::uint32_t*, std::size_t,
+                                      std::size_t, std::size_t, std::size_t);
 
 }  // namespace octet::ir::eval

@@ -32,11 +32,14 @@ inline std::size_t right_offset(std::size_t k, std::size_t column, std::size_t d
 // hundred that are then added, so that a long float sum keeps its precision; the result does not depend on the machine. T is float,
 // double or uint32_t (whose sums modulo 2^32 are those of int32_t).
 template <class T>
-void multiply(const T* left, const T* right, T* c, std::size_t rows, std::size_t columns, std::size_t depth, std::size_t c_stride);
+void multiply(const T* left, const T* right, T* c, std::size_t rows, std::size_t columns, std::size_t depth,
+              std::size_t c_stride);
 
-extern template void multiply<float>(const float*, const float*, float*, std::size_t, std::size_t, std::size_t, std::size_t);
-extern template void multiply<double>(const double*, const double*, double*, std::size_t, std::size_t, std::size_t, std::size_t);
-extern template void multiply<std::uint32_t>(const std::uint32_t*, const std::uint32_t*, std::uint32_t*, std::size_t, std::size_t,
-                                             std::size_t, std::size_t);
+extern template void multiply<float>(const float*, const float*, float*, std::size_t, std::size_t, std::size_t,
+                                     std::size_t);
+extern template void multiply<double>(const double*, const double*, double*, std::size_t, std::size_t, std::size_t,
+                                      std::size_t);
+extern template void multiply<std::uint32_t>(const std::uint32_t*, const std::uint32_t*, std::uint32_t*, std::size_t,
+                                             std::size_t, std::size_t, std::size_t);
 
 }  // namespace octet::ir::eval

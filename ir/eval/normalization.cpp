@@ -107,7 +107,8 @@ void window_sums(std::vector<double>& values, const Dims& dims, std::size_t axis
         for (std::int64_t i = 0; i < extent; ++i) {
             double sum = 0;
             const std::int64_t end = std::min(extent, i + reach + 1);
-            for (std::int64_t k = std::max<std::int64_t>(0, i - reach); k < end; ++k) sum += line[static_cast<std::size_t>(k)];
+            for (std::int64_t k = std::max<std::int64_t>(0, i - reach); k < end; ++k)
+                sum += line[static_cast<std::size_t>(k)];
             values[first + static_cast<std::size_t>(i) * step] = sum;
         }
     }
@@ -118,7 +119,8 @@ Tensors run(const Lrn& op, In in) {
     const double scale = op.alpha / std::pow(static_cast<double>(op.size), static_cast<double>(axes.size()));
     return floats(in, [&]<class T>(const T* x, T* y) {
         std::vector<double> squares(in[0].size());
-        for (std::size_t i = 0; i < squares.size(); ++i) squares[i] = static_cast<double>(x[i]) * static_cast<double>(x[i]);
+        for (std::size_t i = 0; i < squares.size(); ++i)
+            squares[i] = static_cast<double>(x[i]) * static_cast<double>(x[i]);
         for (std::int64_t axis : axes)
             window_sums(squares, in[0].dims(), normalise_axis(axis, in[0].dims().size()), (op.size - 1) / 2);
         for (std::size_t i = 0; i < squares.size(); ++i)
@@ -148,13 +150,15 @@ void each_line(const T* x, T* y, const Dims& dims, std::int64_t axis_field, F&& 
             }
         for (std::size_t k = 0; k < extent; ++k)
             for (std::size_t i = 0; i < inner; ++i)
-                to[k * inner + i] = static_cast<T>(finish(from[k * inner + i], to[k * inner + i], highest[i], total[i]));
+                to[k * inner + i] = static_cast<T>(
+                    finish(from[k * inner + i], to[k * inner + i], highest[i], total[i]));
     }
 }
 
 Tensors run(const SoftMax& op, In in) {
     return floats(in, [&]<class T>(const T* x, T* y) {
-        each_line(x, y, in[0].dims(), op.axis, [](T, T power, T, double total) { return static_cast<double>(power) / total; });
+        each_line(x, y, in[0].dims(), op.axis,
+                  [](T, T power, T, double total) { return static_cast<double>(power) / total; });
     });
 }
 
@@ -171,7 +175,8 @@ constexpr Kernel row() {
     return kernel<T, static_cast<Tensors (*)(const T&, In)>(&run)>();
 }
 
-constexpr Kernel kRows[] = {row<BatchNormInference>(), row<Mvn>(), row<NormalizeL2>(), row<Lrn>(), row<SoftMax>(), row<LogSoftMax>()};
+constexpr Kernel kRows[] = {row<BatchNormInference>(), row<Mvn>(), row<NormalizeL2>(), row<Lrn>(), row<SoftMax>(),
+                            row<LogSoftMax>()};
 
 }  // namespace
 

@@ -60,7 +60,8 @@ void fake_quantize(const std::array<Tensor, 5>& in, Tensor& out, float steps) {
             return;
         }
         for (std::size_t i = 0; i < r.count; ++i)
-            y[i] = quantized<kSmall>(x[i], il[i * r.step[1]], ih[i * r.step[2]], ol[i * r.step[3]], oh[i * r.step[4]], steps);
+            y[i] = quantized<kSmall>(x[i], il[i * r.step[1]], ih[i * r.step[2]], ol[i * r.step[3]], oh[i * r.step[4]],
+                                     steps);
     });
 }
 

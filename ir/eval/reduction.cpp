@@ -74,28 +74,35 @@ Tensors run(const ReduceMean& op, In in) {
 }
 Tensors run(const ReduceSum& op, In in) { return reduce(in, op.keep_dims, 0, kAdd, kAsItIs); }
 Tensors run(const ReduceMax& op, In in) {
-    return reduce(in, op.keep_dims, -std::numeric_limits<double>::infinity(),
-                  [](auto a, auto b) { return a < b ? b : a; }, kAsItIs);
+    return reduce(
+        in, op.keep_dims, -std::numeric_limits<double>::infinity(), [](auto a, auto b) { return a < b ? b : a; },
+        kAsItIs);
 }
 Tensors run(const ReduceMin& op, In in) {
-    return reduce(in, op.keep_dims, std::numeric_limits<double>::infinity(),
-                  [](auto a, auto b) { return b < a ? b : a; }, kAsItIs);
+    return reduce(
+        in, op.keep_dims, std::numeric_limits<double>::infinity(), [](auto a, auto b) { return b < a ? b : a; },
+        kAsItIs);
 }
 Tensors run(const ReduceProd& op, In in) {
-    return reduce(in, op.keep_dims, 1, [](auto a, auto b) { return a * b; }, kAsItIs);
+    return reduce(
+        in, op.keep_dims, 1, [](auto a, auto b) { return a * b; }, kAsItIs);
 }
 Tensors run(const ReduceL1& op, In in) {
-    return reduce(in, op.keep_dims, 0, [](auto a, auto b) { return a + (b < 0 ? -b : b); }, kAsItIs);
+    return reduce(
+        in, op.keep_dims, 0, [](auto a, auto b) { return a + (b < 0 ? -b : b); }, kAsItIs);
 }
 Tensors run(const ReduceL2& op, In in) {
-    return reduce(in, op.keep_dims, 0, [](auto a, auto b) { return a + b * b; },
-                  [](auto total, auto) { return std::sqrt(static_cast<double>(total)); });
+    return reduce(
+        in, op.keep_dims, 0, [](auto a, auto b) { return a + b * b; },
+        [](auto total, auto) { return std::sqrt(static_cast<double>(total)); });
 }
 Tensors run(const ReduceLogicalAnd& op, In in) {
-    return reduce(in, op.keep_dims, 1, [](auto a, auto b) { return static_cast<decltype(a)>(a != 0 && b != 0); }, kAsItIs);
+    return reduce(
+        in, op.keep_dims, 1, [](auto a, auto b) { return static_cast<decltype(a)>(a != 0 && b != 0); }, kAsItIs);
 }
 Tensors run(const ReduceLogicalOr& op, In in) {
-    return reduce(in, op.keep_dims, 0, [](auto a, auto b) { return static_cast<decltype(a)>(a != 0 || b != 0); }, kAsItIs);
+    return reduce(
+        in, op.keep_dims, 0, [](auto a, auto b) { return static_cast<decltype(a)>(a != 0 || b != 0); }, kAsItIs);
 }
 
 // A tensor as outer x extent x inner around one axis.
@@ -183,9 +190,9 @@ constexpr Kernel row() {
     return kernel<T, static_cast<Tensors (*)(const T&, In)>(&run)>();
 }
 
-constexpr Kernel kRows[] = {row<ReduceMean>(), row<ReduceSum>(),        row<ReduceMax>(),       row<ReduceMin>(),
-                            row<ReduceProd>(), row<ReduceL1>(),         row<ReduceL2>(),        row<ReduceLogicalAnd>(),
-                            row<ReduceLogicalOr>(), row<TopK>(),        row<CumSum>()};
+constexpr Kernel kRows[] = {row<ReduceMean>(),      row<ReduceSum>(), row<ReduceMax>(), row<ReduceMin>(),
+                            row<ReduceProd>(),      row<ReduceL1>(),  row<ReduceL2>(),  row<ReduceLogicalAnd>(),
+                            row<ReduceLogicalOr>(), row<TopK>(),      row<CumSum>()};
 
 }  // namespace
 

@@ -16,7 +16,8 @@ auto with_bits(Element element, F&& f) {
         case 16: return f(std::uint16_t{});
         case 32: return f(std::uint32_t{});
         case 64: return f(std::uint64_t{});
-        default: throw Unsupported("the element type " + std::string(name_of(element)), "elements below a byte do not move");
+        default:
+            throw Unsupported("the element type " + std::string(name_of(element)), "elements below a byte do not move");
     }
 }
 
@@ -141,8 +142,7 @@ Tensor map(const Tensor& a, const Tensor& b, F&& f) {
             for (std::size_t i = 0; i < run.count; ++i) z[i] = f(x[i], *y);
         else if (run.step[1] == 1)
             for (std::size_t i = 0; i < run.count; ++i) z[i] = f(*x, y[i]);
-        else
-            std::fill_n(z, run.count, f(*x, *y));
+        else std::fill_n(z, run.count, f(*x, *y));
     });
     return out;
 }

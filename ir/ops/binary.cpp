@@ -91,7 +91,8 @@ Types infer(const PRelu&, Inputs inputs) {
     const Shape& data = inputs[0].shape();
     const Shape& slope = inputs[1].shape();
     const bool along_channels = slope.rank() == 1 && data.rank() > 1 && compatible(slope[0], data[1]);
-    require(along_channels || broadcasts_to(slope, data), "the slope {} does not broadcast to {}", to_string(slope), to_string(data));
+    require(along_channels || broadcasts_to(slope, data), "the slope {} does not broadcast to {}", to_string(slope),
+            to_string(data));
     return {*inputs[0].type};
 }
 
@@ -99,8 +100,7 @@ Types infer(const Select&, Inputs inputs) {
     require_inputs(inputs, 3, 3);
     want_boolean(inputs[0], "the condition");
     want_same_element(inputs[1], "the first choice", inputs[2], "the second");
-    return {{inputs[1].element(),
-             broadcast(inputs[0].shape(), broadcast(inputs[1].shape(), inputs[2].shape()))}};
+    return {{inputs[1].element(), broadcast(inputs[0].shape(), broadcast(inputs[1].shape(), inputs[2].shape()))}};
 }
 
 Partials partial(const Add&, Inputs inputs, const Types& outputs) {

@@ -76,8 +76,9 @@ std::int64_t windows(std::int64_t size, std::int64_t kernel, const Axis& axis) {
 
 Dim windows(Dim size, Dim kernel, const Axis& axis) {
     const Dim count(windows(size.low, kernel.high, axis), windows(size.high, kernel.low, axis));
-    require(count.high > 0 || size.high == 0, "a window of {} does not fit into {} elements of data with pads of {} and {}",
-            extent(kernel.low, axis), to_string(size), axis.pad_begin, axis.pad_end);
+    require(count.high > 0 || size.high == 0,
+            "a window of {} does not fit into {} elements of data with pads of {} and {}", extent(kernel.low, axis),
+            to_string(size), axis.pad_begin, axis.pad_end);
     return {std::max<std::int64_t>(count.low, 0), count.high};
 }
 
@@ -85,7 +86,9 @@ Dim windows(Dim size, Dim kernel, const Axis& axis) {
 Dim spread(Dim size, Dim kernel, const Axis& axis, std::int64_t output_padding) {
     const auto reach = [&](std::int64_t s, std::int64_t k) {
         if (s >= kLimit || k >= kLimit) return Dim::kUnbounded;
-        return std::max<std::int64_t>((s - 1) * axis.stride + extent(k, axis) - axis.pad_begin - axis.pad_end + output_padding, 0);
+        return std::max<std::int64_t>((s - 1) * axis.stride + extent(k, axis) - axis.pad_begin - axis.pad_end +
+                                          output_padding,
+                                      0);
     };
     return {reach(size.low, kernel.low), reach(size.high, kernel.high)};
 }
@@ -182,8 +185,8 @@ std::size_t data_rank(const Shape& data, const Shape& weights, Kind kind) {
         return data.rank();
     }
     if (!weights.ranked()) return 0;
-    require(weights.rank() > kind.kernel() && weights.rank() <= kind.kernel() + 3, "weights have rank {}, wanted {} to {}",
-            weights.rank(), kind.kernel() + 1, kind.kernel() + 3);
+    require(weights.rank() > kind.kernel() && weights.rank() <= kind.kernel() + 3,
+            "weights have rank {}, wanted {} to {}", weights.rank(), kind.kernel() + 1, kind.kernel() + 3);
     return weights.rank() + 2 - kind.kernel();
 }
 
@@ -196,8 +199,7 @@ Channels channels_of(const Shape& weights, Kind kind) {
     const Dim groups = kind.grouped ? weights[0] : Dim(1);
     const Dim first = groups * weights[kind.kernel() - 2];
     const Dim second = groups * weights[kind.kernel() - 1];
-    return kind.backward ? Channels{first, second}
-                         : Channels{second, first};
+    return kind.backward ? Channels{first, second} : Channels{second, first};
 }
 
 // Spatial extents of a backward convolution: the third operand's numbers, or what the data spreads to.
@@ -207,9 +209,11 @@ void infer_backward(const T& op, Inputs inputs, Shape& result, const Shape& data
     const Partial* wanted = inputs.size() == 3 ? inputs[2].partial : nullptr;
     if (inputs.size() == 3) require_integers(inputs[2], "the output shape");
     if (wanted && *wanted)
-        require((*wanted)->size() == axes, "the output shape has {} values, there are {} spatial axes", (*wanted)->size(), axes);
+        require((*wanted)->size() == axes, "the output shape has {} values, there are {} spatial axes",
+                (*wanted)->size(), axes);
     for (std::size_t i = 0; i < axes; ++i) {
-        if (inputs.size() == 2) result[2 + i] = spread(data[2 + i], kernel[i], axis_of(op, i), at(op.output_padding, i, 0));
+        if (inputs.size() == 2)
+            result[2 + i] = spread(data[2 + i], kernel[i], axis_of(op, i), at(op.output_padding, i, 0));
         else if (*wanted) {
             require((**wanted)[i].low >= 0, "the output shape holds {}, wanted 0 or more", (**wanted)[i].low);
             result[2 + i] = (**wanted)[i];
@@ -233,8 +237,8 @@ Types infer_convolution(const T& op, Inputs inputs, Kind kind) {
         require(kernel[i].high > 0, "the weights {} have an empty kernel", to_string(weights));
     }
     const Channels channels = channels_of(weights, kind);
-    require(compatible(channels.input, data[1]), "weights have {} input channels, data has {}", to_string(channels.input),
-            to_string(data[1]));
+    require(compatible(channels.input, data[1]), "weights have {} input channels, data has {}",
+            to_string(channels.input), to_string(data[1]));
     want_zero_points(op, inputs, channels.input, channels.output);
     Shape result = Shape::of_rank(rank);
     result[0] = data[0];
@@ -255,7 +259,8 @@ Shape infer_pool(const T& op, Inputs inputs) {
     want_values(op.kernel, "kernel", axes, 1);
     want_attributes(op, axes);
     if (!data.ranked()) return Shape::of_rank(axes + 2);
-    require(data.rank() == axes + 2, "data has rank {}, wanted {} for a kernel of {} axes", data.rank(), axes + 2, axes);
+    require(data.rank() == axes + 2, "data has rank {}, wanted {} for a kernel of {} axes", data.rank(), axes + 2,
+            axes);
     Shape result = data;
     for (std::size_t i = 0; i < axes; ++i) result[2 + i] = windows(data[2 + i], Dim(op.kernel[i]), axis_of(op, i));
     return result;
@@ -282,7 +287,9 @@ std::vector<Dim> outer(const Shape& shape) {
 Types infer(const Convolution& op, Inputs inputs) { return infer_convolution(op, inputs, {false, false}); }
 Types infer(const GroupConvolution& op, Inputs inputs) { return infer_convolution(op, inputs, {true, false}); }
 Types infer(const ConvolutionBackpropData& op, Inputs inputs) { return infer_convolution(op, inputs, {false, true}); }
-Types infer(const GroupConvolutionBackpropData& op, Inputs inputs) { return infer_convolution(op, inputs, {true, true}); }
+Types infer(const GroupConvolutionBackpropData& op, Inputs inputs) {
+    return infer_convolution(op, inputs, {true, true});
+}
 
 Window window_of(const Convolution& op, const Dims& data, const Dims& weights) {
     return resolve(op, spatial(data, 2), spatial(weights, 2));
@@ -300,8 +307,8 @@ Window window_of(const MaxPool& op, const Dims& data) { return resolve(op, spati
 Window window_of(const AvgPool& op, const Dims& data) { return resolve(op, spatial(data, 2), op.kernel); }
 
 Types infer(const MaxPool& op, Inputs inputs) {
-    require(op.index_element == Element::i32 || op.index_element == Element::i64, "the index type is {}, wanted i32 or i64",
-            name_of(op.index_element));
+    require(op.index_element == Element::i32 || op.index_element == Element::i64,
+            "the index type is {}, wanted i32 or i64", name_of(op.index_element));
     const Shape shape = infer_pool(op, inputs);
     normalise_axis(op.axis, shape.rank());
     return {{inputs[0].element(), shape}, {op.index_element, shape}};
@@ -317,7 +324,8 @@ Types infer(const MatMul& op, Inputs inputs) {
     const Element element = product_element(inputs);
     const Shape& a = inputs[0].shape();
     const Shape& b = inputs[1].shape();
-    require(!(a.ranked() && a.rank() == 0) && !(b.ranked() && b.rank() == 0), "an operand is a scalar, wanted a rank of 1 or more");
+    require(!(a.ranked() && a.rank() == 0) && !(b.ranked() && b.rank() == 0),
+            "an operand is a scalar, wanted a rank of 1 or more");
     if (!a.ranked() || !b.ranked()) return {{element, Shape::unranked()}};
     const Matrix left = matrix_of(a, op.transpose_a, true);
     const Matrix right = matrix_of(b, op.transpose_b, false);

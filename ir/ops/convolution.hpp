@@ -34,15 +34,14 @@ struct Convolution {
     std::vector<std::int64_t> pads_end = {};
     std::vector<std::int64_t> dilations = {};
     PadType auto_pad = PadType::explicit_;  // pads are ignored unless explicit_
-    std::vector<std::int64_t> zp_a = {};  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
-    std::vector<std::int64_t> zp_w = {};  // of integer operands: zero points of the weights per output channel, empty for 0
+    std::vector<std::int64_t> zp_a =
+        {};  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
+    std::vector<std::int64_t> zp_w =
+        {};  // of integer operands: zero points of the weights per output channel, empty for 0
     static constexpr auto fields() {
-        return std::array{field<&Convolution::strides>("strides"),
-                          field<&Convolution::pads_begin>("pads_begin"),
-                          field<&Convolution::pads_end>("pads_end"),
-                          field<&Convolution::dilations>("dilations"),
-                          field<&Convolution::auto_pad>("auto_pad"),
-                          field<&Convolution::zp_a>("zp_a"),
+        return std::array{field<&Convolution::strides>("strides"),   field<&Convolution::pads_begin>("pads_begin"),
+                          field<&Convolution::pads_end>("pads_end"), field<&Convolution::dilations>("dilations"),
+                          field<&Convolution::auto_pad>("auto_pad"), field<&Convolution::zp_a>("zp_a"),
                           field<&Convolution::zp_w>("zp_w")};
     }
 };
@@ -57,8 +56,10 @@ struct GroupConvolution {
     std::vector<std::int64_t> pads_end = {};
     std::vector<std::int64_t> dilations = {};
     PadType auto_pad = PadType::explicit_;  // pads are ignored unless explicit_
-    std::vector<std::int64_t> zp_a = {};  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
-    std::vector<std::int64_t> zp_w = {};  // of integer operands: zero points of the weights per output channel, empty for 0
+    std::vector<std::int64_t> zp_a =
+        {};  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
+    std::vector<std::int64_t> zp_w =
+        {};  // of integer operands: zero points of the weights per output channel, empty for 0
     static constexpr auto fields() {
         return std::array{field<&GroupConvolution::strides>("strides"),
                           field<&GroupConvolution::pads_begin>("pads_begin"),
@@ -82,8 +83,10 @@ struct ConvolutionBackpropData {
     std::vector<std::int64_t> dilations = {};
     PadType auto_pad = PadType::explicit_;  // pads are ignored unless explicit_
     std::vector<std::int64_t> output_padding = {};
-    std::vector<std::int64_t> zp_a = {};  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
-    std::vector<std::int64_t> zp_w = {};  // of integer operands: zero points of the weights per output channel, empty for 0
+    std::vector<std::int64_t> zp_a =
+        {};  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
+    std::vector<std::int64_t> zp_w =
+        {};  // of integer operands: zero points of the weights per output channel, empty for 0
     static constexpr auto fields() {
         return std::array{field<&ConvolutionBackpropData::strides>("strides"),
                           field<&ConvolutionBackpropData::pads_begin>("pads_begin"),
@@ -107,8 +110,10 @@ struct GroupConvolutionBackpropData {
     std::vector<std::int64_t> dilations = {};
     PadType auto_pad = PadType::explicit_;  // pads are ignored unless explicit_
     std::vector<std::int64_t> output_padding = {};
-    std::vector<std::int64_t> zp_a = {};  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
-    std::vector<std::int64_t> zp_w = {};  // of integer operands: zero points of the weights per output channel, empty for 0
+    std::vector<std::int64_t> zp_a =
+        {};  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
+    std::vector<std::int64_t> zp_w =
+        {};  // of integer operands: zero points of the weights per output channel, empty for 0
     static constexpr auto fields() {
         return std::array{field<&GroupConvolutionBackpropData::strides>("strides"),
                           field<&GroupConvolutionBackpropData::pads_begin>("pads_begin"),
@@ -121,7 +126,8 @@ struct GroupConvolutionBackpropData {
     }
 };
 Types infer(const GroupConvolutionBackpropData& op, Inputs inputs);
-Window window_of(const GroupConvolutionBackpropData& op, const Dims& data, const Dims& weights, const Dims& output = {});
+Window window_of(const GroupConvolutionBackpropData& op, const Dims& data, const Dims& weights,
+                 const Dims& output = {});
 
 // Results: the maxima, and their flat indices counted from `axis` on.
 struct MaxPool {
@@ -161,12 +167,9 @@ struct AvgPool {
     PadType auto_pad = PadType::explicit_;
     bool exclude_pad = true;  // padding does not count in the divisor
     static constexpr auto fields() {
-        return std::array{field<&AvgPool::strides>("strides"),
-                          field<&AvgPool::pads_begin>("pads_begin"),
-                          field<&AvgPool::pads_end>("pads_end"),
-                          field<&AvgPool::kernel>("kernel"),
-                          field<&AvgPool::rounding>("rounding"),
-                          field<&AvgPool::auto_pad>("auto_pad"),
+        return std::array{field<&AvgPool::strides>("strides"),        field<&AvgPool::pads_begin>("pads_begin"),
+                          field<&AvgPool::pads_end>("pads_end"),      field<&AvgPool::kernel>("kernel"),
+                          field<&AvgPool::rounding>("rounding"),      field<&AvgPool::auto_pad>("auto_pad"),
                           field<&AvgPool::exclude_pad>("exclude_pad")};
     }
 };
@@ -178,13 +181,13 @@ struct MatMul {
     static constexpr std::string_view name = "matmul";
     bool transpose_a = false;
     bool transpose_b = false;
-    std::vector<std::int64_t> zp_a = {};  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
-    std::vector<std::int64_t> zp_w = {};  // of integer operands: zero points of the weights per output channel, empty for 0
+    std::vector<std::int64_t> zp_a =
+        {};  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
+    std::vector<std::int64_t> zp_w =
+        {};  // of integer operands: zero points of the weights per output channel, empty for 0
     static constexpr auto fields() {
-        return std::array{field<&MatMul::transpose_a>("transpose_a"),
-                          field<&MatMul::transpose_b>("transpose_b"),
-                          field<&MatMul::zp_a>("zp_a"),
-                          field<&MatMul::zp_w>("zp_w")};
+        return std::array{field<&MatMul::transpose_a>("transpose_a"), field<&MatMul::transpose_b>("transpose_b"),
+                          field<&MatMul::zp_a>("zp_a"), field<&MatMul::zp_w>("zp_w")};
     }
 };
 Types infer(const MatMul& op, Inputs inputs);

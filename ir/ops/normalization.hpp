@@ -27,8 +27,7 @@ struct Mvn {
     bool normalize_variance = true;
     EpsMode eps_mode = EpsMode::inside_sqrt;
     static constexpr auto fields() {
-        return std::array{field<&Mvn::eps>("eps"),
-                          field<&Mvn::normalize_variance>("normalize_variance"),
+        return std::array{field<&Mvn::eps>("eps"), field<&Mvn::normalize_variance>("normalize_variance"),
                           field<&Mvn::eps_mode>("eps_mode")};
     }
 };
@@ -40,8 +39,7 @@ struct NormalizeL2 {
     double eps = 1e-10;
     L2EpsMode eps_mode = L2EpsMode::add;
     static constexpr auto fields() {
-        return std::array{field<&NormalizeL2::eps>("eps"),
-                          field<&NormalizeL2::eps_mode>("eps_mode")};
+        return std::array{field<&NormalizeL2::eps>("eps"), field<&NormalizeL2::eps_mode>("eps_mode")};
     }
 };
 Types infer(const NormalizeL2& op, Inputs inputs);
@@ -54,9 +52,7 @@ struct Lrn {
     double bias = 1;
     std::int64_t size = 5;
     static constexpr auto fields() {
-        return std::array{field<&Lrn::alpha>("alpha"),
-                          field<&Lrn::beta>("beta"),
-                          field<&Lrn::bias>("bias"),
+        return std::array{field<&Lrn::alpha>("alpha"), field<&Lrn::beta>("beta"), field<&Lrn::bias>("bias"),
                           field<&Lrn::size>("size")};
     }
 };

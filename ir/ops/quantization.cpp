@@ -37,8 +37,8 @@ Types infer(const FakeQuantize& op, Inputs inputs) {
     for (std::size_t i = 1; i < 5; ++i) {
         want_same_element(inputs[0], kNames[0], inputs[i], kNames[i]);
         const Shape& range = inputs[i].shape();
-        require(broadcasts_to(range, data), "{} has the shape {}, which does not broadcast to {}", kNames[i], to_string(range),
-                to_string(data));
+        require(broadcasts_to(range, data), "{} has the shape {}, which does not broadcast to {}", kNames[i],
+                to_string(range), to_string(data));
     }
     return {*inputs[0].type};
 }
@@ -47,8 +47,8 @@ Types infer(const Quantize& op, Inputs inputs) {
     require_inputs(inputs, 1, 1);
     want_levels(op.levels);
     want_float(inputs[0], "the operand");
-    require(is_integer(op.element) && bits_of(op.element) >= 8, "the element type is {}, wanted an integer type of 8 bits or more",
-            name_of(op.element));
+    require(is_integer(op.element) && bits_of(op.element) >= 8,
+            "the element type is {}, wanted an integer type of 8 bits or more", name_of(op.element));
     const auto [low, high] = range_of(op.element);
     require(op.qmin >= low && op.levels - 1 <= high - op.qmin, "the codes {}..{} do not fit into {}", op.qmin,
             op.qmin + op.levels - 1, name_of(op.element));

@@ -25,10 +25,8 @@ struct Quantize {
     std::int64_t qmin = 0;
     Element element = Element::u8;
     static constexpr auto fields() {
-        return std::array{field<&Quantize::low>("low"),
-                          field<&Quantize::high>("high"),
-                          field<&Quantize::levels>("levels"),
-                          field<&Quantize::qmin>("qmin"),
+        return std::array{field<&Quantize::low>("low"), field<&Quantize::high>("high"),
+                          field<&Quantize::levels>("levels"), field<&Quantize::qmin>("qmin"),
                           field<&Quantize::element>("element")};
     }
 };
@@ -43,8 +41,7 @@ struct Dequantize {
     Tensor zero_point = {};
     Element element = Element::f32;
     static constexpr auto fields() {
-        return std::array{field<&Dequantize::scale>("scale"),
-                          field<&Dequantize::zero_point>("zero_point"),
+        return std::array{field<&Dequantize::scale>("scale"), field<&Dequantize::zero_point>("zero_point"),
                           field<&Dequantize::element>("element")};
     }
 };

@@ -85,11 +85,8 @@ struct TopK {
     Element index_element = Element::i32;
     bool stable = false;
     static constexpr auto fields() {
-        return std::array{field<&TopK::axis>("axis"),
-                          field<&TopK::mode>("mode"),
-                          field<&TopK::sort>("sort"),
-                          field<&TopK::index_element>("index_element"),
-                          field<&TopK::stable>("stable")};
+        return std::array{field<&TopK::axis>("axis"), field<&TopK::mode>("mode"), field<&TopK::sort>("sort"),
+                          field<&TopK::index_element>("index_element"), field<&TopK::stable>("stable")};
     }
 };
 Types infer(const TopK& op, Inputs inputs);
@@ -99,8 +96,7 @@ struct CumSum {
     bool exclusive = false;
     bool reverse = false;
     static constexpr auto fields() {
-        return std::array{field<&CumSum::exclusive>("exclusive"),
-                          field<&CumSum::reverse>("reverse")};
+        return std::array{field<&CumSum::exclusive>("exclusive"), field<&CumSum::reverse>("reverse")};
     }
 };
 Types infer(const CumSum& op, Inputs inputs);

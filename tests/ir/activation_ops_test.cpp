@@ -34,26 +34,32 @@ double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
 INSTANTIATE_TEST_SUITE_P(
     All, Activation,
-    testing::Values(
-        Case{"relu", Relu{}, [](double x) { return std::max(x, 0.0); }},
-        Case{"clamp", Clamp{-1, 2.5}, [](double x) { return std::min(std::max(x, -1.0), 2.5); }},
-        Case{"sigmoid", Sigmoid{}, sigmoid}, Case{"tanh", Tanh{}, [](double x) { return std::tanh(x); }},
-        Case{"elu", Elu{0.5}, [](double x) { return x < 0 ? 0.5 * (std::exp(x) - 1) : x; }},
-        Case{"swish", Swish{}, [](double x) { return x * sigmoid(x); }},
-        Case{"hswish", HSwish{}, [](double x) { return x * relu6(x + 3) / 6; }},
-        Case{"hsigmoid", HSigmoid{}, [](double x) { return relu6(x + 3) / 6; }},
-        Case{"gelu", Gelu{}, [](double x) { return x * 0.5 * std::erfc(-x / std::sqrt(2.0)); }},
-        Case{"gelu_tanh", Gelu{GeluMode::tanh},
-             [](double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x))); }},
-        Case{"mish", Mish{}, [](double x) { return x * std::tanh(std::log(1 + std::exp(x))); }},
-        Case{"softplus", SoftPlus{}, [](double x) { return std::log(1 + std::exp(x)); }},
-        Case{"exp", Exp{}, [](double x) { return std::exp(x); }}, Case{"abs", Abs{}, [](double x) { return std::abs(x); }},
-        Case{"negative", Negative{}, [](double x) { return -x; }},
-        Case{"floor", Floor{}, [](double x) { return std::floor(x); }},
-        Case{"ceiling", Ceiling{}, [](double x) { return std::ceil(x); }},
-        Case{"erf", Erf{}, [](double x) { return std::erf(x); }}, Case{"sin", Sin{}, [](double x) { return std::sin(x); }},
-        Case{"cos", Cos{}, [](double x) { return std::cos(x); }},
-        Case{"sign", Sign{}, [](double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : 0.0; }}),
+    testing::Values(Case{"relu", Relu{}, [](double x) { return std::max(x, 0.0); }},
+                    Case{"clamp", Clamp{-1, 2.5}, [](double x) { return std::min(std::max(x, -1.0), 2.5); }},
+                    Case{"sigmoid", Sigmoid{}, sigmoid}, Case{"tanh", Tanh{}, [](double x) { return std::tanh(x); }},
+                    Case{"elu", Elu{0.5}, [](double x) { return x < 0 ? 0.5 * (std::exp(x) - 1) : x; }},
+                    Case{"swish", Swish{}, [](double x) { return x * sigmoid(x); }},
+                    Case{"hswish", HSwish{}, [](double x) { return x * relu6(x + 3) / 6; }},
+                    Case{"hsigmoid", HSigmoid{}, [](double x) { return relu6(x + 3) / 6; }},
+                    Case{"gelu", Gelu{}, [](double x) { return x * 0.5 * std::erfc(-x / std::sqrt(2.0)); }},
+                    Case{"gelu_tanh", Gelu{GeluMode::tanh},
+                         [](double x) {
+                             return 0.5 * x *
+                                    (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x)));
+                         }},
+                    Case{"mish", Mish{}, [](double x) { return x * std::tanh(std::log(1 + std::exp(x))); }},
+                    Case{"softplus", SoftPlus{}, [](double x) { return std::log(1 + std::exp(x)); }},
+                    Case{"exp", Exp{}, [](double x) { return std::exp(x); }},
+                    Case{"abs", Abs{}, [](double x) { return std::abs(x); }},
+                    Case{"negative", Negative{}, [](double x) { return -x; }},
+                    Case{"floor", Floor{}, [](double x) { return std::floor(x); }},
+                    Case{"ceiling", Ceiling{}, [](double x) { return std::ceil(x); }},
+                    Case{"erf", Erf{}, [](double x) { return std::erf(x); }},
+                    Case{"sin", Sin{}, [](double x) { return std::sin(x); }},
+                    Case{"cos", Cos{}, [](double x) { return std::cos(x); }},
+                    Case{"sign", Sign{}, [](double x) { return x > 0   ? 1.0
+                                                               : x < 0 ? -1.0
+                                                                       : 0.0; }}),
     [](const auto& test) { return test.param.name; });
 
 TEST(ActivationOps, LogAndSqrt) {
@@ -122,7 +128,8 @@ TEST(ActivationOps, Errors) {
     EXPECT_EQ(infer_error(Sigmoid{}, {i64({2})}), "the operand is i64, wanted a float type");
     EXPECT_EQ(infer_error(Clamp{2, 1}, {x}), "low 2 is above high 1");
     EXPECT_EQ(infer_error(Swish{}, {x, x}), "beta has the shape [2], wanted one element");
-    EXPECT_EQ(infer_error(Swish{}, {x, Type{Element::f16, {}}}), "the operand is f32, beta is f16, wanted the same type");
+    EXPECT_EQ(infer_error(Swish{}, {x, Type{Element::f16, {}}}),
+              "the operand is f32, beta is f16, wanted the same type");
     EXPECT_EQ(infer_error(Swish{}, {x, x, x}), "got 3 inputs, wanted 1 to 2");
     EXPECT_EQ(infer_error(HardSigmoid{}, {x, f32({}), x}), "beta has the shape [2], wanted one element");
     EXPECT_EQ(infer_error(LogicalNot{}, {x}), "the operand is f32, wanted boolean");

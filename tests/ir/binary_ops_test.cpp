@@ -30,7 +30,8 @@ std::vector<double> sum_by_index(const Tensor& a, const Tensor& b, const Dims& o
 }
 
 TEST(BinaryOps, BroadcastingOfEveryKind) {
-    const std::vector<Dims> shapes{{}, {1}, {4}, {3, 1}, {3, 4}, {2, 1, 1}, {2, 3, 1}, {2, 1, 4}, {2, 3, 4}, {1, 3, 4}, {5, 1, 1, 1}, {5, 2, 3, 4}, {5, 1, 3, 1}};
+    const std::vector<Dims> shapes{{},        {1},       {4},       {3, 1},       {3, 4},       {2, 1, 1},   {2, 3, 1},
+                                   {2, 1, 4}, {2, 3, 4}, {1, 3, 4}, {5, 1, 1, 1}, {5, 2, 3, 4}, {5, 1, 3, 1}};
     for (const Dims& x : shapes)
         for (const Dims& y : shapes) {
             SCOPED_TRACE(to_string(x) + " + " + to_string(y));
@@ -41,9 +42,7 @@ TEST(BinaryOps, BroadcastingOfEveryKind) {
         }
 }
 
-TEST(BinaryOps, EmptyTensors) {
-    expect_exact(run(Add{}, {tensor({0, 2}, {}), tensor({2}, {1.0f, 2.0f})}), {0, 2}, {});
-}
+TEST(BinaryOps, EmptyTensors) { expect_exact(run(Add{}, {tensor({0, 2}, {}), tensor({2}, {1.0f, 2.0f})}), {0, 2}, {}); }
 
 TEST(BinaryOps, Floats) {
     const Tensor a = tensor({4}, {-7.0f, 7.0f, -2.5f, 2.0f});
@@ -67,13 +66,24 @@ TEST(BinaryOps, Integers) {
     expect_exact(run(Divide{false}, {a, b}), {4}, {-3, -3, 3, 3});
     expect_exact(run(Mod{}, {a, b}), {4}, {-1, 1, -1, 1});
     expect_exact(run(FloorMod{}, {a, b}), {4}, {1, -1, -1, 1});
-    expect_exact(run(Power{}, {tensor<std::int64_t>({3}, {3, -2, 2}), tensor<std::int64_t>({3}, {4, 3, -1})}), {3}, {81, -8, 0});
-    EXPECT_EQ(run(Add{}, {Tensor::scalar(std::int64_t{1} << 60), Tensor::scalar(std::int64_t{1})}).integer_at(0), (std::int64_t{1} << 60) + 1);
+    expect_exact(run(Power{}, {tensor<std::int64_t>({3}, {3, -2, 2}), tensor<std::int64_t>({3}, {4, 3, -1})}), {3},
+                 {81, -8, 0});
+    EXPECT_EQ(run(Add{}, {Tensor::scalar(std::int64_t{1} << 60), Tensor::scalar(std::int64_t{1})}).integer_at(0),
+              (std::int64_t{1} << 60) + 1);
     expect_exact(run(Add{}, {tensor<std::uint8_t>({2}, {250, 3}), tensor<std::uint8_t>({2}, {10, 4})}), {2}, {255, 7});
     expect_exact(run(Multiply{}, {tensor<std::int8_t>({1}, {100}), tensor<std::int8_t>({1}, {-100})}), {1}, {-128});
-    EXPECT_EQ(error_of([] { run(Divide{}, {Tensor::scalar(std::int32_t{1}), Tensor::scalar(std::int32_t{0})}); }), "division by zero");
-    EXPECT_EQ(error_of([] { run(FloorMod{}, {Tensor::scalar(std::int32_t{1}), Tensor::scalar(std::int32_t{0})}); }), "division by zero");
-    EXPECT_EQ(error_of([] { run(Power{}, {Tensor::scalar(std::int32_t{0}), Tensor::scalar(std::int32_t{-1})}); }), "zero to the power of -1");
+    EXPECT_EQ(error_of([] {
+                  run(Divide{}, {Tensor::scalar(std::int32_t{1}), Tensor::scalar(std::int32_t{0})});
+              }),
+              "division by zero");
+    EXPECT_EQ(error_of([] {
+                  run(FloorMod{}, {Tensor::scalar(std::int32_t{1}), Tensor::scalar(std::int32_t{0})});
+              }),
+              "division by zero");
+    EXPECT_EQ(error_of([] {
+                  run(Power{}, {Tensor::scalar(std::int32_t{0}), Tensor::scalar(std::int32_t{-1})});
+              }),
+              "zero to the power of -1");
 }
 
 TEST(BinaryOps, Comparisons) {
@@ -94,14 +104,16 @@ TEST(BinaryOps, LogicAndSelect) {
     expect_exact(run(LogicalOr{}, {a, b}), {4}, {0, 1, 1, 1});
     expect_exact(run(LogicalXor{}, {a, b}), {4}, {0, 1, 1, 0});
     expect_exact(run(Select{}, {a, Tensor::scalar(5.0f), counting({2, 4})}), {2, 4}, {0, 1, 5, 5, 4, 5, 5, 5});
-    expect_exact(run(Select{}, {a, tensor<std::int64_t>({4}, {1, 2, 3, 4}), tensor<std::int64_t>({1}, {9})}), {4}, {9, 9, 3, 4});
+    expect_exact(run(Select{}, {a, tensor<std::int64_t>({4}, {1, 2, 3, 4}), tensor<std::int64_t>({1}, {9})}), {4},
+                 {9, 9, 3, 4});
 }
 
 TEST(BinaryOps, PReluSlopes) {
     const Tensor x = counting({1, 2, 2}, -4, 2);  // -4 -2 | 0 2
     expect_exact(run(PRelu{}, {x, tensor({2}, {0.5f, 10.0f})}), {1, 2, 2}, {-2, -1, 0, 2});
     expect_exact(run(PRelu{}, {x, tensor({1}, {0.25f})}), {1, 2, 2}, {-1, -0.5, 0, 2});
-    expect_exact(run(PRelu{}, {counting({1, 3, 2}, -6, 1), tensor({2}, {1.0f, 2.0f})}), {1, 3, 2}, {-6, -10, -4, -6, -2, -2});
+    expect_exact(run(PRelu{}, {counting({1, 3, 2}, -6, 1), tensor({2}, {1.0f, 2.0f})}), {1, 3, 2},
+                 {-6, -10, -4, -6, -2, -2});
     EXPECT_EQ(infer_error(PRelu{}, {f32({1, 3, 4}), f32({2})}), "the slope [2] does not broadcast to [1,3,4]");
 }
 
@@ -141,10 +153,12 @@ TEST(BinaryOps, Errors) {
     EXPECT_EQ(infer_error(Add{}, {x}), "got 1 inputs, wanted 2");
     EXPECT_EQ(infer_error(Add{}, {x, i64({})}), "the first operand is f32, the second is i64, wanted the same type");
     EXPECT_EQ(infer_error(Multiply{}, {x, f32({2, 4})}), "dimensions 3 and 4 do not broadcast");
-    EXPECT_EQ(infer_error(Add{}, {Type{Element::boolean, {}}, Type{Element::boolean, {}}}), "the first operand is boolean, wanted a number type");
+    EXPECT_EQ(infer_error(Add{}, {Type{Element::boolean, {}}, Type{Element::boolean, {}}}),
+              "the first operand is boolean, wanted a number type");
     EXPECT_EQ(infer_error(LogicalAnd{}, {x, x}), "the first operand is f32, wanted boolean");
     EXPECT_EQ(infer_error(Select{}, {x, x, x}), "the condition is f32, wanted boolean");
-    EXPECT_EQ(infer_error(Select{}, {Type{Element::boolean, {}}, x, i64({})}), "the first choice is f32, the second is i64, wanted the same type");
+    EXPECT_EQ(infer_error(Select{}, {Type{Element::boolean, {}}, x, i64({})}),
+              "the first choice is f32, the second is i64, wanted the same type");
 }
 
 }  // namespace

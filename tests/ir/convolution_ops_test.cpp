@@ -54,13 +54,17 @@ TEST(ConvolutionOps, ASmallCaseByHand) {
     const Tensor x = counting({1, 1, 3, 3}, 1);
     const Tensor w = tensor({1, 1, 2, 2}, {1.0f, 0.0f, 0.0f, -1.0f});
     expect_exact(run(Convolution{}, {x, w}), {1, 1, 2, 2}, {-4, -4, -4, -4});
-    expect_exact(run(Convolution{.strides = {2, 2}, .pads_begin = {1, 1}, .pads_end = {0, 0}}, {x, w}), {1, 1, 2, 2}, {-1, -3, -7, -4});
+    expect_exact(run(Convolution{.strides = {2, 2}, .pads_begin = {1, 1}, .pads_end = {0, 0}}, {x, w}), {1, 1, 2, 2},
+                 {-1, -3, -7, -4});
     expect_exact(run(Convolution{.dilations = {2, 2}}, {x, w}), {1, 1, 1, 1}, {-8});
 }
 
 TEST(ConvolutionOps, OneAndThreeSpatialAxes) {
-    expect_exact(run(Convolution{.pads_begin = {1}, .pads_end = {1}}, {counting({1, 1, 4}, 1), tensor({1, 1, 3}, {1.0f, 1.0f, 1.0f})}), {1, 1, 4}, {3, 6, 9, 7});
-    expect_exact(run(Convolution{}, {counting({1, 2, 2, 2, 2}), Tensor::filled(Element::f32, {1, 2, 2, 2, 2}, 1)}), {1, 1, 1, 1, 1}, {120});
+    expect_exact(run(Convolution{.pads_begin = {1}, .pads_end = {1}},
+                     {counting({1, 1, 4}, 1), tensor({1, 1, 3}, {1.0f, 1.0f, 1.0f})}),
+                 {1, 1, 4}, {3, 6, 9, 7});
+    expect_exact(run(Convolution{}, {counting({1, 2, 2, 2, 2}), Tensor::filled(Element::f32, {1, 2, 2, 2, 2}, 1)}),
+                 {1, 1, 1, 1, 1}, {120});
 }
 
 TEST(ConvolutionOps, GroupsStridesPadsAndDilationsAgreeWithPlainSums) {
@@ -113,7 +117,10 @@ TEST(ConvolutionOps, SumsFillTheWholeOfI32) {
 // A backward convolution is the transpose of the forward one: <conv(x), y> = <x, backward(y)>.
 TEST(ConvolutionOps, BackwardIsTheTransposeOfForward) {
     for (const std::int64_t groups : {1, 2}) {
-        const GroupConvolution forward{.strides = {2, 3}, .pads_begin = {1, 0}, .pads_end = {0, 2}, .dilations = {2, 1}};
+        const GroupConvolution forward{.strides = {2, 3},
+                                       .pads_begin = {1, 0},
+                                       .pads_end = {0, 2},
+                                       .dilations = {2, 1}};
         GroupConvolutionBackpropData backward;
         backward.strides = forward.strides;
         backward.pads_begin = forward.pads_begin;
@@ -140,28 +147,43 @@ TEST(ConvolutionOps, BackwardByHand) {
     const Tensor x = tensor({1, 1, 2}, {1.0f, 10.0f});
     const Tensor w = tensor({1, 1, 3}, {1.0f, 2.0f, 3.0f});
     expect_exact(run(ConvolutionBackpropData{.strides = {2}}, {x, w}), {1, 1, 5}, {1, 2, 13, 20, 30});
-    expect_exact(run(ConvolutionBackpropData{.strides = {2}, .pads_begin = {1}, .pads_end = {1}, .output_padding = {1}}, {x, w}), {1, 1, 4}, {2, 13, 20, 30});
+    expect_exact(run(ConvolutionBackpropData{.strides = {2}, .pads_begin = {1}, .pads_end = {1}, .output_padding = {1}},
+                     {x, w}),
+                 {1, 1, 4}, {2, 13, 20, 30});
     const Tensor four = Tensor::vector<std::int64_t>({4});
-    expect_exact(run(ConvolutionBackpropData{.strides = {2}, .auto_pad = PadType::same_upper}, {x, w, four}), {1, 1, 4}, {1, 2, 13, 20});
-    expect_exact(run(ConvolutionBackpropData{.strides = {2}, .auto_pad = PadType::same_lower}, {x, w, four}), {1, 1, 4}, {2, 13, 20, 30});
+    expect_exact(run(ConvolutionBackpropData{.strides = {2}, .auto_pad = PadType::same_upper}, {x, w, four}), {1, 1, 4},
+                 {1, 2, 13, 20});
+    expect_exact(run(ConvolutionBackpropData{.strides = {2}, .auto_pad = PadType::same_lower}, {x, w, four}), {1, 1, 4},
+                 {2, 13, 20, 30});
     const Tensor q = tensor<std::uint8_t>({1, 1, 2}, {129, 138});
-    expect_exact(run(ConvolutionBackpropData{.strides = {2}, .zp_a = {128}}, {q, tensor<std::int8_t>({1, 1, 3}, {1, 2, 3})}), {1, 1, 5}, {1, 2, 13, 20, 30});
+    expect_exact(run(ConvolutionBackpropData{.strides = {2}, .zp_a = {128}},
+                     {q, tensor<std::int8_t>({1, 1, 3}, {1, 2, 3})}),
+                 {1, 1, 5}, {1, 2, 13, 20, 30});
 }
 
 TEST(ConvolutionOps, MaxPoolGivesValuesAndIndices) {
-    const Tensor x = tensor({1, 2, 2, 3}, {1.0f, 5.0f, 2.0f, 4.0f, 5.0f, 0.0f, -1.0f, -5.0f, -2.0f, -4.0f, -5.0f, -9.0f});
+    const Tensor x = tensor({1, 2, 2, 3},
+                            {1.0f, 5.0f, 2.0f, 4.0f, 5.0f, 0.0f, -1.0f, -5.0f, -2.0f, -4.0f, -5.0f, -9.0f});
     const MaxPool op{.kernel = {2, 2}};
     expect_exact(run(op, {x}), {1, 2, 1, 2}, {5, 5, -1, -2});
     expect_exact(run(op, {x}, 1), {1, 2, 1, 2}, {1, 1, 6, 8});
-    expect_exact(run(MaxPool{.kernel = {2, 2}, .index_element = Element::i32, .axis = 2}, {x}, 1), {1, 2, 1, 2}, {1, 1, 0, 2});
-    expect_exact(run(MaxPool{.strides = {2, 2}, .pads_begin = {1, 1}, .pads_end = {0, 0}, .kernel = {2, 2}}, {x}), {1, 2, 1, 2}, {1, 5, -1, -2});
+    expect_exact(run(MaxPool{.kernel = {2, 2}, .index_element = Element::i32, .axis = 2}, {x}, 1), {1, 2, 1, 2},
+                 {1, 1, 0, 2});
+    expect_exact(run(MaxPool{.strides = {2, 2}, .pads_begin = {1, 1}, .pads_end = {0, 0}, .kernel = {2, 2}}, {x}),
+                 {1, 2, 1, 2}, {1, 5, -1, -2});
     expect_exact(run(MaxPool{.dilations = {1, 2}, .kernel = {2, 2}}, {x}), {1, 2, 1, 1}, {4, -1});
     expect_exact(run(op, {x.converted(Element::i8)}), {1, 2, 1, 2}, {5, 5, -1, -2});
 }
 
 TEST(ConvolutionOps, RoundingOfPools) {
-    const auto extent = [](RoundingType rounding, std::int64_t size, std::int64_t kernel, std::int64_t stride, std::int64_t pad) {
-        return inferred(AvgPool{.strides = {stride}, .pads_begin = {pad}, .pads_end = {pad}, .kernel = {kernel}, .rounding = rounding}, {f32({1, 1, size})});
+    const auto extent = [](RoundingType rounding, std::int64_t size, std::int64_t kernel, std::int64_t stride,
+                           std::int64_t pad) {
+        return inferred(AvgPool{.strides = {stride},
+                                .pads_begin = {pad},
+                                .pads_end = {pad},
+                                .kernel = {kernel},
+                                .rounding = rounding},
+                        {f32({1, 1, size})});
     };
     EXPECT_EQ(extent(RoundingType::floor, 6, 3, 2, 0), "f32[1,1,2]");
     EXPECT_EQ(extent(RoundingType::ceil, 6, 3, 2, 0), "f32[1,1,3]");
@@ -177,11 +199,17 @@ TEST(ConvolutionOps, AvgPoolCountsPaddingOrNot) {
     op.exclude_pad = false;
     expect_near(run(op, {x}), {1, 1, 2}, {1, 11.0 / 3});
     // The last window reaches beyond the padding: what lies there never counts.
-    AvgPool ceil{.strides = {2}, .pads_begin = {0}, .pads_end = {1}, .kernel = {4}, .rounding = RoundingType::ceil, .exclude_pad = false};
+    AvgPool ceil{.strides = {2},
+                 .pads_begin = {0},
+                 .pads_end = {1},
+                 .kernel = {4},
+                 .rounding = RoundingType::ceil,
+                 .exclude_pad = false};
     expect_exact(run(ceil, {x}), {1, 1, 2}, {3, 3});
     ceil.exclude_pad = true;
     expect_exact(run(ceil, {x}), {1, 1, 2}, {3, 4.5});
-    expect_exact(run(AvgPool{.strides = {2}, .kernel = {3}, .auto_pad = PadType::same_upper}, {x}), {1, 1, 2}, {2, 4.5});
+    expect_exact(run(AvgPool{.strides = {2}, .kernel = {3}, .auto_pad = PadType::same_upper}, {x}), {1, 1, 2},
+                 {2, 4.5});
     expect_exact(run(AvgPool{.kernel = {2}}, {tensor<std::int8_t>({1, 1, 3}, {1, 2, 5})}), {1, 1, 2}, {2, 4});
 }
 
@@ -207,13 +235,16 @@ TEST(ConvolutionOps, MatMulOfIntegersWithZeroPoints) {
     for (std::size_t r = 0; r < 7; ++r)
         for (std::size_t c = 0; c < 70; ++c) {
             double sum = 0;
-            for (std::size_t k = 0; k < 300; ++k) sum += (a.at(r * 300 + k) - 113) * (b.at(c * 300 + k) - static_cast<double>(zp_w[c]));
+            for (std::size_t k = 0; k < 300; ++k)
+                sum += (a.at(r * 300 + k) - 113) * (b.at(c * 300 + k) - static_cast<double>(zp_w[c]));
             wanted.push_back(sum);
         }
     const Tensor y = run(MatMul{.transpose_b = true, .zp_a = {113}, .zp_w = zp_w}, {a, b});
     EXPECT_EQ(y.element(), Element::i32);
     expect_exact(y, {7, 70}, wanted);
-    expect_exact(run(MatMul{.zp_a = {1, 2}}, {tensor<std::int8_t>({1, 2}, {5, 5}), tensor<std::int8_t>({2, 1}, {10, 1})}), {1, 1}, {43});
+    expect_exact(run(MatMul{.zp_a = {1, 2}},
+                     {tensor<std::int8_t>({1, 2}, {5, 5}), tensor<std::int8_t>({2, 1}, {10, 1})}),
+                 {1, 1}, {43});
 }
 
 TEST(ConvolutionOps, WindowsResolvePads) {
@@ -228,7 +259,8 @@ TEST(ConvolutionOps, WindowsResolvePads) {
     const Window valid = window_of(Convolution{.pads_begin = {9, 9}, .auto_pad = PadType::valid}, data, weights);
     EXPECT_EQ(valid.pads_begin, (Dims{0, 0}));
     EXPECT_EQ(valid.output, (Dims{5, 5}));
-    const Window backward = window_of(ConvolutionBackpropData{.strides = {2, 2}, .pads_begin = {1, 1}}, data, weights, {14, 17});
+    const Window backward = window_of(ConvolutionBackpropData{.strides = {2, 2}, .pads_begin = {1, 1}}, data, weights,
+                                      {14, 17});
     EXPECT_EQ(backward.pads_end, (Dims{0, 0}));
     EXPECT_EQ(window_of(ConvolutionBackpropData{.strides = {2, 2}}, data, weights).output, (Dims{15, 18}));
 }
@@ -236,14 +268,17 @@ TEST(ConvolutionOps, WindowsResolvePads) {
 TEST(ConvolutionOps, InferOfUnknownShapes) {
     const Type w = f32({8, 3, 3, 3});
     EXPECT_EQ(inferred(Convolution{}, {f32({Dim(), 3, Dim(), 10}), w}), "f32[?,8,?,8]");
-    EXPECT_EQ(inferred(Convolution{.strides = {2, 2}}, {f32({1, 3, Dim(5, 9), Dim(3, Dim::kUnbounded)}), w}), "f32[1,8,2..4,1..?]");
+    EXPECT_EQ(inferred(Convolution{.strides = {2, 2}}, {f32({1, 3, Dim(5, 9), Dim(3, Dim::kUnbounded)}), w}),
+              "f32[1,8,2..4,1..?]");
     EXPECT_EQ(inferred(Convolution{}, {f32(Shape::unranked()), w}), "f32[?,8,?,?]");
     EXPECT_EQ(inferred(Convolution{}, {f32(Shape::unranked()), f32(Shape::unranked())}), "f32[...]");
     EXPECT_EQ(inferred(Convolution{}, {f32({1, 3, 10, 10}), f32({Dim(), 3, Dim(1, 3), 3})}), "f32[1,?,8..10,8]");
     EXPECT_EQ(inferred(Convolution{.auto_pad = PadType::same_upper}, {f32({1, 3, Dim(), 10}), w}), "f32[1,8,?,10]");
     EXPECT_EQ(inferred(GroupConvolution{}, {f32({1, Dim(), 10}), f32({4, 2, 1, 3})}), "f32[1,8,8]");
-    EXPECT_EQ(inferred(ConvolutionBackpropData{.strides = {2}}, {f32({1, 3, Dim(1, 5)}), f32({3, 8, 4})}), "f32[1,8,4..12]");
-    EXPECT_EQ(inferred(ConvolutionBackpropData{}, {f32({1, 3, 5}), f32({3, 8, 4}), numbers({Dim(7, 9)})}), "f32[1,8,7..9]");
+    EXPECT_EQ(inferred(ConvolutionBackpropData{.strides = {2}}, {f32({1, 3, Dim(1, 5)}), f32({3, 8, 4})}),
+              "f32[1,8,4..12]");
+    EXPECT_EQ(inferred(ConvolutionBackpropData{}, {f32({1, 3, 5}), f32({3, 8, 4}), numbers({Dim(7, 9)})}),
+              "f32[1,8,7..9]");
     EXPECT_EQ(inferred(ConvolutionBackpropData{}, {f32({1, 3, 5}), f32({3, 8, 4}), i64({1})}), "f32[1,8,?]");
     EXPECT_EQ(inferred(GroupConvolutionBackpropData{}, {f32({1, 6, 5}), f32({2, 3, 4, 2})}), "f32[1,8,6]");
     EXPECT_EQ(inferred(MaxPool{.kernel = {2}}, {f32({Dim(), 3, Dim(4, 8)})}), "f32[?,3,3..7]");
@@ -262,19 +297,25 @@ TEST(ConvolutionOps, ErrorsOfConvolutions) {
     EXPECT_EQ(infer_error(Convolution{}, {f32({4, 8}), w}), "data has rank 2, wanted 3 to 5");
     EXPECT_EQ(infer_error(Convolution{}, {x, f32({8, 4, 3})}), "weights have rank 3, wanted 4 for data of rank 4");
     EXPECT_EQ(infer_error(Convolution{}, {f32(Shape::unranked()), f32({8, 4})}), "weights have rank 2, wanted 3 to 5");
-    EXPECT_EQ(infer_error(Convolution{}, {x, Type{Element::i8, {8, 4, 3, 3}}}), "data is f32, weights are i8, wanted one float type or i8 and u8");
-    EXPECT_EQ(infer_error(Convolution{.strides = {1}}, {x, f32({8, 4, 3, 3})}), "strides has 1 values, there are 2 spatial axes");
-    EXPECT_EQ(infer_error(Convolution{.strides = {0, 1}}, {x, f32({8, 4, 3, 3})}), "strides holds 0, wanted 1 to 2147483648");
+    EXPECT_EQ(infer_error(Convolution{}, {x, Type{Element::i8, {8, 4, 3, 3}}}),
+              "data is f32, weights are i8, wanted one float type or i8 and u8");
+    EXPECT_EQ(infer_error(Convolution{.strides = {1}}, {x, f32({8, 4, 3, 3})}),
+              "strides has 1 values, there are 2 spatial axes");
+    EXPECT_EQ(infer_error(Convolution{.strides = {0, 1}}, {x, f32({8, 4, 3, 3})}),
+              "strides holds 0, wanted 1 to 2147483648");
     EXPECT_EQ(infer_error(Convolution{}, {x, f32({8, 4, 0, 3})}), "the weights [8,4,0,3] have an empty kernel");
-    EXPECT_EQ(infer_error(Convolution{.dilations = {4, 1}}, {x, f32({8, 4, 3, 3})}), "a window of 9 does not fit into 8 elements of data with pads of 0 and 0");
+    EXPECT_EQ(infer_error(Convolution{.dilations = {4, 1}}, {x, f32({8, 4, 3, 3})}),
+              "a window of 9 does not fit into 8 elements of data with pads of 0 and 0");
     EXPECT_EQ(infer_error(Convolution{.zp_a = {1}}, {x, f32({8, 4, 3, 3})}), "zero points are given, operands are f32");
     const Type q{Element::u8, {1, 4, 8, 8}};
     const Type v{Element::i8, {8, 4, 3, 3}};
     EXPECT_EQ(infer_error(Convolution{.zp_a = {1, 2}}, {q, v}), "zp_a has 2 values, there are 4 input channels");
     EXPECT_EQ(infer_error(Convolution{.zp_w = {1, 2}}, {q, v}), "zp_w has 2 values, there are 8 output channels");
     EXPECT_EQ(infer_error(GroupConvolution{}, {x, f32({3, 2, 1, 3, 3})}), "weights have 3 input channels, data has 4");
-    EXPECT_EQ(infer_error(ConvolutionBackpropData{}, {x, f32({4, 8, 3, 3}), numbers({16})}), "the output shape has 1 values, there are 2 spatial axes");
-    EXPECT_EQ(infer_error(ConvolutionBackpropData{}, {x, f32({4, 8, 3, 3}), numbers({16, -1})}), "the output shape holds -1, wanted 0 or more");
+    EXPECT_EQ(infer_error(ConvolutionBackpropData{}, {x, f32({4, 8, 3, 3}), numbers({16})}),
+              "the output shape has 1 values, there are 2 spatial axes");
+    EXPECT_EQ(infer_error(ConvolutionBackpropData{}, {x, f32({4, 8, 3, 3}), numbers({16, -1})}),
+              "the output shape holds -1, wanted 0 or more");
 }
 
 TEST(ConvolutionOps, ErrorsOfPoolsAndMatMul) {
@@ -282,13 +323,17 @@ TEST(ConvolutionOps, ErrorsOfPoolsAndMatMul) {
     EXPECT_EQ(infer_error(MaxPool{}, {x}), "the kernel has 0 spatial axes, wanted 1 to 3");
     EXPECT_EQ(infer_error(MaxPool{.kernel = {2}}, {x}), "data has rank 4, wanted 3 for a kernel of 1 axes");
     EXPECT_EQ(infer_error(MaxPool{.kernel = {2, 2}, .axis = 4}, {x}), "axis 4 is not within a rank of 4");
-    EXPECT_EQ(infer_error(MaxPool{.kernel = {2, 2}, .index_element = Element::f32}, {x}), "the index type is f32, wanted i32 or i64");
-    EXPECT_EQ(infer_error(AvgPool{.kernel = {9, 2}}, {x}), "a window of 9 does not fit into 8 elements of data with pads of 0 and 0");
+    EXPECT_EQ(infer_error(MaxPool{.kernel = {2, 2}, .index_element = Element::f32}, {x}),
+              "the index type is f32, wanted i32 or i64");
+    EXPECT_EQ(infer_error(AvgPool{.kernel = {9, 2}}, {x}),
+              "a window of 9 does not fit into 8 elements of data with pads of 0 and 0");
     EXPECT_EQ(infer_error(AvgPool{.kernel = {2, 0}}, {x}), "kernel holds 0, wanted 1 to 2147483648");
-    EXPECT_EQ(infer_error(MatMul{}, {f32({2, 3}), f32({4, 5})}), "the first operand has 3 columns, the second has 4 rows");
+    EXPECT_EQ(infer_error(MatMul{}, {f32({2, 3}), f32({4, 5})}),
+              "the first operand has 3 columns, the second has 4 rows");
     EXPECT_EQ(infer_error(MatMul{}, {f32({}), f32({4, 5})}), "an operand is a scalar, wanted a rank of 1 or more");
     EXPECT_EQ(infer_error(MatMul{}, {f32({2, 1, 3}), f32({3, 3, 5})}), "dimensions 2 and 3 do not broadcast");
-    EXPECT_EQ(infer_error(MatMul{}, {i64({1, 3}), i64({3, 5})}), "data is i64, weights are i64, wanted one float type or i8 and u8");
+    EXPECT_EQ(infer_error(MatMul{}, {i64({1, 3}), i64({3, 5})}),
+              "data is i64, weights are i64, wanted one float type or i8 and u8");
 }
 
 }  // namespace

@@ -76,7 +76,8 @@ TEST(Tensors, ElementsBelowAByte) {
     EXPECT_THAT(Tensor(Element::i4, {3}, bytes->data(), bytes).integers(), ElementsAre(1, -1, -8));
     EXPECT_THAT(Tensor(Element::u4, {3}, bytes->data(), bytes).integers(), ElementsAre(1, 15, 8));
     EXPECT_THAT(Tensor(Element::u1, {5}, bytes->data(), bytes).integers(), ElementsAre(1, 1, 1, 1, 0));
-    EXPECT_THAT(Tensor(Element::i4, {3}, bytes->data(), bytes).converted(Element::f32).floats(), ElementsAre(1, -1, -8));
+    EXPECT_THAT(Tensor(Element::i4, {3}, bytes->data(), bytes).converted(Element::f32).floats(),
+                ElementsAre(1, -1, -8));
 }
 
 TEST(Tensors, HalfFloatsRoundToNearestEven) {
@@ -120,7 +121,8 @@ struct Small {
 
 TEST(Edits, UseListsFollowTheEdges) {
     Small s;
-    EXPECT_THAT(std::vector<Use>(s.graph.uses(s.relu).begin(), s.graph.uses(s.relu).end()), ElementsAre(Use{s.sum.node, 0}));
+    EXPECT_THAT(std::vector<Use>(s.graph.uses(s.relu).begin(), s.graph.uses(s.relu).end()),
+                ElementsAre(Use{s.sum.node, 0}));
     Edit edit(s.graph);
     edit.replace_input(s.sum.node, 1, s.relu);
     EXPECT_EQ(s.graph.uses(s.relu).size(), 2u);
@@ -141,7 +143,9 @@ TEST(Edits, ReplaceKeepsTheNameAndRemovesWhatDied) {
     EXPECT_EQ(s.graph.find("relu"), nullptr);
     EXPECT_EQ(*s.graph.find("sum"), clamp.node);
     EXPECT_TRUE(verify(s.graph).empty());
-    EXPECT_EQ(print(s.graph), "x : f32[1,3] = parameter() shape=[1,3]\nsum : f32[1,3] = clamp(x) high=6\nout : f32[1,3] = result(sum)\n");
+    EXPECT_EQ(
+        print(s.graph),
+        "x : f32[1,3] = parameter() shape=[1,3]\nsum : f32[1,3] = clamp(x) high=6\nout : f32[1,3] = result(sum)\n");
 }
 
 TEST(Edits, ANewNodeMayReadWhatItReplaces) {
@@ -191,7 +195,10 @@ TEST(Edits, Errors) {
     Small s;
     Edit edit(s.graph);
     const Value whole = edit.add(Convert{Element::i32}, {s.x}, "whole");
-    EXPECT_EQ(error_of([&] { edit.add(Add{}, {s.x, whole}, "bad"); }), "layer 'bad': add: the first operand is f32, the second is i32, wanted the same type");
+    EXPECT_EQ(error_of([&] {
+                  edit.add(Add{}, {s.x, whole}, "bad");
+              }),
+              "layer 'bad': add: the first operand is f32, the second is i32, wanted the same type");
     EXPECT_THROW(edit.replace(s.relu, whole), InternalError);
     EXPECT_THROW(edit.add(Relu{}, {Value{99, 0}}, "bad"), InternalError);
     EXPECT_THROW(edit.add(Relu{}, {Value{s.x.node, 1}}, "bad"), InternalError);
@@ -212,12 +219,16 @@ TEST(Edits, CopiesKeepTheBefore) {
 
 TEST(Edits, EqualityLooksAtFieldsAndNotAtIds) {
     const Graph a = parse("x : f32[2] = parameter() shape=[2]\ny : f32[2] = clamp(x) high=1\nr : f32[2] = result(y)\n");
-    Graph b = parse("x : f32[2] = parameter() shape=[2]\nz : f32[2] = relu(x)\ny : f32[2] = clamp(z) high=1\nr : f32[2] = result(y)\n");
+    Graph b = parse(
+        "x : f32[2] = parameter() shape=[2]\nz : f32[2] = relu(x)\ny : f32[2] = clamp(z) high=1\nr : f32[2] = "
+        "result(y)\n");
     EXPECT_FALSE(a == b);
     Edit(b).replace(Value{*b.find("z"), 0}, Value{*b.find("x"), 0});
     EXPECT_TRUE(a == b);
-    EXPECT_FALSE(a == parse("x : f32[2] = parameter() shape=[2]\ny : f32[2] = clamp(x) high=2\nr : f32[2] = result(y)\n"));
-    EXPECT_FALSE(a == parse("x : f32[2] = parameter() shape=[2]\nw : f32[2] = clamp(x) high=1\nr : f32[2] = result(w)\n"));
+    EXPECT_FALSE(a ==
+                 parse("x : f32[2] = parameter() shape=[2]\ny : f32[2] = clamp(x) high=2\nr : f32[2] = result(y)\n"));
+    EXPECT_FALSE(a ==
+                 parse("x : f32[2] = parameter() shape=[2]\nw : f32[2] = clamp(x) high=1\nr : f32[2] = result(w)\n"));
 }
 
 TEST(Edits, OriginsUnite) {
@@ -239,10 +250,12 @@ TEST(Verify, AWholeGraphHasNoViolations) { EXPECT_THAT(violations(Small().graph)
 TEST(Verify, FindsWrongTypes) {
     Small s;
     broken(s.graph, s.relu).outputs[0].type = f32({1, 4});
-    EXPECT_THAT(violations(s.graph), ElementsAre("relu: output 0 is recorded as f32[1,4], it is f32[1,3]", "sum: output 0 is recorded as f32[1,3], it is f32[1,4]"));
+    EXPECT_THAT(violations(s.graph), ElementsAre("relu: output 0 is recorded as f32[1,4], it is f32[1,3]",
+                                                 "sum: output 0 is recorded as f32[1,3], it is f32[1,4]"));
     broken(s.graph, s.relu).outputs[0].type = i64({1, 3});
-    EXPECT_THAT(violations(s.graph), ElementsAre("relu: output 0 is recorded as i64[1,3], it is f32[1,3]",
-                                                 "sum: the first operand is i64, the second is f32, wanted the same type"));
+    EXPECT_THAT(violations(s.graph),
+                ElementsAre("relu: output 0 is recorded as i64[1,3], it is f32[1,3]",
+                            "sum: the first operand is i64, the second is f32, wanted the same type"));
 }
 
 TEST(Verify, FindsBrokenUseLists) {
@@ -269,9 +282,9 @@ TEST(Verify, FindsNamesThatLeadElsewhere) {
 TEST(Verify, RunsTheChecksOfAStageAndThrowsWithTheLine) {
     Small s;
     const std::array stage{Check{"no-relu", [](const Graph& g, std::vector<Violation>& found) {
-        for (NodeId id : g.order())
-            if (g.node(id).op.is<Relu>()) found.push_back({id, "a relu is left"});
-    }}};
+                                     for (NodeId id : g.order())
+                                         if (g.node(id).op.is<Relu>()) found.push_back({id, "a relu is left"});
+                                 }}};
     EXPECT_EQ(verify(s.graph, stage).size(), 1u);
     const std::string text = error_of([&] { verify_or_throw(s.graph, "step 'lower'", stage); });
     EXPECT_THAT(text, HasSubstr("after step 'lower'"));
@@ -303,7 +316,8 @@ TEST(Graphs, EvaluateRunsNodesInOrderAndNamesTheLayer) {
     Edit edit(g);
     const Value x = edit.add(Parameter{Element::i32, {}, {}}, {}, "x");
     edit.add(Result{}, {edit.add(Divide{}, {x, x}, "ratio")}, "out");
-    EXPECT_EQ(error_of([&] { eval::evaluate(g, std::array{Tensor::scalar(std::int32_t{0})}); }), "layer 'ratio': division by zero");
+    EXPECT_EQ(error_of([&] { eval::evaluate(g, std::array{Tensor::scalar(std::int32_t{0})}); }),
+              "layer 'ratio': division by zero");
 }
 
 TEST(Graphs, EvaluateRefusesOpsWithoutAKernel) {

@@ -13,14 +13,17 @@ TEST(NormalizationOps, BatchNorm) {
     const Tensor x = counting({1, 2, 2});
     const Tensor gamma = tensor({2}, {2.0f, 1.0f}), beta = tensor({2}, {1.0f, 0.0f});
     const Tensor mean = tensor({2}, {0.0f, 2.0f}), variance = tensor({2}, {3.0f, 0.25f});
-    expect_near(run(BatchNormInference{1}, {x, gamma, beta, mean, variance}), {1, 2, 2}, {1, 2, 0, 1 / std::sqrt(1.25)});
+    expect_near(run(BatchNormInference{1}, {x, gamma, beta, mean, variance}), {1, 2, 2},
+                {1, 2, 0, 1 / std::sqrt(1.25)});
 }
 
 TEST(NormalizationOps, MvnOverAnyAxes) {
     const Tensor x = tensor({2, 2}, {1.0f, 3.0f, 5.0f, 9.0f});
     const double unit = std::sqrt(1 + 1e-6);
-    expect_near(run(Mvn{}, {x, axes({1})}), {2, 2}, {-1 / unit, 1 / unit, -2 / std::sqrt(4 + 1e-6), 2 / std::sqrt(4 + 1e-6)});
-    expect_near(run(Mvn{.eps = 1, .eps_mode = EpsMode::outside_sqrt}, {x, axes({-2})}), {2, 2}, {-2.0 / 3, -0.75, 2.0 / 3, 0.75});
+    expect_near(run(Mvn{}, {x, axes({1})}), {2, 2},
+                {-1 / unit, 1 / unit, -2 / std::sqrt(4 + 1e-6), 2 / std::sqrt(4 + 1e-6)});
+    expect_near(run(Mvn{.eps = 1, .eps_mode = EpsMode::outside_sqrt}, {x, axes({-2})}), {2, 2},
+                {-2.0 / 3, -0.75, 2.0 / 3, 0.75});
     expect_near(run(Mvn{.normalize_variance = false}, {x, axes({0, 1})}), {2, 2}, {-3.5, -1.5, 0.5, 4.5});
 }
 
@@ -37,7 +40,8 @@ TEST(NormalizationOps, NormalizeL2) {
     const Tensor x = tensor({2, 2}, {3.0f, 4.0f, 0.0f, 0.5f});
     expect_near(run(NormalizeL2{.eps = 11}, {x, axes({1})}), {2, 2}, {0.5, 4.0 / 6, 0, 0.5 / std::sqrt(11.25)});
     expect_near(run(NormalizeL2{.eps = 1, .eps_mode = L2EpsMode::max}, {x, axes({1})}), {2, 2}, {0.6, 0.8, 0, 0.5});
-    expect_near(run(NormalizeL2{.eps = 0}, {x, axes({0})}), {2, 2}, {1, 4 / std::sqrt(16.25), 0, 0.5 / std::sqrt(16.25)});
+    expect_near(run(NormalizeL2{.eps = 0}, {x, axes({0})}), {2, 2},
+                {1, 4 / std::sqrt(16.25), 0, 0.5 / std::sqrt(16.25)});
 }
 
 TEST(NormalizationOps, LrnAcrossChannelsAndWithinThem) {
@@ -46,8 +50,8 @@ TEST(NormalizationOps, LrnAcrossChannelsAndWithinThem) {
     expect_near(run(Lrn{.alpha = 3, .beta = 0.5, .bias = 2, .size = 3}, {x, axes({1})}), {1, 4, 1, 1},
                 {formula(1, 5), formula(2, 14), formula(3, 29), formula(4, 25)});
     const auto within = [](double v, double squares) { return v / (1 + 9.0 / 9 * squares); };
-    expect_near(run(Lrn{.alpha = 9, .beta = 1, .bias = 1, .size = 3}, {x.reshaped({1, 1, 2, 2}), axes({2, 3})}), {1, 1, 2, 2},
-                {within(1, 30), within(2, 30), within(3, 30), within(4, 30)});
+    expect_near(run(Lrn{.alpha = 9, .beta = 1, .bias = 1, .size = 3}, {x.reshaped({1, 1, 2, 2}), axes({2, 3})}),
+                {1, 1, 2, 2}, {within(1, 30), within(2, 30), within(3, 30), within(4, 30)});
 }
 
 TEST(NormalizationOps, SoftMaxAlongEachAxis) {

@@ -100,7 +100,8 @@ inline Tensor run(const Op& op, const std::vector<Tensor>& inputs, std::size_t o
     return results.at(output);
 }
 
-inline void expect_near(const Tensor& got, const Dims& dims, const std::vector<double>& wanted, double tolerance = 1e-6) {
+inline void expect_near(const Tensor& got, const Dims& dims, const std::vector<double>& wanted,
+                        double tolerance = 1e-6) {
     EXPECT_EQ(got.dims(), dims);
     ASSERT_EQ(got.size(), wanted.size());
     for (std::size_t i = 0; i < wanted.size(); ++i)

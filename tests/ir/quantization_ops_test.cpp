@@ -11,7 +11,8 @@ namespace {
 using namespace octet::ir::test;
 
 Tensor fake_quantized(std::int64_t levels, const Tensor& x, float il, float ih, float ol, float oh) {
-    return run(FakeQuantize{levels}, {x, Tensor::scalar(il), Tensor::scalar(ih), Tensor::scalar(ol), Tensor::scalar(oh)});
+    return run(FakeQuantize{levels},
+               {x, Tensor::scalar(il), Tensor::scalar(ih), Tensor::scalar(ol), Tensor::scalar(oh)});
 }
 
 TEST(QuantizationOps, FakeQuantizeRoundsHalfToEvenAndClamps) {
@@ -43,8 +44,8 @@ TEST(QuantizationOps, FakeQuantizePerChannel) {
     expect_exact(run(FakeQuantize{3}, {x, low, high, low, high}), {1, 2, 1, 3}, {0, 1, 1, 4, 4, 4});
     // Ranges along the innermost axis, one of them shared.
     const Tensor highs = tensor({3}, {2.0f, 4.0f, 8.0f});
-    expect_exact(run(FakeQuantize{5}, {counting({2, 3}), Tensor::scalar(0.0f), highs, Tensor::scalar(0.0f), highs}), {2, 3},
-                 {0, 1, 2, 2, 4, 4});
+    expect_exact(run(FakeQuantize{5}, {counting({2, 3}), Tensor::scalar(0.0f), highs, Tensor::scalar(0.0f), highs}),
+                 {2, 3}, {0, 1, 2, 2, 4, 4});
 }
 
 TEST(QuantizationOps, FakeQuantizeOfHalfFloats) {
@@ -79,21 +80,28 @@ TEST_P(Intervals, QuantizeThenDequantizeIsFakeQuantize) {
     EXPECT_EQ(codes.element(), c.element);
     EXPECT_EQ(codes.at(0), static_cast<double>(c.qmin));
     EXPECT_EQ(codes.at(1), static_cast<double>(c.qmin + c.levels - 1));
-    const Tensor back = run(Dequantize{tensor({1}, {static_cast<float>(c.scale)}), tensor({1}, {static_cast<float>(c.zero_point)})}, {codes});
+    const Tensor back = run(Dequantize{tensor({1}, {static_cast<float>(c.scale)}),
+                                       tensor({1}, {static_cast<float>(c.zero_point)})},
+                            {codes});
     const Tensor direct = run(FakeQuantize{c.levels}, {x, l, h, l, h});
-    for (std::size_t i = 0; i < values.size(); ++i) EXPECT_NEAR(back.at(i), direct.at(i), 2e-3 * c.scale + 4e-6 * (std::abs(low) + std::abs(high))) << values[i];
+    for (std::size_t i = 0; i < values.size(); ++i)
+        EXPECT_NEAR(back.at(i), direct.at(i), 2e-3 * c.scale + 4e-6 * (std::abs(low) + std::abs(high))) << values[i];
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Fixtures, Intervals,
-    testing::Values(Interval{256, 0, 2.55, 0, 0, 0.01, Element::u8}, Interval{256, 0, 2.55, -128, -128, 0.01, Element::i8},
-                    Interval{256, -1.23, 2.55, 0, 82.976192, 0.014823529, Element::u8},
-                    Interval{256, -1.28, 1.27, 0, 128, 0.01, Element::u8}, Interval{256, -1.28, 1.27, -128, 0, 0.01, Element::i8},
-                    Interval{256, -0.12, 1.27, -128, -105.98561, 0.00545098, Element::i8},
-                    Interval{256, 1.275, 2.55, 0, -255, 0.005, Element::u8}, Interval{256, -127.5, 0, 0, 255, 0.5, Element::u8},
-                    Interval{255, -1.27, 1.27, -127, 0, 0.01, Element::i8}, Interval{16, 0, 1.5, 0, 0, 0.1, Element::u8},
-                    Interval{16, -0.8, 0.7, -8, 0, 0.1, Element::i8}, Interval{65536, 0, 65.535, 0, 0, 0.001, Element::u16},
-                    Interval{65536, -32.768, 32.767, -32768, 0, 0.001, Element::i16}));
+INSTANTIATE_TEST_SUITE_P(Fixtures, Intervals,
+                         testing::Values(Interval{256, 0, 2.55, 0, 0, 0.01, Element::u8},
+                                         Interval{256, 0, 2.55, -128, -128, 0.01, Element::i8},
+                                         Interval{256, -1.23, 2.55, 0, 82.976192, 0.014823529, Element::u8},
+                                         Interval{256, -1.28, 1.27, 0, 128, 0.01, Element::u8},
+                                         Interval{256, -1.28, 1.27, -128, 0, 0.01, Element::i8},
+                                         Interval{256, -0.12, 1.27, -128, -105.98561, 0.00545098, Element::i8},
+                                         Interval{256, 1.275, 2.55, 0, -255, 0.005, Element::u8},
+                                         Interval{256, -127.5, 0, 0, 255, 0.5, Element::u8},
+                                         Interval{255, -1.27, 1.27, -127, 0, 0.01, Element::i8},
+                                         Interval{16, 0, 1.5, 0, 0, 0.1, Element::u8},
+                                         Interval{16, -0.8, 0.7, -8, 0, 0.1, Element::i8},
+                                         Interval{65536, 0, 65.535, 0, 0, 0.001, Element::u16},
+                                         Interval{65536, -32.768, 32.767, -32768, 0, 0.001, Element::i16}));
 
 TEST(QuantizationOps, WeightsOfTheFixtureBecomeTheirCodes) {
     // 255 levels over [0,254] to [-1.27,1.27]: the value 2 is the code -125 of step 0.01.
@@ -108,7 +116,8 @@ TEST(QuantizationOps, QuantizePerChannelAndEmptyInterval) {
     expect_exact(run(op, {x}), {1, 2, 2}, {-2, 0, -2, 2});
     const Quantize inner{tensor({1, 1, 2}, {0.0f, 0.0f}), tensor({1, 1, 1}, {4.0f}), 5, 0, Element::i32};
     expect_exact(run(inner, {x}), {1, 2, 2}, {0, 1, 2, 3});
-    const Quantize wide{tensor({1, 1, 1}, {0.0f}), tensor({1, 1, 1}, {4.0f}), (std::int64_t{1} << 32) + 1, 0, Element::i64};
+    const Quantize wide{tensor({1, 1, 1}, {0.0f}), tensor({1, 1, 1}, {4.0f}), (std::int64_t{1} << 32) + 1, 0,
+                        Element::i64};
     expect_exact(run(wide, {x}), {1, 2, 2}, {0, 1073741824, 2147483648, 3221225472});
 }
 
@@ -134,17 +143,23 @@ TEST(QuantizationOps, Errors) {
     EXPECT_EQ(infer_error(FakeQuantize{}, {x, s, s, s}), "got 4 inputs, wanted 5");
     EXPECT_EQ(infer_error(FakeQuantize{1}, {x, s, s, s, s}), "levels is 1, wanted 2 or more");
     EXPECT_EQ(infer_error(FakeQuantize{}, {i64({}), s, s, s, s}), "the operand is i64, wanted a float type");
-    EXPECT_EQ(infer_error(FakeQuantize{}, {x, s, Type{Element::f16, {}}, s, s}), "the operand is f32, input_high is f16, wanted the same type");
-    EXPECT_EQ(infer_error(FakeQuantize{}, {x, s, s, f32({2, 1}), s}), "output_low has the shape [2,1], which does not broadcast to [1,3,4]");
+    EXPECT_EQ(infer_error(FakeQuantize{}, {x, s, Type{Element::f16, {}}, s, s}),
+              "the operand is f32, input_high is f16, wanted the same type");
+    EXPECT_EQ(infer_error(FakeQuantize{}, {x, s, s, f32({2, 1}), s}),
+              "output_low has the shape [2,1], which does not broadcast to [1,3,4]");
     const Tensor one = tensor({1, 1, 1}, {1.0f});
     EXPECT_EQ(infer_error(Quantize{one, one, 257}, {x}), "the codes 0..256 do not fit into u8");
     EXPECT_EQ(infer_error(Quantize{one, one, 256, -127, Element::i8}, {x}), "the codes -127..128 do not fit into i8");
-    EXPECT_EQ(infer_error(Quantize{one, one, 2, 0, Element::f32}, {x}), "the element type is f32, wanted an integer type of 8 bits or more");
-    EXPECT_EQ(infer_error(Quantize{tensor({1, 2, 1}, {1.0f, 2.0f}), one}, {x}), "low has the shape [1,2,1], data has [1,3,4]");
-    EXPECT_EQ(infer_error(Quantize{one, tensor({3}, {1.0f, 2.0f, 3.0f})}, {x}), "high has the shape [3], data has [1,3,4]");
+    EXPECT_EQ(infer_error(Quantize{one, one, 2, 0, Element::f32}, {x}),
+              "the element type is f32, wanted an integer type of 8 bits or more");
+    EXPECT_EQ(infer_error(Quantize{tensor({1, 2, 1}, {1.0f, 2.0f}), one}, {x}),
+              "low has the shape [1,2,1], data has [1,3,4]");
+    EXPECT_EQ(infer_error(Quantize{one, tensor({3}, {1.0f, 2.0f, 3.0f})}, {x}),
+              "high has the shape [3], data has [1,3,4]");
     EXPECT_EQ(infer_error(Dequantize{one, one}, {x}), "the operand is of type f32, wanted integers");
     EXPECT_EQ(infer_error(Dequantize{Tensor(), one}, {i64({1, 3, 4})}), "scale is undefined, wanted a float type");
-    EXPECT_EQ(infer_error(Dequantize{one, one, Element::i32}, {i64({1, 3, 4})}), "the element type is i32, wanted a float type");
+    EXPECT_EQ(infer_error(Dequantize{one, one, Element::i32}, {i64({1, 3, 4})}),
+              "the element type is i32, wanted a float type");
 }
 
 }  // namespace

@@ -43,7 +43,8 @@ TEST(ReductionOps, Logic) {
     const Tensor x = tensor({2, 2}, {1.0f, 0.0f, 1.0f, 1.0f}).converted(Element::boolean);
     expect_exact(run(ReduceLogicalAnd{}, {x, axes({1})}), {2}, {0, 1});
     expect_exact(run(ReduceLogicalOr{}, {x, axes({0})}), {2}, {1, 1});
-    expect_exact(run(ReduceLogicalOr{true}, {tensor({2}, {0.0f, 0.0f}).converted(Element::boolean), axes({0})}), {1}, {0});
+    expect_exact(run(ReduceLogicalOr{true}, {tensor({2}, {0.0f, 0.0f}).converted(Element::boolean), axes({0})}), {1},
+                 {0});
 }
 
 TEST(ReductionOps, TopKSortsAndKeepsTheOrderOfEqualValues) {
@@ -95,9 +96,13 @@ TEST(ReductionOps, Errors) {
     EXPECT_EQ(infer_error(ReduceLogicalAnd{}, {x, numbers({1})}), "the operand is f32, wanted boolean");
     EXPECT_EQ(infer_error(TopK{}, {x, numbers({5})}), "k is 5, axis 2 has 4 elements");
     EXPECT_EQ(infer_error(TopK{}, {x, numbers({1, 2})}), "k has the shape [2], wanted one element");
-    EXPECT_EQ(infer_error(TopK{.index_element = Element::u8}, {x, numbers({1})}), "the index type is u8, wanted i32 or i64");
+    EXPECT_EQ(infer_error(TopK{.index_element = Element::u8}, {x, numbers({1})}),
+              "the index type is u8, wanted i32 or i64");
     EXPECT_EQ(infer_error(CumSum{}, {x, numbers({4})}), "axis 4 is not within a rank of 3");
-    EXPECT_EQ(error_of([] { run(ReduceMean{}, {tensor<std::int32_t>({0}, {}), axes({0})}); }), "the mean of no elements");
+    EXPECT_EQ(error_of([] {
+                  run(ReduceMean{}, {tensor<std::int32_t>({0}, {}), axes({0})});
+              }),
+              "the mean of no elements");
 }
 
 }  // namespace

@@ -45,18 +45,28 @@ TEST(Text, NamesOfAnyCharacters) {
     Graph g;
     Edit edit(g);
     Value v = edit.add(Parameter{}, {}, "x");
-    for (const char* name : {"a b", "a\"b", "a\\b", "a\nb", "\\n", "a#b", "ä", "x:1", "(", "a/b-c.d_e", "0"}) v = edit.add(Relu{}, {v}, name);
+    for (const char* name : {"a b", "a\"b", "a\\b", "a\nb", "\\n", "a#b", "ä", "x:1", "(", "a/b-c.d_e", "0"})
+        v = edit.add(Relu{}, {v}, name);
     expect_round_trip(g);
 }
 
 TEST(Text, ConstantsOfEveryElementType) {
     Graph g;
     Edit edit(g);
-    const std::vector<float> floats{0, -0.0f, 1.0f / 3, 1e-45f, 3.4e38f, std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()};
+    const std::vector<float> floats{0,
+                                    -0.0f,
+                                    1.0f / 3,
+                                    1e-45f,
+                                    3.4e38f,
+                                    std::numeric_limits<float>::infinity(),
+                                    -std::numeric_limits<float>::infinity()};
     const Tensor t = Tensor::vector(floats);
-    for (const Element e : {Element::f32, Element::f16, Element::bf16, Element::f64}) edit.constant(t.converted(e), std::string(name_of(e)));
-    for (const Element e : {Element::i8, Element::u8, Element::i16, Element::u16, Element::i32, Element::u32, Element::i64, Element::u64, Element::boolean})
-        edit.constant(Tensor::vector<double>({-9e18, -200, -1, 0, 1, 99, 300, 70000, 9e18}).converted(e), std::string(name_of(e)));
+    for (const Element e : {Element::f32, Element::f16, Element::bf16, Element::f64})
+        edit.constant(t.converted(e), std::string(name_of(e)));
+    for (const Element e : {Element::i8, Element::u8, Element::i16, Element::u16, Element::i32, Element::u32,
+                            Element::i64, Element::u64, Element::boolean})
+        edit.constant(Tensor::vector<double>({-9e18, -200, -1, 0, 1, 99, 300, 70000, 9e18}).converted(e),
+                      std::string(name_of(e)));
     edit.constant(Tensor::scalar(std::numeric_limits<std::uint64_t>::max()), "largest");
     edit.constant(Tensor(Element::f32, {2, 0, 3}), "empty");
     edit.constant(Tensor::scalar(0.1), "tenth");
@@ -107,8 +117,10 @@ TEST(Text, Errors) {
     EXPECT_EQ(parse_error("x : f32[], f32[] = parameter()\n"), "line 1: 'x' has 1 outputs, the text says 2");
     EXPECT_EQ(parse_error("x : f32[] = parameter()\ny : f32[] = relu(x:1)\n"), "line 2: 'x' has no output 1");
     EXPECT_EQ(parse_error("x : f32[] = parameter()\nx : f32[] = relu(x)\n"), "line 2: the name 'x' stands twice");
-    EXPECT_EQ(parse_error("x : f32[] = parameter()\ny : f32[] = gelu(x) mode=sine\n"), "line 2: 'sine' is none of its values");
-    EXPECT_EQ(parse_error("x : f32[] = parameter()\ny : f32[] = sigmoid(x, x)\n"), "line 2: layer 'y': sigmoid: got 2 inputs, wanted 1");
+    EXPECT_EQ(parse_error("x : f32[] = parameter()\ny : f32[] = gelu(x) mode=sine\n"),
+              "line 2: 'sine' is none of its values");
+    EXPECT_EQ(parse_error("x : f32[] = parameter()\ny : f32[] = sigmoid(x, x)\n"),
+              "line 2: layer 'y': sigmoid: got 2 inputs, wanted 1");
     EXPECT_EQ(parse_error("k : f32[?] = constant() value=f32[?]{1}\n"), "line 1: a constant's shape must be known");
     EXPECT_EQ(parse_error("k : f32[2] = constant() value=f32[2]{1}\n"), "line 1: wanted ',', got '}'");
     EXPECT_EQ(parse_error("x : f32[] = parameter() shape=[a]\n"), "line 1: wanted a whole number");
@@ -145,7 +157,8 @@ struct Change {
     void operator()(Types* v) const { *v = {f32({1, Dim()}), {Element::i64, Shape::unranked()}, i64({})}; }
     void operator()(Tensor* v) const { *v = tensor({2, 1}, {0.5f, -0.0f}); }
     void operator()(GraphPtr* v) const {
-        *v = std::make_shared<const Graph>(parse("x : f32[2] = parameter() shape=[2]\ny : f32[2] = relu(x)\nr : f32[2] = result(y)\n"));
+        *v = std::make_shared<const Graph>(
+            parse("x : f32[2] = parameter() shape=[2]\ny : f32[2] = relu(x)\nr : f32[2] = result(y)\n"));
     }
     void operator()(std::vector<PortMap>* v) const { *v = {PortMap{}, PortMap{1, 2, 3, 4, 5, 6, 7, "count"}}; }
     void operator()(Attributes* v) const { *v = {{"a", ""}, {"b c", "\"1,2\"}"}}; }
