@@ -69,10 +69,11 @@ public:
     virtual Config default_config() const = 0;
 };
 
-// Every plugin that was built in; the order is the order in messages. Defined in runtime/registry.cpp of the program's link.
+// Every plugin that was built in, best first; the order is also the order in messages. Defined in runtime/registry.cpp.
 struct PluginEntry {
     std::string_view name;
     std::unique_ptr<Plugin> (*make)();
 };
+std::span<const PluginEntry> builtin_plugins();
 
 }  // namespace octet

@@ -10,10 +10,12 @@ from pathlib import Path
 # Layer (a folder or a file, the longest match counts) -> layers it may include besides itself.
 VOCABULARY = "vocabulary"  # the two public headers everything may name: element types and errors
 PUBLIC = "runtime/include/octet"
+MODEL_ACCESS = "model-access"  # the graph behind a model
 CPU_MACHINE = "cpu-machine"  # what the processor can do, and the thread pool
 ALIASES = {
     "runtime/include/octet/element_type.hpp": VOCABULARY,
     "runtime/include/octet/error.hpp": VOCABULARY,
+    "runtime/src/model_access.hpp": MODEL_ACCESS,
     "plugins/cpu/machine.hpp": CPU_MACHINE,
     "plugins/cpu/machine.cpp": CPU_MACHINE,
     "plugins/cpu/pool.hpp": CPU_MACHINE,
@@ -34,7 +36,9 @@ LAYERS = {
     "transformations/low_precision": ["ir", "ir/eval", "transformations/rewrite", "transformations/common", VOCABULARY],
     "transformations": ["ir", "ir/eval", *TRANSFORMATIONS, VOCABULARY],
     "runtime/plugin.hpp": ["ir", PUBLIC, VOCABULARY],
-    "runtime": ["ir", "ir/xml", "runtime/plugin.hpp", PUBLIC, VOCABULARY],
+    "runtime": ["ir", "ir/xml", "runtime/plugin.hpp", MODEL_ACCESS, PUBLIC, VOCABULARY],
+    "runtime/registry.cpp": ["runtime/plugin.hpp", "plugins/reference", "plugins/cpu"],
+    MODEL_ACCESS: ["ir", PUBLIC, VOCABULARY],
     "plugins/reference": PLUGIN,
     "plugins/gpu": PLUGIN,
     "plugins/cpu": [*PLUGIN, "plugins/cpu/kernels", CPU_MACHINE],

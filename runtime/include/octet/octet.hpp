@@ -1,0 +1,12 @@
+#pragma once
+/// Everything.
+#include <octet/compiled_model.hpp>
+#include <octet/core.hpp>
+#include <octet/element_type.hpp>
+#include <octet/error.hpp>
+#include <octet/infer_request.hpp>
+#include <octet/model.hpp>
+#include <octet/partial_shape.hpp>
+#include <octet/properties.hpp>
+#include <octet/report.hpp>
+#include <octet/tensor.hpp>
