@@ -11,7 +11,6 @@ void add_dump(CLI::App& app);
 void add_example_model(CLI::App& app);
 void add_explain(CLI::App& app);
 void add_opt(CLI::App& app);
-void add_query(CLI::App& app);
 void add_run(CLI::App& app);
 
 }  // namespace octet::tools

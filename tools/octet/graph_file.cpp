@@ -1,11 +1,12 @@
 #include "tools/octet/graph_file.hpp"
 
 #include <algorithm>
+#include <octet/core.hpp>
 #include <ostream>
 
 #include "ir/text.hpp"
-#include "ir/widen.hpp"
 #include "ir/xml/xml.hpp"
+#include "runtime/src/model_access.hpp"
 #include "tools/octet/random.hpp"
 #include "tools/support/files.hpp"
 
@@ -19,9 +20,7 @@ ir::Graph read_graph(const std::filesystem::path& file) {
             throw Error(std::string(e.what()).find(file.string()) == std::string::npos ? fmt::format("'{}': {}", file.string(), e.what()) : e.what());
         }
     }
-    ir::xml::Info info;
-    ir::Graph graph = ir::xml::read(file, {}, &info);
-    return info.version == 10 ? ir::widened(graph, true) : graph;
+    return runtime::ModelAccess::graph(*Core().read_model(file));
 }
 
 void write_graph(const ir::Graph& graph, const std::filesystem::path& file, std::size_t elide_above) {

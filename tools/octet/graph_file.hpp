@@ -9,7 +9,7 @@
 
 namespace octet::tools {
 
-// The model as a device gets it: in a file of version 10, 16-bit inputs and outputs are f32.
+// The graph of a model as Core::read_model makes it, or one in text form.
 ir::Graph read_graph(const std::filesystem::path& file);
 // By the ending of the name. Constants of more than `elide_above` elements are shown by a hash in the text form.
 void write_graph(const ir::Graph& graph, const std::filesystem::path& file, std::size_t elide_above);

@@ -17,7 +17,7 @@ int run(int argc, char** argv) {
     CLI::App app("Runs quantized models in integers, and shows what became of each layer.", "octet");
     app.require_subcommand(1);
     app.footer("Exit codes: 0 done, 1 failed (one sentence on the error output), 2 wrong usage.");
-    for (const auto add : {add_dump, add_opt, add_example_model}) add(app);
+    for (const auto add : {add_run, add_bench, add_explain, add_dump, add_opt, add_example_model}) add(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {

@@ -1,0 +1,143 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "tools/octet/command.hpp"
+#include "tools/octet/model_file.hpp"
+
+namespace octet::tools {
+namespace {
+
+struct Options {
+    std::string model;
+    std::string device = "CPU";
+    int threads = 0;
+    int streams = 0;
+    double seconds = 5;
+    bool json = false;
+};
+
+using Clock = std::chrono::steady_clock;
+double milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
+
+// A line of the kernel's account of this process, in MiB; 0 where there is none.
+double memory_mb(std::string_view key) {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with(key)) return std::strtod(line.c_str() + key.size() + 1, nullptr) / 1024;
+    return 0;
+}
+
+struct Loaded {
+    CompiledModel model;
+    double read_ms = 0;
+    double load_ms = 0;  // reading included
+};
+
+Loaded load(const Core& core, const Options& o) {
+    AnyMap settings;
+    if (o.threads > 0) settings.insert(inference_num_threads(o.threads));
+    if (o.streams > 0) settings.insert(num_streams(o.streams));
+    const auto start = Clock::now();
+    const std::shared_ptr<const Model> model = read_model(core, o.model);
+    const auto read = Clock::now();
+    CompiledModel compiled = core.compile_model(model, o.device, settings);
+    return {std::move(compiled), milliseconds(read - start), milliseconds(Clock::now() - start)};
+}
+
+// One request that is started again whenever it ends, and the time of each inference.
+struct Stream {
+    InferRequest request;
+    Clock::time_point started;
+    Clock::time_point end;
+    std::vector<double> laps = {};
+
+    void lap() {
+        const auto now = Clock::now();
+        laps.push_back(milliseconds(now - started));
+        started = now;
+    }
+    bool over() const { return started >= end && laps.size() >= kLeast; }
+    static constexpr std::size_t kLeast = 3;
+};
+
+// All streams at once for a while; returns the time it took.
+double run_for(std::vector<Stream>& streams, double seconds) {
+    const auto begin = Clock::now();
+    for (Stream& s : streams) {
+        s.laps.clear();
+        s.started = begin;
+        s.end = begin + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+    }
+    if (streams.size() == 1) {
+        for (Stream& s = streams[0]; !s.over(); s.lap()) s.request.infer();
+    } else {
+        for (Stream& s : streams) {
+            s.request.set_callback([&s](std::exception_ptr error) {
+                s.lap();
+                if (!error && !s.over()) s.request.start_async();
+            });
+        }
+        for (Stream& s : streams) s.request.start_async();
+        for (Stream& s : streams) s.request.wait();
+    }
+    return milliseconds(Clock::now() - begin);
+}
+
+void bench(const Options& o) {
+    const Core core;
+    const auto device = core.get_property(o.device, device::full_name);  // the device is ready before anything is measured
+    const double base = memory_mb("VmRSS");
+    const Loaded loaded = load(core, o);
+
+    std::vector<Stream> streams(static_cast<std::size_t>(std::max(o.streams, 1)));
+    for (std::size_t k = 0; k < streams.size(); ++k) {
+        streams[k].request = loaded.model.create_infer_request();
+        for (const Port& port : loaded.model.inputs()) streams[k].request.set_input_tensor(port.get_index(), random_input(port, 1000 * k + port.get_index() + 1));
+    }
+    const auto start = Clock::now();
+    streams[0].request.infer();
+    const double first = milliseconds(Clock::now() - start);
+    run_for(streams, std::min(0.5, o.seconds / 5));
+    const double wall = run_for(streams, o.seconds);
+
+    std::vector<double> laps;
+    for (const Stream& s : streams) laps.insert(laps.end(), s.laps.begin(), s.laps.end());
+    std::ranges::sort(laps);
+    const double median = laps[laps.size() / 2], p95 = laps[(laps.size() - 1) * 95 / 100];
+    const double throughput = static_cast<double>(laps.size()) * 1e3 / wall, process = memory_mb("VmHWM");
+    if (o.json) {
+        const nlohmann::ordered_json result{{"median_ms", median},       {"p95_ms", p95},          {"throughput", throughput},
+                                            {"load_ms", loaded.load_ms}, {"read_ms", loaded.read_ms}, {"first_ms", first},
+                                            {"rss_mb", process - base},  {"process_mb", process},  {"inferences", laps.size()}};
+        fmt::print("{}\n", result.dump());
+        return;
+    }
+    fmt::print("{:<14}{}\n", "device", device);
+    for (const auto& [title, value, unit] : {std::tuple{"median", median, "ms"}, {"95% below", p95, "ms"}, {"throughput", throughput, "inferences/s"},
+                                             {"read + compile", loaded.load_ms, "ms"}, {"first", first, "ms"}, {"memory growth", process - base, "MiB"}})
+        fmt::print("{:<14}{:>12.3f} {}\n", title, value, unit);
+    fmt::print("{:<14}{:>12} in {:.1f} s\n", "inferences", laps.size(), wall / 1e3);
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app) {
+    const auto o = std::make_shared<Options>();
+    CLI::App* command = app.add_subcommand("bench", "measures latency, throughput, load time and memory on random inputs");
+    command->add_option("MODEL", o->model, "model (.xml) or graph (.txt)")->required();
+    command->add_option("-d,--device", o->device, "device")->capture_default_str();
+    command->add_option("--threads", o->threads, "threads of all streams together (default: all processors)")->check(CLI::PositiveNumber);
+    command->add_option("--streams", o->streams, "inferences at once (default: 1)")->check(CLI::PositiveNumber);
+    command->add_option("--seconds", o->seconds, "how long to measure")->check(CLI::PositiveNumber)->capture_default_str();
+    command->add_flag("--json", o->json, "one JSON object, with times in ms and memory in MiB");
+    command->callback([o] { bench(*o); });
+}
+
+}  // namespace octet::tools
