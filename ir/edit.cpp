@@ -151,8 +151,10 @@ void Edit::replace(Value from, Value to) {
     const Type is = graph_.type(to);
     check(was.element == is.element && compatible(was.shape, is.shape), "replacing '{}' would change its type from {} to {}",
           graph_.node(from).name, to_string(was), to_string(is));
+    // Shapes may follow from the numbers of a small constant, such as scales.
+    const Tensor* number = graph_.constant(to);
     const bool known_better =
-        was.shape != is.shape || !same(graph_.node(from).outputs[from.port].partial, graph_.node(to).outputs[to.port].partial);
+        was.shape != is.shape || (number && number->size() <= static_cast<std::size_t>(kPartialLimit)) || !same(graph_.node(from).outputs[from.port].partial, graph_.node(to).outputs[to.port].partial);
     // The new node itself may read the value it replaces; such a use stays.
     std::vector<Use> kept;
     auto uses = std::move(graph_.nodes_[from.node].outputs[from.port].uses);

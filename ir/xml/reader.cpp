@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <string>
 
+#include "ir/widen.hpp"
 #include "ir/xml/net.hpp"
 #include "ir/xml/xml.hpp"
 
@@ -29,6 +30,8 @@ Graph read_document(Source& source, Info* info) {
     if (net.child("pre-process")) source.fail_at(net.child("pre-process"), "a <pre-process> section cannot be read");
     if (info) info->version = source.version;
     Graph graph = read_net(source, net);
+    // Version 10 stores f16 but means "any float": its users give and get f32.
+    if (source.version == 10 && needs_widening(graph)) graph = widened(graph, true);
     Edit(graph).set_source(source.name);
     return graph;
 }

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <numeric>
 
 #include "ir/ops/all.hpp"
 #include "plugins/cpu/kernels/portable/convolution.hpp"
@@ -9,6 +8,7 @@
 #include "plugins/cpu/kernels/onednn/deconvolution.hpp"
 #endif
 #if defined(__x86_64__)
+#include "plugins/cpu/kernels/x64/dense_convolution.hpp"
 #include "plugins/cpu/kernels/x64/depthwise.hpp"
 #include "plugins/cpu/kernels/x64/image_convolution.hpp"
 #include "plugins/cpu/kernels/x64/matmul.hpp"
@@ -83,25 +83,6 @@ Problem problem_of(Planner& planner, const Group& group) {
 }
 
 #if defined(__x86_64__)
-// sum((a - zp) * w) = sum(a * w) - zp * sum(w), where padding counts as zp.
-Epilogue compensated(const Problem& p) {
-    Epilogue e = p.program.epilogue;
-    if (p.zero_points.empty()) return e;
-    const auto channels = static_cast<std::size_t>(p.groups * p.oc);
-    const auto w = p.weights.as<std::int8_t>();
-    const std::size_t each = w.size() / channels;
-    if (e.ops.empty() || e.ops[0].kind != EpilogueOp::Kind::scale_shift) e.ops.insert(e.ops.begin(), {.kind = EpilogueOp::Kind::scale_shift, .scale = {1.0f}, .shift = {0.0f}});
-    EpilogueOp& first = e.ops[0];
-    if (first.scale.size() == 1) first.scale.resize(channels, first.scale[0]);
-    if (first.shift.size() == 1) first.shift.resize(channels, first.shift[0]);
-    for (std::size_t c = 0; c < channels; ++c) {
-        const auto sum = std::accumulate(w.begin() + static_cast<std::ptrdiff_t>(c * each), w.begin() + static_cast<std::ptrdiff_t>((c + 1) * each), std::int64_t{0});
-        const auto zero = p.zero_points[p.zero_points.size() == 1 ? 0 : c];
-        first.shift[c] = static_cast<float>(first.shift[c] - static_cast<double>(first.scale[c]) * static_cast<double>(zero * sum));
-    }
-    return e;
-}
-
 x64::Window x64_window(const Problem& p) {
     const ir::Window& w = p.window;
     return {p.batch, p.dim(w.data, 1, 1), p.at(w.data, 0), p.dim(w.kernel, 1, 1), p.at(w.kernel, 0), p.dim(w.strides, 1, 1), p.at(w.strides, 0),
@@ -137,7 +118,7 @@ Acceptance try_depthwise(Planner& planner, const Problem& p) {
     if (!p.uniform_zero_point()) return declined("its zero point varies by channel");
     if (!codes_hold_zero(p)) return declined("its zero point is no code");
     const x64::DepthwiseDesc desc{.window = x64_window(p), .channels = p.groups, .zero_point = static_cast<std::uint8_t>(p.zero_point()),
-                                  .epilogue = compensated(p), .threads = planner.threads()};
+                                  .epilogue = p.program.epilogue, .threads = planner.threads()};
     if (auto a = x64::DepthwiseConvolution::accepts(desc, planner.machine()); !a) return a;
     auto kernel = std::make_shared<const x64::DepthwiseConvolution>(desc, p.weights.as<std::int8_t>(), planner.code());
     StepBuffers b = buffers_of(planner, p);
@@ -151,7 +132,7 @@ Acceptance try_image(Planner& planner, const Problem& p) {
     if (p.source != DataType::u8) return declined("its codes have a sign");
     if (!codes_hold_zero(p)) return declined("its zero point is no code");
     x64::ImageConvolutionDesc desc{.source = x64::ImageConvolutionDesc::Source::interleaved_u8, .window = x64_window(p), .in_channels = p.ic, .out_channels = p.oc,
-                                   .zero_point = static_cast<std::uint8_t>(p.zero_point()), .epilogue = compensated(p)};
+                                   .zero_point = static_cast<std::uint8_t>(p.zero_point()), .epilogue = p.program.epilogue};
     if (auto a = x64::ImageConvolution::accepts(desc, planner.machine()); !a) return a;
     auto kernel = std::make_shared<const x64::ImageConvolution>(desc, p.weights.as<std::int8_t>(), planner.code());
     StepBuffers b = buffers_of(planner, p);
@@ -173,13 +154,29 @@ Acceptance try_pointwise(Planner& planner, const Problem& p) {
     const auto all = [](const Dims& values, std::int64_t wanted) { return std::ranges::all_of(values, [&](auto v) { return v == wanted; }); };
     const bool pointwise = all(p.window.kernel, 1) && all(p.window.strides, 1) && all(p.window.pads_begin, 0) && all(p.window.pads_end, 0);
     if (!p.integer() || p.backward || p.groups != 1 || !pointwise || p.source != DataType::u8) return declined("it is not a product of codes");
-    x64::MatMulDesc desc{.rows = p.batch * product(p.window.output), .k = p.ic, .columns = p.oc, .transposed = true, .epilogue = compensated(p),
+    if (!codes_hold_zero(p)) return declined("its zero point is no code");
+    x64::MatMulDesc desc{.rows = p.batch * product(p.window.output), .k = p.ic, .columns = p.oc, .transposed = true, .zero_point = static_cast<std::uint8_t>(p.zero_point()), .epilogue = p.program.epilogue,
                          .rows_per_batch = product(p.window.output), .threads = planner.threads()};
     if (auto a = x64::MatMul::accepts(desc, planner.machine()); !a) return a;
     auto kernel = std::make_shared<const x64::MatMul>(desc, p.weights.as<std::int8_t>(), planner.code());
     StepBuffers b = buffers_of(planner, p);
     b.out = planner.output(p.group.output, Layout::channels_last).buffer;
     finish(planner, p, "jit_matmul_avx512_vnni", b, x64_work<x64::MatMul>(kernel, b), 0, x64::MatMul::packed_size(desc), {});
+    return accepted();
+}
+#endif
+
+#if defined(__x86_64__)
+Acceptance try_dense(Planner& planner, const Problem& p) {
+    if (!p.integer() || p.backward || p.rank() > 2 || p.source != DataType::u8) return declined("it is not a convolution of codes");
+    if (!p.uniform_zero_point() || !codes_hold_zero(p)) return declined("its zero point is no code, or varies by channel");
+    const x64::DenseConvolutionDesc desc{.window = x64_window(p), .groups = p.groups, .ic = p.ic, .oc = p.oc,
+                                         .zero_point = static_cast<std::uint8_t>(p.zero_point()), .epilogue = p.program.epilogue, .threads = planner.threads()};
+    if (auto a = x64::DenseConvolution::accepts(desc, planner.machine()); !a) return a;
+    auto kernel = std::make_shared<const x64::DenseConvolution>(desc, p.weights.as<std::int8_t>(), planner.code());
+    StepBuffers b = buffers_of(planner, p);
+    b.out = planner.output(p.group.output, Layout::channels_last).buffer;
+    finish(planner, p, "jit_convolution_avx512_vnni", b, x64_work<x64::DenseConvolution>(kernel, b), 0, x64::DenseConvolution::packed_size(desc), {});
     return accepted();
 }
 #endif
@@ -294,7 +291,7 @@ void plan_convolution(Planner& planner, const Group& group) {
     if (last) return;
 #endif
 #if defined(__x86_64__)
-    if (try_pointwise(planner, p)) return;
+    if (try_pointwise(planner, p) || try_dense(planner, p)) return;
 #endif
     if (try_portable(planner, p, last)) return;
     plan_fallback(planner, group, last.reason);
