@@ -335,7 +335,14 @@ Program program_of(const Graph& graph, const Group& group) {
         else add_function(b, graph, node);
         flight = {id, 0};
     }
-    return b.finish();
+    Program program = b.finish();
+    // A maximum of codes is a code, without a quantize that says so.
+    if (!graph.op(group.output).is<Quantize>()) {
+        program.epilogue.result = data_type(graph.element(group.output));
+        if (program.epilogue.result == DataType::s8) program.epilogue.low = -128;
+        if (program.epilogue.result == DataType::s8) program.epilogue.high = 127;
+    }
+    return program;
 }
 
 }  // namespace octet::cpu

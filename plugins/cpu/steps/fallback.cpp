@@ -57,16 +57,26 @@ Tensor fetch(const Frame& f, const Source& s, const std::map<Value, Tensor>& loc
     }
 }
 
-struct Node1 {
+Tensor owned(const Tensor& view) {
+    Tensor copy(view.element(), view.dims());
+    std::memcpy(copy.write_raw().data(), view.data(), view.bytes());
+    return copy;
+}
+
+struct Evaluation {
     Op op;
     std::string name;
     NodeId id = 0;
     std::vector<Source> sources;
 };
 
-Tensors evaluate(const Frame& f, const Node1& node, const std::map<Value, Tensor>& local) {
+Tensors evaluate(const Frame& f, const Evaluation& node, const std::map<Value, Tensor>& local) {
     Tensors inputs;
     for (const Source& s : node.sources) inputs.push_back(fetch(f, s, local));
+    // What becomes state outlives the arena.
+    if (node.op.traits().effect)
+        for (Tensor& t : inputs)
+            if (!t.owner()) t = owned(t);
     try {
         return eval::evaluate(node.op, inputs, f.state);
     } catch (const Unsupported& e) {
@@ -83,12 +93,6 @@ void write(const Frame& f, const Target& t, const Tensors& results) {
     std::memcpy(f.at(t.buffer), results[t.port].data(), t.bytes);
 }
 
-Tensor owned(const Tensor& view) {
-    Tensor copy(view.element(), view.dims());
-    std::memcpy(copy.write_raw().data(), view.data(), view.bytes());
-    return copy;
-}
-
 }  // namespace
 
 void plan_fallback(Planner& p, const Group& group, const std::string& why) {
@@ -96,13 +100,13 @@ void plan_fallback(Planner& p, const Group& group, const std::string& why) {
     Step step = p.step_for(group, "reference");
     if (step.int8 && group.kind != Group::Kind::other) step.code = "EXECUTOR_FALLBACK";
     step.note = why;
-    std::vector<Node1> nodes;
+    std::vector<Evaluation> nodes;
     std::vector<Value> inside;
     std::vector<NodeId> ids = step.nodes;
     const auto add = [&](auto&& self, NodeId id) -> void {
         const Node& node = graph.node(id);
         check_known(graph, node);
-        Node1 n{node.op, node.name, id, {}};
+        Evaluation n{node.op, node.name, id, {}};
         for (Value v : node.inputs) {
             const bool local = std::ranges::find(inside, v) != inside.end();
             if (!local && !p.has_place(v) && stored(graph, v) != v) self(self, v.node);  // a dequantize that nobody stored
@@ -130,7 +134,7 @@ void plan_fallback(Planner& p, const Group& group, const std::string& why) {
     step.work = work([nodes = std::move(nodes), targets](const Frame& f) {
         std::map<Value, Tensor> local;
         Tensors results;
-        for (const Node1& n : nodes) {
+        for (const Evaluation& n : nodes) {
             results = evaluate(f, n, local);
             for (std::uint32_t port = 0; port < results.size(); ++port) local[{n.id, port}] = results[port];
         }
@@ -144,7 +148,7 @@ void plan_dynamic(Planner& p, const Group& group) {
     const Node& node = graph.node(group.core);
     check_known(graph, node);
     Step step = p.step_for(group, "reference");
-    Node1 n{node.op, node.name, group.core, {}};
+    Evaluation n{node.op, node.name, group.core, {}};
     for (Value v : node.inputs) {
         n.sources.push_back(source_of(p, v));
         if (n.sources.back().kind == Source::Kind::buffer) step.reads.push_back(n.sources.back().buffer);
