@@ -82,15 +82,15 @@ ordered_json json_of(const Report& report) {
     std::map<std::string, std::size_t> by_precision;
     for (const LayerReport& row : report.layers)
         if (row.status == LayerStatus::executed) ++by_precision[row.precision];
-    ordered_json layers = ordered_json::array();
-    for (const LayerReport& row : report.layers) layers.push_back(json_of(row));
+    ordered_json layers = ordered_json::array(), added = ordered_json::array();
+    for (const LayerReport& row : report.layers) (row.added ? added : layers).push_back(json_of(row));
     const ordered_json summary{{"device", report.device},     {"layers", report.layers.size() - c.added}, {"compute", c.compute},
                                {"int8", c.int8},              {"int8_share", share(c)},                   {"executed", c.executed},
                                {"fused", c.fused},            {"optimized_out", c.optimized_out},         {"not_run", c.not_run},
                                {"steps", report.steps},       {"reorders", report.reorders},              {"by_precision", by_precision},
                                {"by_code", by_code},          {"arena_bytes", report.arena_bytes},        {"packed_bytes", report.packed_bytes},
                                {"code_bytes", report.code_bytes}};
-    return {{"summary", summary}, {"layers", layers}};
+    return {{"summary", summary}, {"layers", layers}, {"added", added}};
 }
 
 std::string place(const LayerReport& row) {
@@ -188,7 +188,7 @@ void add_explain(CLI::App& app) {
     command->add_option("MODEL", o->model, "model (.xml) or graph (.txt)")->required();
     command->add_option("LAYER", o->layer, "only this layer, with those around it");
     command->add_option("-d,--device", o->device, "device")->capture_default_str();
-    command->add_flag("--json", o->json, "as JSON: {\"summary\", \"layers\"}");
+    command->add_flag("--json", o->json, "as JSON: {\"summary\", \"layers\", \"added\"}; added: steps that no layer of the file stands for");
     command->callback([o] { explain(*o); });
 }
 

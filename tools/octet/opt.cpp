@@ -107,7 +107,7 @@ void add_opt(CLI::App& app) {
     command->add_flag("--stats", o->stats, "counts and times of steps and rules");
     command->add_flag("--log", o->log, "every application and refusal");
     command->add_flag("--bisect", o->bisect, "find the application that changes the results on random inputs");
-    command->add_option("--tolerance", o->tolerance, "of --bisect: share of an output's range that it may change")->capture_default_str();
+    command->add_option("--tolerance", o->tolerance, "of --bisect: share of an output's range that it may change")->check(CLI::NonNegativeNumber)->capture_default_str();
     command->add_option("--seed", o->seed, "of --bisect: of the random inputs")->capture_default_str();
     command->callback([o] { opt(*o); });
 }

@@ -1,0 +1,121 @@
+// octet dump, opt, example-model, and what all commands share.
+#include <gmock/gmock.h>
+
+#include "tests/tools/program.hpp"
+
+namespace octet::tools {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+using testing::UnorderedElementsAre;
+
+using GraphCommands = ProgramTest;
+
+TEST_F(GraphCommands, WrongUsageIsCode2) {
+    for (const char* arguments : {"", "nonsense", "run", "dump", "opt x.txt", "run m.xml --output-dir d --feed f --input a=b", "bench m.xml --threads -1"}) {
+        const Answer a = octet(arguments);
+        EXPECT_EQ(a.status, 2) << arguments;
+        EXPECT_THAT(a.error, StartsWith("octet: ")) << arguments;
+        EXPECT_THAT(a.out, IsEmpty()) << arguments;
+    }
+}
+
+TEST_F(GraphCommands, HelpIsNoError) {
+    const Answer a = octet("--help");
+    EXPECT_EQ(a.status, 0);
+    for (const char* command : {"run", "bench", "explain", "dump", "opt", "example-model"}) {
+        EXPECT_THAT(a.out, HasSubstr(command));
+        EXPECT_EQ(octet(std::string(command) + " --help").status, 0) << command;
+    }
+}
+
+TEST_F(GraphCommands, AMissingModelIsOneSentence) {
+    for (const char* arguments : {"dump no.xml --after read", "opt no.xml --pipeline canonicalise", "explain no.xml -d REFERENCE", "bench no.xml -d REFERENCE",
+                                  "run no.xml -d REFERENCE --output-dir out"}) {
+        const Answer a = octet(arguments);
+        EXPECT_EQ(a.status, 1) << arguments;
+        EXPECT_EQ(a.error, "octet: 'no.xml': there is no such file\n") << arguments;
+    }
+    EXPECT_THAT(files(), IsEmpty());
+}
+
+TEST_F(GraphCommands, ABrokenGraphNamesFileAndLine) {
+    write_text("g.txt", "a : f32[1] = parameter() shape=[1]\nb : f32[1] = nonsense(a)\n");
+    const Answer a = octet("dump g.txt --after read");
+    EXPECT_EQ(a.status, 1);
+    EXPECT_THAT(a.error, AllOf(StartsWith("octet: 'g.txt': line 2: "), HasSubstr("nonsense")));
+}
+
+TEST_F(GraphCommands, DumpListsStepsAndPrintsAfterEach) {
+    ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
+    const Answer steps = octet("dump m.xml");
+    EXPECT_EQ(steps.status, 0);
+    EXPECT_THAT(steps.out, AllOf(HasSubstr("read "), HasSubstr("quantize-weights "), HasSubstr("integers ")));
+    EXPECT_THAT(octet("dump m.xml --pipeline canonicalise").out, Not(HasSubstr("integers ")));
+
+    const Answer before = octet("dump m.xml --after read"), after = octet("dump m.xml --after integers");
+    EXPECT_EQ(before.status + after.status, 0);
+    EXPECT_THAT(before.out, AllOf(HasSubstr("= fake_quantize("), Not(HasSubstr("= quantize("))));
+    EXPECT_THAT(after.out, AllOf(HasSubstr("= quantize("), HasSubstr("i32[1,32,8,8] = convolution(")));
+    const Answer wrong = octet("dump m.xml --after nowhere");
+    EXPECT_EQ(wrong.status, 1);
+    EXPECT_EQ(wrong.error, "octet: pipeline 'low-precision' has no step 'nowhere'; 'octet dump MODEL' lists them\n");
+}
+
+TEST_F(GraphCommands, OptWritesWhatCanBeReadAgain) {
+    ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
+    ASSERT_EQ(octet("opt m.xml --pipeline low-precision -o out.txt").status, 0);
+    const ir::Graph graph = ir::parse(read_file(folder / "out.txt"));
+    EXPECT_NE(graph.find("conv1"), nullptr);
+    EXPECT_EQ(octet("dump out.txt --after read --elide 1000000").out, ir::print(graph));
+    // As a model file, which has no spelling for integers.
+    const Answer a = octet("opt m.xml --pipeline low-precision -o out.xml");
+    EXPECT_EQ(a.status, 1);
+    EXPECT_THAT(a.error, StartsWith("octet: "));
+    EXPECT_EQ(octet("opt m.xml --pipeline low-precision -o out.json").error, "octet: 'out.json': the name ends in '.json', wanted '.txt' or '.xml'\n");
+    EXPECT_EQ(octet("opt m.xml --pipeline low-precision -o none/out.txt").error, "octet: 'none/out.txt': it cannot be written: No such file or directory\n");
+    EXPECT_THAT(files(), UnorderedElementsAre("m.xml", "m.bin", "out.txt"));
+}
+
+TEST_F(GraphCommands, OptStopsAndLeavesOut) {
+    ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
+    const auto count = [&](const std::string& options) {
+        const std::string log = octet("opt m.xml --pipeline low-precision --log " + options).out;
+        return std::count(log.begin(), log.end(), '\n');
+    };
+    const auto all = count("");
+    EXPECT_GT(all, 10);
+    EXPECT_EQ(count("--only quantize-weights --stop-after 2"), 2);
+    EXPECT_LT(count("--disable low-precision-matmul"), all);
+    EXPECT_THAT(octet("opt m.xml --pipeline low-precision --stop-after 0").out, Not(HasSubstr("= quantize(")));
+    EXPECT_THAT(octet("opt m.xml --pipeline low-precision --stats").out, AllOf(HasSubstr("step, rule"), HasSubstr("quantize-weights")));
+    EXPECT_THAT(octet("opt m.xml --pipeline low-precision --explain fc").out, HasSubstr("low-precision-matmul @ fc: applied"));
+    EXPECT_EQ(octet("opt m.xml --pipeline none").error, "octet: there is no pipeline 'none', only canonicalise, low-precision\n");
+}
+
+TEST_F(GraphCommands, BisectNamesTheFirstChange) {
+    ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
+    const Answer good = octet("opt m.xml --pipeline low-precision --bisect");
+    EXPECT_EQ(good.status, 0) << good.error;
+    EXPECT_EQ(good.out, "no application changes the results by more than 0.02 of their range\n");
+    // With no tolerance the last bit of a float is a change.
+    const Answer bad = octet("opt m.xml --pipeline low-precision --bisect --tolerance 0");
+    EXPECT_EQ(bad.status, 1);
+    EXPECT_THAT(bad.out, HasSubstr(": applied\n"));
+    EXPECT_THAT(bad.error, AllOf(StartsWith("octet: application "), HasSubstr("the tolerance is 0\n")));
+}
+
+TEST_F(GraphCommands, ExampleModelIsTheSameEveryTime) {
+    ASSERT_EQ(octet("example-model tiny -o a.xml").status, 0);
+    ASSERT_EQ(octet("example-model tiny -o b.xml").status, 0);
+    EXPECT_EQ(read_file(folder / "a.bin"), read_file(folder / "b.bin"));
+    EXPECT_THAT(files(), UnorderedElementsAre("a.xml", "a.bin", "b.xml", "b.bin"));
+    EXPECT_EQ(octet("example-model big -o c.xml").error, "octet: there is no example 'big', only resnet50, mobilenet_v2, tiny\n");
+}
+
+}  // namespace
+}  // namespace octet::tools

@@ -1,0 +1,181 @@
+// octet run, bench and explain.
+#include <gmock/gmock.h>
+
+#include "tests/tools/program.hpp"
+#include "tools/support/npy.hpp"
+
+namespace octet::tools {
+namespace {
+
+using ir::Tensor;
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+using testing::UnorderedElementsAre;
+
+class ModelCommands : public ProgramTest {
+protected:
+    template <class T>
+    void write_array(const std::string& name, const ir::Dims& dims, const std::vector<T>& values) const {
+        const Tensor t = Tensor::of<T>(dims, std::span<const T>(values));
+        write_npy(folder / name, t.element(), dims, t.data());
+    }
+    std::vector<float> array(const std::string& name) const { return read_npy(folder / name).floats(); }
+    json answer(const std::string& below) const { return json::parse(read_file(folder / below / "outputs.json")); }
+};
+
+TEST_F(ModelCommands, RunTakesArraysAndNamesOutputs) {
+    write_model("m.xml", kSum);
+    write_array<float>("a.npy", {1, 3}, {1, -2, 3});
+    write_array<float>("b.npy", {1, 3}, {1, 1, 1});
+    const Answer a = octet("run m.xml -d REFERENCE --input a=a.npy --input b=b.npy --output-dir out");
+    ASSERT_EQ(a.status, 0) << a.error;
+    EXPECT_THAT(a.out + a.error, IsEmpty());
+    EXPECT_THAT(files("out"), UnorderedElementsAre("0.0.npy", "outputs.json"));
+    EXPECT_EQ(answer("out"), json::parse(R"({"calls": [[{"layer": "y", "port": 0, "file": "0.0.npy"}]]})"));
+    EXPECT_THAT(array("out/0.0.npy"), testing::ElementsAre(2, 0, 4));
+}
+
+TEST_F(ModelCommands, RunConvertsWhatHoldsTheSameNumbers) {
+    write_model("m.xml", kSum);
+    write_array<float16>("a.npy", {1, 3}, {float16(0.5f), float16(1.0f), float16(2.0f)});
+    write_array<std::uint8_t>("b.npy", {1, 3}, {1, 2, 255});
+    ASSERT_EQ(octet("run m.xml -d REFERENCE --input a=a.npy b=b.npy --output-dir out").status, 0);
+    EXPECT_THAT(array("out/0.0.npy"), testing::ElementsAre(1.5f, 3, 257));
+
+    write_text("i.txt", "a : i32[2] = parameter() shape=[2] element=i32\nout : i32[2] = result(a)\n");
+    write_array<std::int64_t>("long.npy", {2}, {-1, 70000});
+    ASSERT_EQ(octet("run i.txt -d REFERENCE --input a=long.npy --output-dir out").status, 0);
+    EXPECT_EQ(read_npy(folder / "out/0.0.npy"), Tensor::vector<std::int32_t>({-1, 70000}));
+    write_array<std::int64_t>("long.npy", {2}, {1, std::int64_t{1} << 40});
+    EXPECT_EQ(octet("run i.txt -d REFERENCE --input a=long.npy --output-dir out").error, "octet: 'long.npy': input 'a' is i32, the file holds i64\n");
+    write_array<float>("float.npy", {2}, {1, 2});
+    EXPECT_EQ(octet("run i.txt -d REFERENCE --input a=float.npy --output-dir out").error, "octet: 'float.npy': input 'a' is i32, the file holds f32\n");
+}
+
+TEST_F(ModelCommands, RunFollowsAFeed) {
+    write_model("m.xml", "a : f32[?,2] = parameter() shape=[?,2]\nr : f32[?,2] = relu(a)\nt : f32[?,2] = tanh(r)\nout : f32[?,2] = result(t)\n");
+    write_array<float>("0.npy", {2, 2}, {-1, 0, 1, 2});
+    write_array<float>("1.npy", {2, 2}, {3, 4, -5, 6});
+    write_text("feed.json", R"({"shapes": {"a": [2, 2]}, "calls": [{"a": "0.npy"}, {"a": "1.npy"}], "taps": [{"layer": "r", "port": 0}]})");
+    const Answer a = octet("run m.xml -d REFERENCE --feed feed.json --output-dir out/deeper");
+    ASSERT_EQ(a.status, 0) << a.error;
+    EXPECT_EQ(answer("out/deeper"), json::parse(R"({"calls": [
+        [{"layer": "t", "port": 0, "file": "0.0.npy"}, {"layer": "r", "port": 0, "file": "0.1.npy"}],
+        [{"layer": "t", "port": 0, "file": "1.0.npy"}, {"layer": "r", "port": 0, "file": "1.1.npy"}]]})"));
+    EXPECT_THAT(array("out/deeper/0.1.npy"), testing::ElementsAre(0, 0, 1, 2));
+    EXPECT_THAT(array("out/deeper/1.1.npy"), testing::ElementsAre(3, 4, 0, 6));
+    EXPECT_NEAR(array("out/deeper/0.0.npy")[3], std::tanh(2.0f), 1e-5);
+}
+
+TEST_F(ModelCommands, RunKeepsStateOverTheCallsOfAFeed) {
+    write_text("m.txt",
+               "x : f32[1] = parameter() shape=[1]\nzero : f32[1] = constant() value=f32[1]{0}\n"
+               "old : f32[1] = read_value(zero) variable=\"v\"\nnew : f32[1] = add(x, old)\n"
+               "keep : f32[1] = assign(new) variable=\"v\"\nout : f32[1] = result(new)\n");
+    write_array<float>("x.npy", {1}, {2});
+    write_text("feed.json", R"({"calls": [{"x": "x.npy"}, {"x": "x.npy"}]})");
+    const Answer a = octet("run m.txt -d REFERENCE --feed feed.json --output-dir out");
+    ASSERT_EQ(a.status, 0) << a.error;
+    EXPECT_THAT(array("out/0.0.npy"), testing::ElementsAre(2));
+    EXPECT_THAT(array("out/1.0.npy"), testing::ElementsAre(4));
+}
+
+TEST_F(ModelCommands, RunSaysWhatIsWrongAndLeavesNothing) {
+    write_model("m.xml", kSum);
+    write_array<float>("a.npy", {1, 3}, {1, 2, 3});
+    write_array<float>("wide.npy", {1, 4}, {1, 2, 3, 4});
+    const auto error = [&](const std::string& options) {
+        const Answer a = octet("run m.xml --output-dir out " + options + (options.starts_with("-d") ? "" : " -d REFERENCE"));
+        EXPECT_EQ(a.status, 1) << options;
+        return a.error;
+    };
+    EXPECT_EQ(error("--input c=a.npy"), "octet: the model has no input 'c', only 'a', 'b'\n");
+    EXPECT_EQ(error("--input a.npy"), "octet: --input 'a.npy' is not NAME=FILE\n");
+    EXPECT_EQ(error("--input a=wide.npy"), "octet: 'wide.npy': input 'a' has shape [1,3], the file holds [1,4]\n");
+    EXPECT_THAT(error("--input a=none.npy"), HasSubstr("'none.npy'"));
+    EXPECT_THAT(error("-d ABACUS"), StartsWith("octet: there is no device 'ABACUS'"));
+    write_text("feed.json", R"({"calls": [{"a": "a.npy", "b": "a.npy"}, {"a": "a.npy"}]})");
+    EXPECT_EQ(error("--feed feed.json"), "octet: call 1 gives no file for input 'b'\n");
+    write_text("feed.json", R"({"calls": [], "taps": [{"layer": "none", "port": 0}]})");
+    EXPECT_EQ(error("--feed feed.json"), "octet: the model has no layer 'none'\n");
+    write_text("feed.json", R"({"calls": [], "taps": [{"layer": "sum", "port": 3}]})");
+    EXPECT_EQ(error("--feed feed.json"), "octet: layer 'sum' has 1 outputs, there is no output 3\n");
+    write_text("feed.json", "{");
+    EXPECT_THAT(error("--feed feed.json"), StartsWith("octet: 'feed.json': it is not a feed: "));
+    EXPECT_THAT(files(), UnorderedElementsAre("m.xml", "m.bin", "a.npy", "wide.npy", "feed.json"));
+}
+
+TEST_F(ModelCommands, RunRemovesWhatItWroteWhenItCannotFinish) {
+    write_model("m.xml", kSum);
+    std::filesystem::create_directories(folder / "out/outputs.json/full");
+    const Answer a = octet("run m.xml -d REFERENCE --output-dir out");
+    EXPECT_EQ(a.status, 1);
+    EXPECT_THAT(a.error, StartsWith("octet: 'out/outputs.json': it cannot be written: "));
+    EXPECT_THAT(files("out"), UnorderedElementsAre("outputs.json"));
+}
+
+TEST_F(ModelCommands, BenchEndsInOneObject) {
+    write_model("m.xml", kSum);
+    for (const char* streams : {"", " --streams 2"}) {
+        const Answer a = octet(std::string("bench m.xml -d REFERENCE --seconds 0.05 --json") + streams);
+        ASSERT_EQ(a.status, 0) << a.error;
+        const json result = json::parse(a.out);
+        for (const char* key : {"median_ms", "p95_ms", "throughput", "load_ms", "first_ms", "rss_mb"}) {
+            ASSERT_TRUE(result.contains(key)) << key;
+            EXPECT_GE(result[key].get<double>(), 0) << key;
+        }
+        EXPECT_LE(result["median_ms"], result["p95_ms"]);
+        EXPECT_LE(result["read_ms"], result["load_ms"]);
+        EXPECT_GT(result["throughput"], 0);
+    }
+    EXPECT_THAT(octet("bench m.xml -d REFERENCE --seconds 0.05").out, AllOf(HasSubstr("median"), HasSubstr("inferences/s")));
+}
+
+TEST_F(ModelCommands, ExplainHasOneRowPerLayer) {
+    ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
+    const Answer a = octet("explain m.xml -d CPU --json");
+    ASSERT_EQ(a.status, 0) << a.error;
+    const json report = json::parse(a.out);
+    ASSERT_TRUE(report["summary"].is_object());
+    std::map<std::string, json> rows;
+    for (const json& row : report["layers"]) {
+        for (const char* key : {"name", "type", "precision", "int8", "kernel", "fused_into", "code", "reason"}) EXPECT_TRUE(row.contains(key)) << key;
+        rows[row["name"]] = row;
+    }
+    for (const char* layer : {"conv1", "pool1", "block1.expand", "block1.depthwise", "block1.project", "block1.add", "conv2", "pool", "fc"})
+        EXPECT_TRUE(rows.at(layer)["int8"]) << rows.at(layer);
+    EXPECT_EQ(rows.at("block1.depthwise")["type"], "GroupConvolution");
+    EXPECT_FALSE(rows.at("prob")["int8"]);
+    EXPECT_EQ(rows.at("conv1/relu")["fused_into"], "conv1");
+    EXPECT_EQ(report["summary"]["by_code"].size(), 1u) << report["summary"];
+}
+
+TEST_F(ModelCommands, ExplainGivesReasons) {
+    write_model("m.xml", kSum);
+    const Answer a = octet("explain m.xml -d REFERENCE");
+    EXPECT_EQ(a.status, 0) << a.error;
+    EXPECT_THAT(a.out, AllOf(HasSubstr("sum "), HasSubstr("2 layers float:"), HasSubstr("2 x REFERENCE")));
+    const Answer one = octet("explain m.xml sum -d REFERENCE");
+    EXPECT_THAT(one.out, AllOf(StartsWith("float "), HasSubstr("why       REFERENCE: "), HasSubstr("read by   y (ReLU): ")));
+    const Answer none = octet("explain m.xml nothing -d REFERENCE");
+    EXPECT_EQ(none.status, 1);
+    EXPECT_EQ(none.error, "octet: the model has no layer 'nothing'\n");
+}
+
+TEST_F(ModelCommands, TheExamplesAgreeOnEveryDevice) {
+    ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
+    for (const std::string device : {"REFERENCE", "CPU"}) {
+        const Answer a = octet("run m.xml -d " + device + " --output-dir " + device);
+        ASSERT_EQ(a.status, 0) << device << ": " << a.error;
+    }
+    const auto expected = array("REFERENCE/0.0.npy"), got = array("CPU/0.0.npy");
+    ASSERT_EQ(expected.size(), 10u);
+    ASSERT_EQ(got.size(), 10u);
+    for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 0.02f) << i;
+}
+
+}  // namespace
+}  // namespace octet::tools
