@@ -31,12 +31,16 @@ std::string layout_of(const PartialShape& shape) {
     return image.channels_first ? "[N,C,H,W]" : "[N,H,W,C]";
 }
 
-void print_ports(std::string_view title, const std::vector<Port>& ports) {
-    print_info(title);
-    for (const Port& port : ports)
+// The layout of an input is guessed from its shape; nothing says what the dimensions of an output mean.
+void print_ports(const Model& model) {
+    const auto row = [](const Port& port, std::string_view layout) {
         print_info(fmt::format("    {} (node: {}) : {} / {} / {}", label_of(port), port.get_node_name(),
-                               name_of(port.get_element_type()), layout_of(port.get_partial_shape()),
-                               port.get_partial_shape().to_string()));
+                               name_of(port.get_element_type()), layout, port.get_partial_shape().to_string()));
+    };
+    print_info("Model inputs:");
+    for (const Port& port : model.inputs()) row(port, layout_of(port.get_partial_shape()));
+    print_info("Model outputs:");
+    for (const Port& port : model.outputs()) row(port, "[...]");
 }
 
 void print_version(std::string_view of) {
@@ -118,8 +122,7 @@ void Application::read_model() {
     print_info(fmt::format("Read model took {:.2f} ms", ms));
     summary_.add_number(Section::results, "read model time (ms)", ms);
     print_info("Original model I/O parameters:");
-    print_ports("Model inputs:", model_->inputs());
-    print_ports("Model outputs:", model_->outputs());
+    print_ports(*model_);
 }
 
 void Application::reshape_model() {
@@ -142,8 +145,7 @@ void Application::reshape_model() {
 
 void Application::configure_inputs() {
     print_step(6, "Configuring input of the model");
-    print_ports("Model inputs:", model_->inputs());
-    print_ports("Model outputs:", model_->outputs());
+    print_ports(*model_);
     const Batch batch = batch_of(model_->inputs());
     if (!batch.found)
         print_warning("No batch dimension was found that all inputs agree on: frames are counted as one per iteration");

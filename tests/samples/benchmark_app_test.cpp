@@ -347,6 +347,18 @@ TEST(BenchmarkApp, HelpListsOptionsAndDevices) {
                                       HasSubstr("Available devices: CPU (")));
 }
 
+TEST(BenchmarkApp, ATerminalShowsABarAndOthersDoNot) {
+    const ModelFolder folder;
+    const Words arguments{"-m", "model.xml", "-t", "0.6", "-nireq", "1"};
+    const Outcome terminal = run_on_terminal("benchmark_app", arguments, folder.path);
+    EXPECT_EQ(terminal.exit_code, 0);
+    EXPECT_TRUE(std::regex_search(terminal.output, std::regex(R"(\r\[=+ +\]  ?[1-9]\d% \d+ iterations)")))
+        << terminal.output;
+    EXPECT_TRUE(std::regex_search(terminal.output, std::regex(R"(\r\[={40}\] 100% \d+ iterations\r\n\[Step 11)")));
+    EXPECT_THAT(run_program("benchmark_app", arguments, folder.path).output,
+                AllOf(Not(HasSubstr("==")), Not(HasSubstr("\r"))));
+}
+
 TEST(BenchmarkApp, OtherDevices) {
     const ModelFolder folder;
     EXPECT_THAT(run_program("benchmark_app", {"-m", "model.xml", "-d", "REFERENCE", "-niter", "2"}, folder.path).output,
@@ -354,14 +366,6 @@ TEST(BenchmarkApp, OtherDevices) {
     const Outcome unknown = run_program("benchmark_app", {"-m", "model.xml", "-d", "CPX"}, folder.path);
     EXPECT_EQ(unknown.exit_code, 3);
     EXPECT_THAT(unknown.errors, AllOf(HasSubstr("there is no device 'CPX'"), HasSubstr("CPU, REFERENCE")));
-}
-
-// A picture in PPM: half black, half of one colour.
-std::string picture(int width, int height) {
-    std::string text = "P6\n" + std::to_string(width) + " " + std::to_string(height) + "\n255\n";
-    for (int i = 0; i < width * height; ++i)
-        text += i % width < width / 2 ? std::string(3, '\0') : std::string("\x10\x80\xf0");
-    return text;
 }
 
 TEST(BenchmarkApp, FilesForInputs) {
@@ -379,27 +383,6 @@ TEST(BenchmarkApp, FilesForInputs) {
     expect_error(bench(folder, joined(few, {"-i", "image:a.bin"})),
                  "Input name \"image\" used in -i parameter doesn't match any model's input");
     expect_error(bench(folder, joined(few, {"-i", "gone.bin"})), "option '-i': file 'gone.bin' does not exist");
-}
-
-TEST(HelloClassification, PrintsTheBestClasses) {
-    const ModelFolder folder;
-    folder.write("p.ppm", picture(8, 8));
-    const Outcome outcome = run_program("hello_classification", {"model.xml", "p.ppm", "CPU"}, folder.path);
-    EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
-    // 32 of each channel's 64 pixels are not black, and the sigmoid of each is 1; classes of equal score may come in any order.
-    EXPECT_TRUE(std::regex_search(outcome.output,
-                                  std::regex(R"(classid probability\n------- -----------\n(\d+ +1\.0000000\n){10}$)")))
-        << outcome.output;
-    const Outcome bad = run_program("hello_classification", {"model.xml"}, folder.path);
-    EXPECT_EQ(bad.exit_code, 1);
-    EXPECT_THAT(bad.errors, HasSubstr("MODEL IMAGE DEVICE"));
-}
-
-TEST(Readme, ExampleRuns) {
-    const ModelFolder folder;
-    const Outcome outcome = run_program("readme_example", {"model.xml"}, folder.path);
-    EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
-    EXPECT_EQ(outcome.output, "first score: 0.5\n");
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 #include "tests/samples/command.hpp"
 
 #include <fcntl.h>
+#include <pty.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -29,6 +31,24 @@ void redirect(int descriptor, const fs::path& file) {
     ::close(target);
 }
 
+// In the child: does not return.
+[[noreturn]] void become(const std::string& program, const std::vector<std::string>& arguments,
+                         const fs::path& folder) {
+    std::vector<std::string> words{(fs::path(OCTET_PROGRAMS) / program).string()};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    std::vector<char*> argv;
+    for (auto& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    if (::chdir(folder.c_str()) == 0) ::execv(argv[0], argv.data());
+    ::_exit(127);
+}
+
+int exit_code_of(pid_t child) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
 fs::path new_folder() {
     std::string name = (fs::temp_directory_path() / "octet-test-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
@@ -47,26 +67,31 @@ std::string port(const std::string& kind, int id, const std::string& shape) {
 }  // namespace
 
 Outcome run_program(const std::string& program, const std::vector<std::string>& arguments, const fs::path& folder) {
-    const fs::path file = fs::path(OCTET_PROGRAMS) / program;
     const fs::path logs = new_folder();
-    std::vector<std::string> words{file.string()};
-    words.insert(words.end(), arguments.begin(), arguments.end());
-    std::vector<char*> argv;
-    for (auto& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-
     const pid_t child = ::fork();
     if (child == 0) {
         redirect(STDOUT_FILENO, logs / "out");
         redirect(STDERR_FILENO, logs / "err");
-        if (::chdir(folder.c_str()) == 0) ::execv(argv[0], argv.data());
-        ::_exit(127);
+        become(program, arguments, folder);
     }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    Outcome outcome{WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), contents(logs / "out"),
-                    contents(logs / "err")};
+    const int code = exit_code_of(child);
+    Outcome outcome{code, contents(logs / "out"), contents(logs / "err")};
     fs::remove_all(logs);
+    return outcome;
+}
+
+Outcome run_on_terminal(const std::string& program, const std::vector<std::string>& arguments, const fs::path& folder) {
+    int terminal = -1;
+    const pid_t child = ::forkpty(&terminal, nullptr, nullptr, nullptr);
+    if (child < 0) throw std::runtime_error("no terminal");
+    if (child == 0) become(program, arguments, folder);
+    Outcome outcome;
+    std::array<char, 4096> buffer{};
+    // The other end's close shows as an error.
+    for (ssize_t got = 0; (got = ::read(terminal, buffer.data(), buffer.size())) > 0;)
+        outcome.output.append(buffer.data(), static_cast<std::size_t>(got));
+    ::close(terminal);
+    outcome.exit_code = exit_code_of(child);
     return outcome;
 }
 
@@ -111,6 +136,13 @@ std::string small_model(const std::string& shape) {
            "<edge from-layer=\"0\" from-port=\"0\" to-layer=\"1\" to-port=\"0\"/>"
            "<edge from-layer=\"1\" from-port=\"1\" to-layer=\"2\" to-port=\"0\"/>"
            "<edge from-layer=\"2\" from-port=\"1\" to-layer=\"3\" to-port=\"0\"/></edges></net>\n";
+}
+
+std::string picture(int width, int height) {
+    std::string text = "P6\n" + std::to_string(width) + " " + std::to_string(height) + "\n255\n";
+    for (int i = 0; i < width * height; ++i)
+        text += i % width < width / 2 ? std::string(3, '\0') : std::string("\x10\x80\xf0");
+    return text;
 }
 
 }  // namespace octet::samples

@@ -16,6 +16,10 @@ struct Outcome {
 Outcome run_program(const std::string& program, const std::vector<std::string>& arguments,
                     const std::filesystem::path& folder);
 
+// The same with a terminal as standard output; output and errors come together, lines end with "\r\n".
+Outcome run_on_terminal(const std::string& program, const std::vector<std::string>& arguments,
+                        const std::filesystem::path& folder);
+
 // A folder with a model in it, gone with the object.
 class ModelFolder {
 public:
@@ -33,5 +37,8 @@ public:
 
 // f32 [1,3,8,8] -> ReLU `first` -> Sigmoid `sec;ond` (a delimiter of CSV is in its name) -> f32 [1,3,8,8]
 std::string small_model(const std::string& shape = "1,3,8,8");
+
+// A picture in PPM: half black, half of one colour.
+std::string picture(int width, int height);
 
 }  // namespace octet::samples

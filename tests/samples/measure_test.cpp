@@ -39,7 +39,7 @@ TEST(Measure, CountsEveryIterationOnce) {
 
 TEST(Measure, LatenciesOfOneRequestFitIntoTheDuration) {
     for (const Api api : {Api::sync, Api::async}) {
-        auto requests = requests_of(compiled_model("1,3,32,32"), 1);
+        auto requests = requests_of(compiled_model("1,3,128,128"), 1);
         const Measurement result = measure(requests, api, {.iterations = 20, .ms = 50}, [] {});
         EXPECT_GE(result.duration_ms, 49);
         EXPECT_GE(result.iterations, 20u);
