@@ -49,9 +49,11 @@ bool has_constant_parameters(const Graph& graph, const Node& node) {
 }
 
 // Where an operand of this shape lies beside a result; nothing when nowhere.
-std::optional<Spread> spread_of(const Dims& operand, const Dims& result, Channels& channels) {
-    if (operand == result) return Spread::full;
+std::optional<Spread> spread_of(const Dims& operand, const Dims& result, Channels& channels, bool constant) {
     if (product(operand) == 1) return Spread::scalar;
+    // A constant as long as the only dimension that is not 1 is one value per channel, which merges with other factors.
+    const auto varying = std::ranges::count_if(operand, [](std::int64_t d) { return d != 1; });
+    if (operand == result && !(constant && varying == 1 && result[0] == 1)) return Spread::full;
     if (operand.size() > result.size()) return std::nullopt;
     const std::size_t missing = result.size() - operand.size();
     std::vector<std::size_t> varies;
@@ -101,10 +103,11 @@ std::optional<std::size_t> main_operand(const Graph& graph, const Node& node, co
 
 bool operand_fits(const Graph& graph, const Node& node, std::size_t i, Channels& channels) {
     if (node.op.is<FakeQuantize>()) return true;  // see parameters_fit
-    const auto spread = spread_of(operand_dims(graph, node, i), node.outputs[0].type.shape.sizes(), channels);
+    const bool constant = graph.constant(node.inputs[i]) != nullptr;
+    const auto spread = spread_of(operand_dims(graph, node, i), node.outputs[0].type.shape.sizes(), channels, constant);
     if (!spread) return false;
     if (node.op.is<Swish>() || node.op.is<HardSigmoid>()) return *spread == Spread::scalar;
-    if (!graph.constant(node.inputs[i])) return true;
+    if (!constant) return true;
     // Constants per batch would need their own operand; those of full shape are one.
     return *spread != Spread::per_batch_channel;
 }
@@ -120,7 +123,7 @@ bool parameters_fit(const Graph& graph, const Node& node, Channels& channels) {
     const Dims result = node.outputs[0].type.shape.sizes();
     return std::ranges::all_of(parameters, [&](const Tensor& t) {
         if (t.size() == 1) return true;
-        return spread_of(t.dims(), result, channels) == Spread::per_channel;
+        return spread_of(t.dims(), result, channels, true) == Spread::per_channel;
     });
 }
 

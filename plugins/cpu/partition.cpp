@@ -136,10 +136,17 @@ private:
             const Use use = graph_.uses(group.output)[0];
             const Node& user = graph_.node(use.node);
             if (!chainable(graph_, user) || graph_.op(group.output).is<Quantize>() || !static_values(graph_, user)) return;
+            // Float kernels store floats; the codes are made by a step of their own.
+            if (user.op.is<Quantize>() && is_float_product(group)) return;
             if (graph_.shape(group.output) != user.outputs[0].type.shape || !join(group, user, use.input)) return;
             taken_.insert(use.node);
             group.output = {use.node, 0};
         }
+    }
+
+    bool is_float_product(const Group& group) const {
+        const bool product = group.kind == Group::Kind::convolution || group.kind == Group::Kind::matmul;
+        return product && graph_.element(graph_.node(group.core).inputs[0]) == Element::f32;
     }
 
     // Adds a node whose operand `main` is the value in flight, if its other operands can be had here.

@@ -232,9 +232,9 @@ private:
 Spread spread_in(const Graph& graph, const Node& node, Value operand) {
     const Dims dims = graph.shape(operand).sizes();
     const Dims result = node.outputs[0].type.shape.sizes();
-    if (dims == result) return Spread::full;
-    if (product(dims) == 1) return Spread::scalar;
     const std::size_t varying = static_cast<std::size_t>(std::ranges::count_if(dims, [](std::int64_t d) { return d != 1; }));
+    if (varying == 0) return Spread::scalar;
+    if (dims == result && !(graph.constant(operand) && varying == 1 && result[0] == 1)) return Spread::full;
     return varying == 1 ? Spread::per_channel : Spread::per_batch_channel;
 }
 
