@@ -111,7 +111,7 @@ std::optional<std::pair<double, std::string_view>> number_of(std::string_view te
 double parse_time_ms(const std::string& text) {
     const auto parsed = number_of(text);
     if (!parsed || !(parsed->first >= 0 && parsed->first < 1e9) ||
-        (parsed->second != "" && parsed->second != "s" && parsed->second != "ms"))
+        (!parsed->second.empty() && parsed->second != "s" && parsed->second != "ms"))
         throw Error(fmt::format("option '-t': got '{}', wanted a time such as '10', '1.5' or '200ms'", text));
     return parsed->second == "ms" ? parsed->first : parsed->first * 1000;
 }
