@@ -16,7 +16,8 @@ using testing::UnorderedElementsAre;
 using GraphCommands = ProgramTest;
 
 TEST_F(GraphCommands, WrongUsageIsCode2) {
-    for (const char* arguments : {"", "nonsense", "run", "dump", "opt x.txt", "run m.xml --output-dir d --feed f --input a=b", "bench m.xml --threads -1"}) {
+    for (const char* arguments : {"", "nonsense", "run", "dump", "opt x.txt",
+                                  "run m.xml --output-dir d --feed f --input a=b", "bench m.xml --threads -1"}) {
         const Answer a = octet(arguments);
         EXPECT_EQ(a.status, 2) << arguments;
         EXPECT_THAT(a.error, StartsWith("octet: ")) << arguments;
@@ -34,8 +35,9 @@ TEST_F(GraphCommands, HelpIsNoError) {
 }
 
 TEST_F(GraphCommands, AMissingModelIsOneSentence) {
-    for (const char* arguments : {"dump no.xml --after read", "opt no.xml --pipeline canonicalise", "explain no.xml -d REFERENCE", "bench no.xml -d REFERENCE",
-                                  "run no.xml -d REFERENCE --output-dir out"}) {
+    for (const char* arguments :
+         {"dump no.xml --after read", "opt no.xml --pipeline canonicalise", "explain no.xml -d REFERENCE",
+          "bench no.xml -d REFERENCE", "run no.xml -d REFERENCE --output-dir out"}) {
         const Answer a = octet(arguments);
         EXPECT_EQ(a.status, 1) << arguments;
         EXPECT_EQ(a.error, "octet: 'no.xml': there is no such file\n") << arguments;
@@ -76,8 +78,10 @@ TEST_F(GraphCommands, OptWritesWhatCanBeReadAgain) {
     const Answer a = octet("opt m.xml --pipeline low-precision -o out.xml");
     EXPECT_EQ(a.status, 1);
     EXPECT_THAT(a.error, StartsWith("octet: "));
-    EXPECT_EQ(octet("opt m.xml --pipeline low-precision -o out.json").error, "octet: 'out.json': the name ends in '.json', wanted '.txt' or '.xml'\n");
-    EXPECT_EQ(octet("opt m.xml --pipeline low-precision -o none/out.txt").error, "octet: 'none/out.txt': it cannot be written: No such file or directory\n");
+    EXPECT_EQ(octet("opt m.xml --pipeline low-precision -o out.json").error,
+              "octet: 'out.json': the name ends in '.json', wanted '.txt' or '.xml'\n");
+    EXPECT_EQ(octet("opt m.xml --pipeline low-precision -o none/out.txt").error,
+              "octet: 'none/out.txt': it cannot be written: No such file or directory\n");
     EXPECT_THAT(files(), UnorderedElementsAre("m.xml", "m.bin", "out.txt"));
 }
 
@@ -92,9 +96,12 @@ TEST_F(GraphCommands, OptStopsAndLeavesOut) {
     EXPECT_EQ(count("--only quantize-weights --stop-after 2"), 2);
     EXPECT_LT(count("--disable low-precision-matmul"), all);
     EXPECT_THAT(octet("opt m.xml --pipeline low-precision --stop-after 0").out, Not(HasSubstr("= quantize(")));
-    EXPECT_THAT(octet("opt m.xml --pipeline low-precision --stats").out, AllOf(HasSubstr("step, rule"), HasSubstr("quantize-weights")));
-    EXPECT_THAT(octet("opt m.xml --pipeline low-precision --explain fc").out, HasSubstr("low-precision-matmul @ fc: applied"));
-    EXPECT_EQ(octet("opt m.xml --pipeline none").error, "octet: there is no pipeline 'none', only canonicalise, low-precision\n");
+    EXPECT_THAT(octet("opt m.xml --pipeline low-precision --stats").out,
+                AllOf(HasSubstr("step, rule"), HasSubstr("quantize-weights")));
+    EXPECT_THAT(octet("opt m.xml --pipeline low-precision --explain fc").out,
+                HasSubstr("low-precision-matmul @ fc: applied"));
+    EXPECT_EQ(octet("opt m.xml --pipeline none").error,
+              "octet: there is no pipeline 'none', only canonicalise, low-precision\n");
 }
 
 TEST_F(GraphCommands, BisectNamesTheFirstChange) {
@@ -114,7 +121,8 @@ TEST_F(GraphCommands, ExampleModelIsTheSameEveryTime) {
     ASSERT_EQ(octet("example-model tiny -o b.xml").status, 0);
     EXPECT_EQ(read_file(folder / "a.bin"), read_file(folder / "b.bin"));
     EXPECT_THAT(files(), UnorderedElementsAre("a.xml", "a.bin", "b.xml", "b.bin"));
-    EXPECT_EQ(octet("example-model big -o c.xml").error, "octet: there is no example 'big', only resnet50, mobilenet_v2, tiny\n");
+    EXPECT_EQ(octet("example-model big -o c.xml").error,
+              "octet: there is no example 'big', only resnet50, mobilenet_v2, tiny\n");
 }
 
 }  // namespace

@@ -50,16 +50,22 @@ TEST_F(ModelCommands, RunConvertsWhatHoldsTheSameNumbers) {
     ASSERT_EQ(octet("run i.txt -d REFERENCE --input a=long.npy --output-dir out").status, 0);
     EXPECT_EQ(read_npy(folder / "out/0.0.npy"), Tensor::vector<std::int32_t>({-1, 70000}));
     write_array<std::int64_t>("long.npy", {2}, {1, std::int64_t{1} << 40});
-    EXPECT_EQ(octet("run i.txt -d REFERENCE --input a=long.npy --output-dir out").error, "octet: 'long.npy': input 'a' is i32, the file holds i64\n");
+    EXPECT_EQ(octet("run i.txt -d REFERENCE --input a=long.npy --output-dir out").error,
+              "octet: 'long.npy': input 'a' is i32, the file holds i64\n");
     write_array<float>("float.npy", {2}, {1, 2});
-    EXPECT_EQ(octet("run i.txt -d REFERENCE --input a=float.npy --output-dir out").error, "octet: 'float.npy': input 'a' is i32, the file holds f32\n");
+    EXPECT_EQ(octet("run i.txt -d REFERENCE --input a=float.npy --output-dir out").error,
+              "octet: 'float.npy': input 'a' is i32, the file holds f32\n");
 }
 
 TEST_F(ModelCommands, RunFollowsAFeed) {
-    write_model("m.xml", "a : f32[?,2] = parameter() shape=[?,2]\nr : f32[?,2] = relu(a)\nt : f32[?,2] = tanh(r)\nout : f32[?,2] = result(t)\n");
+    write_model("m.xml",
+                "a : f32[?,2] = parameter() shape=[?,2]\nr : f32[?,2] = relu(a)\nt : f32[?,2] = tanh(r)\nout : "
+                "f32[?,2] = result(t)\n");
     write_array<float>("0.npy", {2, 2}, {-1, 0, 1, 2});
     write_array<float>("1.npy", {2, 2}, {3, 4, -5, 6});
-    write_text("feed.json", R"({"shapes": {"a": [2, 2]}, "calls": [{"a": "0.npy"}, {"a": "1.npy"}], "taps": [{"layer": "r", "port": 0}]})");
+    write_text(
+        "feed.json",
+        R"({"shapes": {"a": [2, 2]}, "calls": [{"a": "0.npy"}, {"a": "1.npy"}], "taps": [{"layer": "r", "port": 0}]})");
     const Answer a = octet("run m.xml -d REFERENCE --feed feed.json --output-dir out/deeper");
     ASSERT_EQ(a.status, 0) << a.error;
     EXPECT_EQ(answer("out/deeper"), json::parse(R"({"calls": [
@@ -88,7 +94,8 @@ TEST_F(ModelCommands, RunSaysWhatIsWrongAndLeavesNothing) {
     write_array<float>("a.npy", {1, 3}, {1, 2, 3});
     write_array<float>("wide.npy", {1, 4}, {1, 2, 3, 4});
     const auto error = [&](const std::string& options) {
-        const Answer a = octet("run m.xml --output-dir out " + options + (options.starts_with("-d") ? "" : " -d REFERENCE"));
+        const Answer a = octet("run m.xml --output-dir out " + options +
+                               (options.starts_with("-d") ? "" : " -d REFERENCE"));
         EXPECT_EQ(a.status, 1) << options;
         return a.error;
     };
@@ -131,7 +138,8 @@ TEST_F(ModelCommands, BenchEndsInOneObject) {
         EXPECT_LE(result["read_ms"], result["load_ms"]);
         EXPECT_GT(result["throughput"], 0);
     }
-    EXPECT_THAT(octet("bench m.xml -d REFERENCE --seconds 0.05").out, AllOf(HasSubstr("median"), HasSubstr("inferences/s")));
+    EXPECT_THAT(octet("bench m.xml -d REFERENCE --seconds 0.05").out,
+                AllOf(HasSubstr("median"), HasSubstr("inferences/s")));
 }
 
 TEST_F(ModelCommands, ExplainHasOneRowPerLayer) {
@@ -142,10 +150,12 @@ TEST_F(ModelCommands, ExplainHasOneRowPerLayer) {
     ASSERT_TRUE(report["summary"].is_object());
     std::map<std::string, json> rows;
     for (const json& row : report["layers"]) {
-        for (const char* key : {"name", "type", "precision", "int8", "kernel", "fused_into", "code", "reason"}) EXPECT_TRUE(row.contains(key)) << key;
+        for (const char* key : {"name", "type", "precision", "int8", "kernel", "fused_into", "code", "reason"})
+            EXPECT_TRUE(row.contains(key)) << key;
         rows[row["name"]] = row;
     }
-    for (const char* layer : {"conv1", "pool1", "block1.expand", "block1.depthwise", "block1.project", "block1.add", "conv2", "pool", "fc"})
+    for (const char* layer :
+         {"conv1", "pool1", "block1.expand", "block1.depthwise", "block1.project", "block1.add", "conv2", "pool", "fc"})
         EXPECT_TRUE(rows.at(layer)["int8"]) << rows.at(layer);
     EXPECT_EQ(rows.at("block1.depthwise")["type"], "GroupConvolution");
     EXPECT_FALSE(rows.at("prob")["int8"]);
@@ -159,7 +169,8 @@ TEST_F(ModelCommands, ExplainGivesReasons) {
     EXPECT_EQ(a.status, 0) << a.error;
     EXPECT_THAT(a.out, AllOf(HasSubstr("sum "), HasSubstr("2 layers float:"), HasSubstr("2 x REFERENCE")));
     const Answer one = octet("explain m.xml sum -d REFERENCE");
-    EXPECT_THAT(one.out, AllOf(StartsWith("float "), HasSubstr("why       REFERENCE: "), HasSubstr("read by   y (ReLU): ")));
+    EXPECT_THAT(one.out,
+                AllOf(StartsWith("float "), HasSubstr("why       REFERENCE: "), HasSubstr("read by   y (ReLU): ")));
     const Answer none = octet("explain m.xml nothing -d REFERENCE");
     EXPECT_EQ(none.status, 1);
     EXPECT_EQ(none.error, "octet: the model has no layer 'nothing'\n");

@@ -41,11 +41,13 @@ protected:
 };
 
 TEST_F(Npy, KeepsEveryElementTypeAndRank) {
-    for (const Element element : {Element::f16, Element::f32, Element::f64, Element::i8, Element::i16, Element::i32, Element::i64, Element::u8,
-                                  Element::u16, Element::u32, Element::u64, Element::boolean})
+    for (const Element element :
+         {Element::f16, Element::f32, Element::f64, Element::i8, Element::i16, Element::i32, Element::i64, Element::u8,
+          Element::u16, Element::u32, Element::u64, Element::boolean})
         for (const ir::Dims& dims : {ir::Dims{}, {5}, {2, 3}, {1, 0, 4}}) {
             Tensor x(element, dims);
-            for (std::size_t i = 0; i < x.bytes(); ++i) x.write_raw()[i] = static_cast<std::byte>(element == Element::boolean ? i % 2 : 7 * i + 1);
+            for (std::size_t i = 0; i < x.bytes(); ++i)
+                x.write_raw()[i] = static_cast<std::byte>(element == Element::boolean ? i % 2 : 7 * i + 1);
             write_npy(file, element, dims, x.data());
             EXPECT_EQ(read_npy(file), x) << name_of(element) << ir::to_string(dims);
         }

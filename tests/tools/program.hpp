@@ -28,8 +28,8 @@ protected:
     // `arguments` as a shell takes them; files are those of the test's folder.
     Answer octet(const std::string& arguments) const {
         const auto out = folder / ".out", error = folder / ".error";
-        const std::string command =
-            "cd '" + folder.string() + "' && '" OCTET_PROGRAM "' " + arguments + " >'" + out.string() + "' 2>'" + error.string() + "'";
+        const std::string command = "cd '" + folder.string() + "' && '" OCTET_PROGRAM "' " + arguments + " >'" +
+                                    out.string() + "' 2>'" + error.string() + "'";
         const int status = std::system(command.c_str());
         Answer answer{WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(out), read_file(error)};
         std::filesystem::remove(out);
@@ -39,12 +39,15 @@ protected:
 
     std::set<std::string> files(const std::string& below = ".") const {
         std::set<std::string> names;
-        for (const auto& entry : std::filesystem::directory_iterator(folder / below)) names.insert(entry.path().filename().string());
+        for (const auto& entry : std::filesystem::directory_iterator(folder / below))
+            names.insert(entry.path().filename().string());
         return names;
     }
 
     void write_text(const std::string& name, const std::string& text) const { std::ofstream(folder / name) << text; }
-    void write_model(const std::string& name, const std::string& text) const { ir::xml::write(ir::parse(text), folder / name); }
+    void write_model(const std::string& name, const std::string& text) const {
+        ir::xml::write(ir::parse(text), folder / name);
+    }
 
     ir::TemporaryFolder temporary;
     const std::filesystem::path& folder = temporary.path;

@@ -92,14 +92,16 @@ double run_for(std::vector<Stream>& streams, double seconds) {
 
 void bench(const Options& o) {
     const Core core;
-    const auto device = core.get_property(o.device, device::full_name);  // the device is ready before anything is measured
+    const auto device = core.get_property(o.device,
+                                          device::full_name);  // the device is ready before anything is measured
     const double base = memory_mb("VmRSS");
     const Loaded loaded = load(core, o);
 
     std::vector<Stream> streams(static_cast<std::size_t>(std::max(o.streams, 1)));
     for (std::size_t k = 0; k < streams.size(); ++k) {
         streams[k].request = loaded.model.create_infer_request();
-        for (const Port& port : loaded.model.inputs()) streams[k].request.set_input_tensor(port.get_index(), random_input(port, 1000 * k + port.get_index() + 1));
+        for (const Port& port : loaded.model.inputs())
+            streams[k].request.set_input_tensor(port.get_index(), random_input(port, 1000 * k + port.get_index() + 1));
     }
     const auto start = Clock::now();
     streams[0].request.infer();
@@ -113,15 +115,21 @@ void bench(const Options& o) {
     const double median = laps[laps.size() / 2], p95 = laps[(laps.size() - 1) * 95 / 100];
     const double throughput = static_cast<double>(laps.size()) * 1e3 / wall, process = memory_mb("VmHWM");
     if (o.json) {
-        const nlohmann::ordered_json result{{"median_ms", median},       {"p95_ms", p95},          {"throughput", throughput},
-                                            {"load_ms", loaded.load_ms}, {"read_ms", loaded.read_ms}, {"first_ms", first},
-                                            {"rss_mb", process - base},  {"process_mb", process},  {"inferences", laps.size()}};
+        const nlohmann::ordered_json result{{"median_ms", median},       {"p95_ms", p95},
+                                            {"throughput", throughput},  {"load_ms", loaded.load_ms},
+                                            {"read_ms", loaded.read_ms}, {"first_ms", first},
+                                            {"rss_mb", process - base},  {"process_mb", process},
+                                            {"inferences", laps.size()}};
         fmt::print("{}\n", result.dump());
         return;
     }
     fmt::print("{:<14}{}\n", "device", device);
-    for (const auto& [title, value, unit] : {std::tuple{"median", median, "ms"}, {"95% below", p95, "ms"}, {"throughput", throughput, "inferences/s"},
-                                             {"read + compile", loaded.load_ms, "ms"}, {"first", first, "ms"}, {"memory growth", process - base, "MiB"}})
+    for (const auto& [title, value, unit] : {std::tuple{"median", median, "ms"},
+                                             {"95% below", p95, "ms"},
+                                             {"throughput", throughput, "inferences/s"},
+                                             {"read + compile", loaded.load_ms, "ms"},
+                                             {"first", first, "ms"},
+                                             {"memory growth", process - base, "MiB"}})
         fmt::print("{:<14}{:>12.3f} {}\n", title, value, unit);
     fmt::print("{:<14}{:>12} in {:.1f} s\n", "inferences", laps.size(), wall / 1e3);
 }
@@ -130,12 +138,16 @@ void bench(const Options& o) {
 
 void add_bench(CLI::App& app) {
     const auto o = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand("bench", "measures latency, throughput, load time and memory on random inputs");
+    CLI::App* command = app.add_subcommand("bench",
+                                           "measures latency, throughput, load time and memory on random inputs");
     command->add_option("MODEL", o->model, "model (.xml) or graph (.txt)")->required();
     command->add_option("-d,--device", o->device, "device")->capture_default_str();
-    command->add_option("--threads", o->threads, "threads of all streams together (default: all processors)")->check(CLI::PositiveNumber);
+    command->add_option("--threads", o->threads, "threads of all streams together (default: all processors)")
+        ->check(CLI::PositiveNumber);
     command->add_option("--streams", o->streams, "inferences at once (default: 1)")->check(CLI::PositiveNumber);
-    command->add_option("--seconds", o->seconds, "how long to measure")->check(CLI::PositiveNumber)->capture_default_str();
+    command->add_option("--seconds", o->seconds, "how long to measure")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
     command->add_flag("--json", o->json, "one JSON object, with times in ms and memory in MiB");
     command->callback([o] { bench(*o); });
 }

@@ -34,7 +34,8 @@ void dump(const Dump& o) {
         pipeline.clear();
     } else {
         const auto last = std::ranges::find(pipeline, o.after, &rewrite::Step::name);
-        ir::require(last != pipeline.end(), "pipeline '{}' has no step '{}'; 'octet dump MODEL' lists them", o.pipeline, o.after);
+        ir::require(last != pipeline.end(), "pipeline '{}' has no step '{}'; 'octet dump MODEL' lists them", o.pipeline,
+                    o.after);
         pipeline.erase(last + 1, pipeline.end());
     }
     ir::Graph graph = read_graph(o.model);
@@ -46,7 +47,8 @@ void dump(const Dump& o) {
 
 void add_dump(CLI::App& app) {
     const auto o = std::make_shared<Dump>();
-    CLI::App* command = app.add_subcommand("dump", "prints the graph after a step of a pipeline; without --after, lists the steps");
+    CLI::App* command =
+        app.add_subcommand("dump", "prints the graph after a step of a pipeline; without --after, lists the steps");
     command->add_option("MODEL", o->model, "model (.xml) or graph (.txt)")->required();
     command->add_option("--after", o->after, "name of the step; 'read' for the graph as it was read");
     command->add_option("--pipeline", o->pipeline, pipeline_help())->capture_default_str();

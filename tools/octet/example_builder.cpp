@@ -42,7 +42,9 @@ std::vector<Moments> channel_moments(const Tensor& x) {
     std::vector<Moments> result(channels);
     std::vector<float> values(batch * area);
     for (std::size_t c = 0; c < channels; ++c) {
-        for (std::size_t n = 0; n < batch; ++n) std::ranges::copy(x.as<float>().subspan((n * channels + c) * area, area), values.begin() + static_cast<std::ptrdiff_t>(n * area));
+        for (std::size_t n = 0; n < batch; ++n)
+            std::ranges::copy(x.as<float>().subspan((n * channels + c) * area, area),
+                              values.begin() + static_cast<std::ptrdiff_t>(n * area));
         result[c] = moments(values);
     }
     return result;
@@ -56,7 +58,8 @@ void scale_rows(Tensor& weights, std::span<const float> factors) {
 
 }  // namespace
 
-Sampled ExampleBuilder::images(std::string_view name, std::int64_t channels, std::int64_t size, std::int64_t sample_size) {
+Sampled ExampleBuilder::images(std::string_view name, std::int64_t channels, std::int64_t size,
+                               std::int64_t sample_size) {
     Tensor sample(ir::Element::f32, {kSamples, channels, sample_size, sample_size});
     for (float& v : sample.write<float>()) v = random_.uniform();
     const ir::Parameter parameter{ir::Element::f32, ir::Shape(Dims{1, channels, size, size}), {std::string(name)}};
@@ -84,7 +87,8 @@ Tensor ExampleBuilder::random_weights(Dims dims) {
     return weights;
 }
 
-Sampled ExampleBuilder::fake_quantize(const Sampled& x, const Tensor& low, const Tensor& high, std::int64_t levels, const std::string& name) {
+Sampled ExampleBuilder::fake_quantize(const Sampled& x, const Tensor& low, const Tensor& high, std::int64_t levels,
+                                      const std::string& name) {
     const Sampled l = constant(low, name + "/low"), h = constant(high, name + "/high");
     return op(ir::FakeQuantize{levels}, {x, l, h, l, h}, name);
 }
@@ -108,7 +112,8 @@ Sampled ExampleBuilder::convolution(const Sampled& x, const ConvolutionShape& sh
     const std::int64_t inputs = x.sample.dims()[1], k = shape.kernel, pad = k / 2;
     const std::vector<std::int64_t> strides(2, shape.stride), pads(2, pad), dilations(2, 1);
     Tensor weights = random_weights(shape.depthwise ? Dims{inputs, 1, 1, k, k} : Dims{shape.channels, inputs, k, k});
-    const ir::Op convolution = shape.depthwise ? ir::Op(ir::GroupConvolution{strides, pads, pads, dilations}) : ir::Op(ir::Convolution{strides, pads, pads, dilations});
+    const ir::Op convolution = shape.depthwise ? ir::Op(ir::GroupConvolution{strides, pads, pads, dilations})
+                                               : ir::Op(ir::Convolution{strides, pads, pads, dilations});
     const ir::Tensors operands{x.sample, weights};
     Tensor raw = ir::eval::evaluate(convolution, operands)[0];
 
@@ -141,7 +146,8 @@ Sampled ExampleBuilder::fully_connected(const Sampled& x, std::int64_t channels,
     const ir::MatMul product{.transpose_b = true};
     const ir::Tensors operands{x.sample, weights};
     const double variance = moments(ir::eval::evaluate(product, operands)[0].as<float>()).variance;
-    scale_rows(weights, std::vector<float>(static_cast<std::size_t>(channels), static_cast<float>(2 / std::sqrt(variance))));
+    scale_rows(weights,
+               std::vector<float>(static_cast<std::size_t>(channels), static_cast<float>(2 / std::sqrt(variance))));
     Tensor bias = random_weights({1, channels});
     scale_rows(bias, std::vector<float>{0.1f});
     const Sampled scores = op(product, {x, quantized_weights(std::move(weights), name)}, name);
@@ -155,8 +161,8 @@ Sampled ExampleBuilder::quantized(const Sampled& x, const std::string& name) {
     const float reach = std::max({std::abs(least), std::abs(most), 1e-3f});
     // Of 256 levels 128 are negative and 127 positive.
     const float low = least >= 0 ? 0.0f : -reach * 128.0f / 127.0f;
-    return fake_quantize(x, Tensor::filled(ir::Element::f32, dims, static_cast<double>(low)), Tensor::filled(ir::Element::f32, dims, static_cast<double>(reach)), 256,
-                         name + "/fq_output");
+    return fake_quantize(x, Tensor::filled(ir::Element::f32, dims, static_cast<double>(low)),
+                         Tensor::filled(ir::Element::f32, dims, static_cast<double>(reach)), 256, name + "/fq_output");
 }
 
 Sampled ExampleBuilder::global_mean(const Sampled& x, const std::string& name) {
@@ -167,7 +173,8 @@ Sampled ExampleBuilder::global_mean(const Sampled& x, const std::string& name) {
 }
 
 ir::Graph ExampleBuilder::finish(const Sampled& output, std::string_view name) {
-    edit_.add(ir::Result{{std::string(name)}, std::string(name), 0, false}, {output.value}, std::string(name) + "/result");
+    edit_.add(ir::Result{{std::string(name)}, std::string(name), 0, false}, {output.value},
+              std::string(name) + "/result");
     return std::move(graph_);
 }
 

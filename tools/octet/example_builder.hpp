@@ -44,7 +44,8 @@ public:
 private:
     ir::Tensor random_weights(ir::Dims dims);
     Sampled quantized_weights(ir::Tensor weights, const std::string& name);
-    Sampled fake_quantize(const Sampled& x, const ir::Tensor& low, const ir::Tensor& high, std::int64_t levels, const std::string& name);
+    Sampled fake_quantize(const Sampled& x, const ir::Tensor& low, const ir::Tensor& high, std::int64_t levels,
+                          const std::string& name);
 
     ir::Graph graph_;
     ir::Edit edit_;

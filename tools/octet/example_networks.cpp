@@ -39,7 +39,9 @@ ir::Graph resnet50() {
     ExampleBuilder net(kSeed);
     Sampled x = net.quantized(net.images("data", 3, 224, 64), "data");
     x = conv_relu(net, x, {.channels = 64, .kernel = 7, .stride = 2}, "conv1");
-    x = net.op(ir::MaxPool{.strides = {2, 2}, .dilations = {1, 1}, .pads_begin = {1, 1}, .pads_end = {1, 1}, .kernel = {3, 3}}, {x}, "pool1");
+    x = net.op(
+        ir::MaxPool{.strides = {2, 2}, .dilations = {1, 1}, .pads_begin = {1, 1}, .pads_end = {1, 1}, .kernel = {3, 3}},
+        {x}, "pool1");
     constexpr std::array<std::int64_t, 4> kBlocks{3, 4, 6, 3};
     std::int64_t width = 64;
     for (std::size_t stage = 0; stage < kBlocks.size(); ++stage, width *= 2) {
@@ -57,11 +59,13 @@ ir::Graph resnet50() {
     return net.finish(scores(net, x, kClasses), "prob");
 }
 
-Sampled inverted_residual(ExampleBuilder& net, const Sampled& x, std::int64_t expansion, const ConvolutionShape& shape, const std::string& name) {
+Sampled inverted_residual(ExampleBuilder& net, const Sampled& x, std::int64_t expansion, const ConvolutionShape& shape,
+                          const std::string& name) {
     const std::int64_t inputs = x.sample.dims()[1], inner = inputs * expansion;
     Sampled y = x;
     if (expansion > 1) y = conv_relu6(net, y, {.channels = inner}, name + ".expand");
-    y = conv_relu6(net, y, {.channels = inner, .kernel = 3, .stride = shape.stride, .depthwise = true}, name + ".depthwise");
+    y = conv_relu6(net, y, {.channels = inner, .kernel = 3, .stride = shape.stride, .depthwise = true},
+                   name + ".depthwise");
     y = conv_linear(net, y, {.channels = shape.channels}, name + ".project");
     if (shape.stride > 1 || inputs != shape.channels) return y;
     return net.quantized(net.op(ir::Add{}, {x, y}, name + ".add"), name + ".add");
@@ -72,14 +76,16 @@ ir::Graph mobilenet_v2() {
     struct Stage {
         std::int64_t expansion, channels, blocks, stride;
     };
-    constexpr std::array<Stage, 7> kStages{{{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}}};
+    constexpr std::array<Stage, 7> kStages{
+        {{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}}};
     ExampleBuilder net(kSeed);
     Sampled x = net.quantized(net.images("data", 3, 224, 96), "data");
     x = conv_relu6(net, x, {.channels = 32, .kernel = 3, .stride = 2}, "conv1");
     std::int64_t number = 0;
     for (const Stage& stage : kStages)
         for (std::int64_t block = 0; block < stage.blocks; ++block)
-            x = inverted_residual(net, x, stage.expansion, {.channels = stage.channels, .stride = block == 0 ? stage.stride : 1},
+            x = inverted_residual(net, x, stage.expansion,
+                                  {.channels = stage.channels, .stride = block == 0 ? stage.stride : 1},
                                   "block" + std::to_string(++number));
     x = conv_relu6(net, x, {.channels = 1280}, "conv2");
     return net.finish(scores(net, x, kClasses), "prob");
@@ -90,13 +96,16 @@ ir::Graph tiny() {
     ExampleBuilder net(kSeed);
     Sampled x = net.quantized(net.images("data", 3, 32, 32), "data");
     x = conv_relu(net, x, {.channels = 16, .kernel = 3, .stride = 2}, "conv1");
-    x = net.op(ir::MaxPool{.strides = {2, 2}, .dilations = {1, 1}, .pads_begin = {1, 1}, .pads_end = {1, 1}, .kernel = {3, 3}}, {x}, "pool1");
+    x = net.op(
+        ir::MaxPool{.strides = {2, 2}, .dilations = {1, 1}, .pads_begin = {1, 1}, .pads_end = {1, 1}, .kernel = {3, 3}},
+        {x}, "pool1");
     x = inverted_residual(net, x, 2, {.channels = 16}, "block1");
     x = conv_relu(net, x, {.channels = 32}, "conv2");
     return net.finish(scores(net, x, 10), "prob");
 }
 
-constexpr std::array<ExampleNetwork, 3> kNetworks{{{"resnet50", resnet50}, {"mobilenet_v2", mobilenet_v2}, {"tiny", tiny}}};
+constexpr std::array<ExampleNetwork, 3> kNetworks{
+    {{"resnet50", resnet50}, {"mobilenet_v2", mobilenet_v2}, {"tiny", tiny}}};
 
 }  // namespace
 

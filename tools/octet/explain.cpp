@@ -27,14 +27,17 @@ struct Options {
 };
 
 // A layer that computes, and does so in float.
-bool is_float_layer(const LayerReport& row) { return row.compute && !row.int8 && row.status != LayerStatus::optimized_out && row.status != LayerStatus::not_run; }
+bool is_float_layer(const LayerReport& row) {
+    return row.compute && !row.int8 && row.status != LayerStatus::optimized_out && row.status != LayerStatus::not_run;
+}
 
 // A model whose shapes are open has rows only once it ran.
 Report report_of(const Core& core, const std::shared_ptr<Model>& model, const std::string& device) {
     const CompiledModel compiled = core.compile_model(std::shared_ptr<const Model>(model), device);
     if (!model->is_dynamic()) return compiled.report();
     InferRequest request = compiled.create_infer_request();
-    for (const Port& port : model->inputs()) request.set_input_tensor(port.get_index(), random_input(port, port.get_index() + 1));
+    for (const Port& port : model->inputs())
+        request.set_input_tensor(port.get_index(), random_input(port, port.get_index() + 1));
     request.infer();
     return compiled.report();
 }
@@ -68,11 +71,14 @@ Counts counts_of(const Report& report) {
     }
     return c;
 }
-double share(const Counts& c) { return c.compute == 0 ? 0 : static_cast<double>(c.int8) / static_cast<double>(c.compute); }
+double share(const Counts& c) {
+    return c.compute == 0 ? 0 : static_cast<double>(c.int8) / static_cast<double>(c.compute);
+}
 
 ordered_json json_of(const LayerReport& row) {
-    return {{"name", row.name},     {"type", row.type},             {"precision", row.precision}, {"int8", row.int8},
-            {"kernel", row.kernel}, {"fused_into", row.fused_into}, {"code", row.code},           {"reason", row.reason}};
+    return {{"name", row.name}, {"type", row.type},     {"precision", row.precision},
+            {"int8", row.int8}, {"kernel", row.kernel}, {"fused_into", row.fused_into},
+            {"code", row.code}, {"reason", row.reason}};
 }
 
 ordered_json json_of(const Report& report) {
@@ -84,11 +90,21 @@ ordered_json json_of(const Report& report) {
         if (row.status == LayerStatus::executed) ++by_precision[row.precision];
     ordered_json layers = ordered_json::array(), added = ordered_json::array();
     for (const LayerReport& row : report.layers) (row.added ? added : layers).push_back(json_of(row));
-    const ordered_json summary{{"device", report.device},     {"layers", report.layers.size() - c.added}, {"compute", c.compute},
-                               {"int8", c.int8},              {"int8_share", share(c)},                   {"executed", c.executed},
-                               {"fused", c.fused},            {"optimized_out", c.optimized_out},         {"not_run", c.not_run},
-                               {"steps", report.steps},       {"reorders", report.reorders},              {"by_precision", by_precision},
-                               {"by_code", by_code},          {"arena_bytes", report.arena_bytes},        {"packed_bytes", report.packed_bytes},
+    const ordered_json summary{{"device", report.device},
+                               {"layers", report.layers.size() - c.added},
+                               {"compute", c.compute},
+                               {"int8", c.int8},
+                               {"int8_share", share(c)},
+                               {"executed", c.executed},
+                               {"fused", c.fused},
+                               {"optimized_out", c.optimized_out},
+                               {"not_run", c.not_run},
+                               {"steps", report.steps},
+                               {"reorders", report.reorders},
+                               {"by_precision", by_precision},
+                               {"by_code", by_code},
+                               {"arena_bytes", report.arena_bytes},
+                               {"packed_bytes", report.packed_bytes},
                                {"code_bytes", report.code_bytes}};
     return {{"summary", summary}, {"layers", layers}, {"added", added}};
 }
@@ -112,16 +128,19 @@ void print_table(const Report& report) {
     fmt::print("{:<{}}  {:<{}}  {:<9}  {}\n", "layer", name, "type", type, "precision", "kernel");
     for (const LayerReport& row : report.layers)
         if (row.status != LayerStatus::optimized_out && row.status != LayerStatus::not_run)
-            fmt::print("{:<{}}  {:<{}}  {:<9}  {}\n", row.name, name, row.type, type, row.precision.empty() ? "-" : row.precision, place(row));
+            fmt::print("{:<{}}  {:<{}}  {:<9}  {}\n", row.name, name, row.type, type,
+                       row.precision.empty() ? "-" : row.precision, place(row));
 }
 
 // "6 layers float: 4 x NO_ACT_FQ: 'conv1' ...; 2 x ...", a reason that several layers share once.
 void print_reasons(const Report& report) {
     const Counts c = counts_of(report);
-    fmt::print("\n{} of {} computing layers in int8 ({:.1f}%), {} steps, {} reorders\n", c.int8, c.compute, 100 * share(c), report.steps, report.reorders);
+    fmt::print("\n{} of {} computing layers in int8 ({:.1f}%), {} steps, {} reorders\n", c.int8, c.compute,
+               100 * share(c), report.steps, report.reorders);
     const std::vector<Group> groups = float_groups(report);
     if (groups.empty()) return;
-    fmt::print("{} layers float:\n", c.compute - c.int8);
+    const std::size_t count = c.compute - c.int8;
+    fmt::print("{} layer{} float:\n", count, count == 1 ? "" : "s");
     for (const auto& [code, rows] : groups) {
         std::map<std::string, std::vector<std::string>> by_reason;
         for (const LayerReport* row : rows) by_reason[row->reason].push_back(row->name);
@@ -137,7 +156,8 @@ void print_reasons(const Report& report) {
 }
 
 std::string one_line(const LayerReport& row) {
-    return fmt::format("{} ({}): {}{}", row.name, row.type, row.precision.empty() ? "" : row.precision + ", ", place(row));
+    return fmt::format("{} ({}): {}{}", row.name, row.type, row.precision.empty() ? "" : row.precision + ", ",
+                       place(row));
 }
 
 void print_neighbours(const Report& report, const ir::Graph& graph, const std::string& layer) {
@@ -176,7 +196,8 @@ void explain(const Options& o) {
         return fmt::print("{}\n", json_of(report).dump(1));
     }
     fmt::print("{:<10}{}\n", row.int8 ? "int8" : row.compute ? "float" : "layer", one_line(row));
-    if (!row.code.empty()) fmt::print("{:<10}{}\n", "why", row.reason.empty() ? row.code : row.code + ": " + row.reason);
+    if (!row.code.empty())
+        fmt::print("{:<10}{}\n", "why", row.reason.empty() ? row.code : row.code + ": " + row.reason);
     print_neighbours(report, runtime::ModelAccess::graph(*model), o.layer);
 }
 
@@ -188,7 +209,9 @@ void add_explain(CLI::App& app) {
     command->add_option("MODEL", o->model, "model (.xml) or graph (.txt)")->required();
     command->add_option("LAYER", o->layer, "only this layer, with those around it");
     command->add_option("-d,--device", o->device, "device")->capture_default_str();
-    command->add_flag("--json", o->json, "as JSON: {\"summary\", \"layers\", \"added\"}; added: steps that no layer of the file stands for");
+    command->add_flag(
+        "--json", o->json,
+        "as JSON: {\"summary\", \"layers\", \"added\"}; added: steps that no layer of the file stands for");
     command->callback([o] { explain(*o); });
 }
 

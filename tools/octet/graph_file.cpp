@@ -17,7 +17,9 @@ ir::Graph read_graph(const std::filesystem::path& file) {
         try {
             return ir::parse(read_file(file));
         } catch (const Error& e) {
-            throw Error(std::string(e.what()).find(file.string()) == std::string::npos ? fmt::format("'{}': {}", file.string(), e.what()) : e.what());
+            throw Error(std::string(e.what()).find(file.string()) == std::string::npos
+                            ? fmt::format("'{}': {}", file.string(), e.what())
+                            : e.what());
         }
     }
     return runtime::ModelAccess::graph(*Core().read_model(file));
@@ -25,7 +27,8 @@ ir::Graph read_graph(const std::filesystem::path& file) {
 
 void write_graph(const ir::Graph& graph, const std::filesystem::path& file, std::size_t elide_above) {
     if (file.extension() == ".xml") return ir::xml::write(graph, file);
-    ir::require(file.extension() == ".txt", "'{}': the name ends in '{}', wanted '.txt' or '.xml'", file.string(), file.extension().string());
+    ir::require(file.extension() == ".txt", "'{}': the name ends in '{}', wanted '.txt' or '.xml'", file.string(),
+                file.extension().string());
     write_file(file, [&](std::ostream& out) { out << ir::print(graph, {.elide_above = elide_above}); });
 }
 
@@ -44,7 +47,8 @@ ir::Tensor random_tensor(const ir::Type& type, std::uint64_t seed) {
     const bool small = type.element == ir::Element::boolean || bits == 64;
     const std::size_t step = small ? bits / 8 : 1;
     const auto bytes = values.write_raw();
-    for (std::size_t i = 0; i < bytes.size(); i += step) bytes[i] = static_cast<std::byte>(random.next() >> (small ? 63 : 56));
+    for (std::size_t i = 0; i < bytes.size(); i += step)
+        bytes[i] = static_cast<std::byte>(random.next() >> (small ? 63 : 56));
     return values;
 }
 

@@ -15,7 +15,8 @@ using runtime::ModelAccess;
 
 std::shared_ptr<Model> read_model(const Core& core, const std::string& file) {
     const std::filesystem::path path(file);
-    return path.extension() == ".txt" ? ModelAccess::make(read_graph(path), path.stem().string()) : core.read_model(path);
+    return path.extension() == ".txt" ? ModelAccess::make(read_graph(path), path.stem().string())
+                                      : core.read_model(path);
 }
 
 std::vector<Origin> outputs_of(const Model& model) {
@@ -38,8 +39,10 @@ std::shared_ptr<Model> with_taps(const Model& model, const std::vector<Origin>& 
         const ir::NodeId* node = graph.find(tap.layer);
         ir::require(node != nullptr, "the model has no layer '{}'", tap.layer);
         const auto outputs = static_cast<std::int64_t>(graph.node(*node).outputs.size());
-        ir::require(tap.port >= 0 && tap.port < outputs, "layer '{}' has {} outputs, there is no output {}", tap.layer, outputs, tap.port);
-        edit.add(ir::Result{{}, tap.layer, tap.port, true}, {{*node, static_cast<std::uint32_t>(tap.port)}}, fmt::format("{}/tap{}", tap.layer, tap.port));
+        ir::require(tap.port >= 0 && tap.port < outputs, "layer '{}' has {} outputs, there is no output {}", tap.layer,
+                    outputs, tap.port);
+        edit.add(ir::Result{{}, tap.layer, tap.port, true}, {{*node, static_cast<std::uint32_t>(tap.port)}},
+                 fmt::format("{}/tap{}", tap.layer, tap.port));
     }
     return ModelAccess::make(std::move(graph), model.get_friendly_name());
 }
@@ -55,7 +58,8 @@ std::size_t input_named(const Model& model, const std::string& name) {
 }
 
 Tensor random_input(const Port& port, std::uint64_t seed) {
-    ir::require(port.get_partial_shape().rank_is_static(), "input '{}' has an unknown rank, so it needs a file", port.get_node_name());
+    ir::require(port.get_partial_shape().rank_is_static(), "input '{}' has an unknown rank, so it needs a file",
+                port.get_node_name());
     ir::Dims dims;
     for (const Dimension& d : port.get_partial_shape()) dims.push_back(std::max<std::int64_t>(d.get_min_length(), 1));
     const ir::Tensor values = random_tensor({port.get_element_type(), ir::Shape(dims)}, seed);

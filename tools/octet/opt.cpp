@@ -43,7 +43,8 @@ double difference(const ir::Tensors& expected, const ir::Tensors& got) {
     double worst = 0;
     for (std::size_t i = 0; i < expected.size(); ++i) {
         const ir::Tensor& e = expected[i];
-        ir::require(e.dims() == got[i].dims(), "output {} has shape {}, wanted {}", i, ir::to_string(got[i].dims()), ir::to_string(e.dims()));
+        ir::require(e.dims() == got[i].dims(), "output {} has shape {}, wanted {}", i, ir::to_string(got[i].dims()),
+                    ir::to_string(e.dims()));
         double low = HUGE_VAL, high = -HUGE_VAL, distance = 0;
         for (std::size_t k = 0; k < e.size(); ++k) {
             const double a = e.at(k), b = got[i].at(k);
@@ -61,7 +62,8 @@ double difference(const ir::Tensors& expected, const ir::Tensors& got) {
 
 void bisect(const Opt& o, const ir::Graph& graph) {
     ir::Tensors inputs;
-    for (const ir::NodeId id : graph.parameters()) inputs.push_back(random_tensor(graph.type({id, 0}), o.seed + inputs.size()));
+    for (const ir::NodeId id : graph.parameters())
+        inputs.push_back(random_tensor(graph.type({id, 0}), o.seed + inputs.size()));
     ir::eval::State state;
     const ir::Tensors expected = ir::eval::evaluate(graph, inputs, &state);
     double last = 0;
@@ -74,7 +76,8 @@ void bisect(const Opt& o, const ir::Graph& graph) {
     const auto culprit = rewrite::bisect(pipeline_named(o.pipeline), graph, good, engine_options(o));
     if (culprit) {
         fmt::print("{}\n", culprit->text);
-        ir::fail("application {} changes the results by {:.3g} of their range, the tolerance is {:g}", culprit->application, last, o.tolerance);
+        ir::fail("application {} changes the results by {:.3g} of their range, the tolerance is {:g}",
+                 culprit->application, last, o.tolerance);
     }
     fmt::print("no application changes the results by more than {:g} of their range\n", o.tolerance);
 }
@@ -88,7 +91,8 @@ void opt(const Opt& o) {
         for (const rewrite::Event& event : log.events) fmt::print("{}\n", rewrite::describe(log, graph, event));
     if (!o.explain.empty()) fmt::print("{}", rewrite::explain(log, graph, o.explain));
     if (o.stats) fmt::print("{}", rewrite::statistics(log));
-    if (o.output.empty() && !o.log && !o.stats && o.explain.empty()) fmt::print("{}", ir::print(graph, {.elide_above = o.elide}));
+    if (o.output.empty() && !o.log && !o.stats && o.explain.empty())
+        fmt::print("{}", ir::print(graph, {.elide_above = o.elide}));
 }
 
 }  // namespace
@@ -98,7 +102,8 @@ void add_opt(CLI::App& app) {
     CLI::App* command = app.add_subcommand("opt", "runs a pipeline of transformations over a graph");
     command->add_option("INPUT", o->input, "model (.xml) or graph (.txt)")->required();
     command->add_option("--pipeline", o->pipeline, pipeline_help())->required();
-    command->add_option("-o,--output", o->output, "where the result goes: .txt or .xml (default: standard output, as text)");
+    command->add_option("-o,--output", o->output,
+                        "where the result goes: .txt or .xml (default: standard output, as text)");
     command->add_option("--stop-after", o->stop_after, "stop after so many applications");
     command->add_option("--disable", o->disabled, "rules and steps to leave out; a * at the end stands for anything");
     command->add_option("--only", o->only, "steps to run, all others left out");
@@ -107,7 +112,9 @@ void add_opt(CLI::App& app) {
     command->add_flag("--stats", o->stats, "counts and times of steps and rules");
     command->add_flag("--log", o->log, "every application and refusal");
     command->add_flag("--bisect", o->bisect, "find the application that changes the results on random inputs");
-    command->add_option("--tolerance", o->tolerance, "of --bisect: share of an output's range that it may change")->check(CLI::NonNegativeNumber)->capture_default_str();
+    command->add_option("--tolerance", o->tolerance, "of --bisect: share of an output's range that it may change")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
     command->add_option("--seed", o->seed, "of --bisect: of the random inputs")->capture_default_str();
     command->callback([o] { opt(*o); });
 }

@@ -44,7 +44,8 @@ Feed read_feed(const fs::path& file) {
             auto& files = feed.calls.emplace_back();
             for (const auto& [name, input] : call.items()) files[name] = file.parent_path() / input.get<std::string>();
         }
-        for (const json& tap : document.value("taps", json::array())) feed.taps.push_back({tap.at("layer").get<std::string>(), tap.at("port").get<std::int64_t>()});
+        for (const json& tap : document.value("taps", json::array()))
+            feed.taps.push_back({tap.at("layer").get<std::string>(), tap.at("port").get<std::int64_t>()});
         return feed;
     } catch (const json::exception& e) {
         ir::fail("'{}': it is not a feed: {}", file.string(), e.what());
@@ -71,12 +72,13 @@ Tensor input_tensor(const Port& port, const fs::path& file) {
     if (given != wanted) {
         const ir::Tensor converted = array.converted(wanted);
         const bool exact = is_float(wanted) || (!is_float(given) && converted.converted(given) == array);
-        ir::require(exact, "'{}': input '{}' is {}, the file holds {}", file.string(), port.get_node_name(), name_of(wanted), name_of(given));
+        ir::require(exact, "'{}': input '{}' is {}, the file holds {}", file.string(), port.get_node_name(),
+                    name_of(wanted), name_of(given));
         array = converted;
     }
     const Shape shape(array.dims().begin(), array.dims().end());
-    ir::require(port.get_partial_shape().allows(shape), "'{}': input '{}' has shape {}, the file holds {}", file.string(), port.get_node_name(),
-                port.get_partial_shape().to_string(), shape.to_string());
+    ir::require(port.get_partial_shape().allows(shape), "'{}': input '{}' has shape {}, the file holds {}",
+                file.string(), port.get_node_name(), port.get_partial_shape().to_string(), shape.to_string());
     Tensor tensor(wanted, shape);
     std::memcpy(tensor.data(), array.data(), array.bytes());
     return tensor;
@@ -133,7 +135,8 @@ void run(const Options& o) {
     std::shared_ptr<Model> model = read_model(core, o.model);
     if (!feed.shapes.empty()) {
         std::map<std::size_t, PartialShape> shapes;
-        for (const auto& [name, dims] : feed.shapes) shapes[input_named(*model, name)] = PartialShape(std::vector<Dimension>(dims.begin(), dims.end()));
+        for (const auto& [name, dims] : feed.shapes)
+            shapes[input_named(*model, name)] = PartialShape(std::vector<Dimension>(dims.begin(), dims.end()));
         model->reshape(shapes);
     }
     if (!feed.taps.empty()) model = with_taps(*model, feed.taps);
@@ -157,8 +160,13 @@ void add_run(CLI::App& app) {
     CLI::App* command = app.add_subcommand("run", "runs a model and writes its outputs as .npy files");
     command->add_option("MODEL", o->model, "model (.xml) or graph (.txt)")->required();
     command->add_option("-d,--device", o->device, "device")->capture_default_str();
-    CLI::Option* input = command->add_option("--input", o->inputs, "NAME=FILE.npy; inputs without a file get random numbers")->take_all();
-    command->add_option("--feed", o->feed, "JSON: {\"shapes\": {input: [..]}, \"calls\": [{input: file}], \"taps\": [{\"layer\", \"port\"}]}")->excludes(input);
+    CLI::Option* input =
+        command->add_option("--input", o->inputs, "NAME=FILE.npy; inputs without a file get random numbers")
+            ->take_all();
+    command
+        ->add_option("--feed", o->feed,
+                     "JSON: {\"shapes\": {input: [..]}, \"calls\": [{input: file}], \"taps\": [{\"layer\", \"port\"}]}")
+        ->excludes(input);
     command->add_option("--output-dir", o->output_dir, "folder for CALL.INDEX.npy and outputs.json")->required();
     command->callback([o] { run(*o); });
 }

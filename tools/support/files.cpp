@@ -17,7 +17,8 @@ std::string last_error() { return std::generic_category().message(errno); }
 // Removes the file that was begun unless it was renamed.
 class Beside {
 public:
-    explicit Beside(const std::filesystem::path& target) : path(fmt::format("{}.{}.partial", target.string(), ::getpid())) {}
+    explicit Beside(const std::filesystem::path& target)
+        : path(fmt::format("{}.{}.partial", target.string(), ::getpid())) {}
     Beside(const Beside&) = delete;
     Beside& operator=(const Beside&) = delete;
     ~Beside() {
@@ -45,7 +46,8 @@ std::string read_file(const std::filesystem::path& path) {
     std::ifstream stream(path, std::ios::binary);
     if (!stream) ir::fail("'{}': it cannot be read: {}", path.string(), last_error());
     std::string text{std::istreambuf_iterator<char>(stream), {}};
-    if (stream.bad() || std::filesystem::is_directory(path)) ir::fail("'{}': it is not a file that can be read", path.string());
+    if (stream.bad() || std::filesystem::is_directory(path))
+        ir::fail("'{}': it is not a file that can be read", path.string());
     return text;
 }
 

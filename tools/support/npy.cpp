@@ -19,9 +19,18 @@ struct ElementName {
     std::string_view descr;
     Element element;
 };
-constexpr std::array<ElementName, 12> kNames{{{"<f2", Element::f16}, {"<f4", Element::f32}, {"<f8", Element::f64}, {"|i1", Element::i8},
-                                              {"<i2", Element::i16}, {"<i4", Element::i32}, {"<i8", Element::i64}, {"|u1", Element::u8},
-                                              {"<u2", Element::u16}, {"<u4", Element::u32}, {"<u8", Element::u64}, {"|b1", Element::boolean}}};
+constexpr std::array<ElementName, 12> kNames{{{"<f2", Element::f16},
+                                              {"<f4", Element::f32},
+                                              {"<f8", Element::f64},
+                                              {"|i1", Element::i8},
+                                              {"<i2", Element::i16},
+                                              {"<i4", Element::i32},
+                                              {"<i8", Element::i64},
+                                              {"|u1", Element::u8},
+                                              {"<u2", Element::u16},
+                                              {"<u4", Element::u32},
+                                              {"<u8", Element::u64},
+                                              {"|b1", Element::boolean}}};
 
 // The header is a Python dictionary: {'descr': '<f4', 'fortran_order': False, 'shape': (1, 3), }
 class Header {
@@ -39,7 +48,8 @@ public:
     }
 
     void require_row_major() const {
-        ir::require(after("'fortran_order'").starts_with("False"), "'{}': the array is in column-major order, wanted row-major", file_);
+        ir::require(after("'fortran_order'").starts_with("False"),
+                    "'{}': the array is in column-major order, wanted row-major", file_);
     }
 
     ir::Dims dims() const {
@@ -80,8 +90,8 @@ void check_size(const ir::Dims& dims, Element element, std::size_t limit, const 
         const bool overflow = __builtin_mul_overflow(count, static_cast<std::uint64_t>(d), &count);
         ir::require(!overflow && count <= SIZE_MAX / 8, "'{}': shape {} is too large", file, ir::to_string(dims));
     }
-    ir::require(bytes_of(element, count) <= limit, "'{}': {}{} takes {} bytes, the file holds {}", file, name_of(element), ir::to_string(dims),
-                bytes_of(element, count), limit);
+    ir::require(bytes_of(element, count) <= limit, "'{}': {}{} takes {} bytes, the file holds {}", file,
+                name_of(element), ir::to_string(dims), bytes_of(element, count), limit);
 }
 
 }  // namespace
@@ -96,7 +106,8 @@ ir::Tensor read_npy(const std::filesystem::path& path) {
     ir::require(version >= 1 && version <= 3, "'{}': version {} of the format is not known", file, version);
     const std::size_t prefix = version == 1 ? 10 : 12;
     ir::require(text.size() >= prefix, "'{}': the file ends within its header", file);
-    const std::size_t length = version == 1 ? byte(8) | byte(9) << 8 : byte(8) | byte(9) << 8 | byte(10) << 16 | byte(11) << 24;
+    const std::size_t length = version == 1 ? byte(8) | byte(9) << 8
+                                            : byte(8) | byte(9) << 8 | byte(10) << 16 | byte(11) << 24;
     ir::require(text.size() - prefix >= length, "'{}': the file ends within its header", file);
     const Header header(text.substr(prefix, length), file);
     header.require_row_major();
