@@ -46,7 +46,7 @@ LAYERS = {
     CPU_MACHINE: [VOCABULARY],
     "quantization": ["ir", *TRANSFORMATIONS, PUBLIC, VOCABULARY],
     "samples": [PUBLIC, VOCABULARY],
-    "tools": ["ir", "ir/eval", "ir/xml", *TRANSFORMATIONS, "runtime", "quantization", "samples", PUBLIC, VOCABULARY],
+    "tools": ["ir", "ir/eval", "ir/xml", *TRANSFORMATIONS, "runtime", "quantization", "samples", MODEL_ACCESS, PUBLIC, VOCABULARY],
 }
 UNCHECKED = {"tests", "docs", "build", "cmake", "scripts"}
 

@@ -111,7 +111,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 std::string nearest_hint(std::string_view name, std::span<const std::string> known) {
     const std::string* best = nullptr;
-    std::size_t least = std::max<std::size_t>(name.size() / 2, 1) + 1;
+    std::size_t least = name.size() / 2 + 1;  // at most half of the name is wrong
     for (const std::string& candidate : known)
         if (const std::size_t d = distance(name, candidate); d < least) {
             least = d;
