@@ -153,8 +153,10 @@ void Edit::replace(Value from, Value to) {
           graph_.node(from).name, to_string(was), to_string(is));
     // Shapes may follow from the numbers of a small constant, such as scales.
     const Tensor* number = graph_.constant(to);
+    const Tensor* old_number = graph_.constant(from);
+    const bool other_numbers = number && number->size() <= static_cast<std::size_t>(kPartialLimit) && !(old_number && *old_number == *number);
     const bool known_better =
-        was.shape != is.shape || (number && number->size() <= static_cast<std::size_t>(kPartialLimit)) || !same(graph_.node(from).outputs[from.port].partial, graph_.node(to).outputs[to.port].partial);
+        was.shape != is.shape || other_numbers || !same(graph_.node(from).outputs[from.port].partial, graph_.node(to).outputs[to.port].partial);
     // The new node itself may read the value it replaces; such a use stays.
     std::vector<Use> kept;
     auto uses = std::move(graph_.nodes_[from.node].outputs[from.port].uses);

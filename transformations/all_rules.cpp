@@ -1,7 +1,17 @@
 #include "transformations/all_rules.hpp"
 
+#include "transformations/common/canonical.hpp"
+#include "transformations/low_precision/rules.hpp"
+
 namespace octet::rewrite {
 
-std::vector<Rule> all_rules() { return {}; }
+std::vector<Rule> all_rules() {
+    std::vector<Rule> all;
+    for (const auto& family :
+         {common::dequantize_rules(), common::quantize_weights_rules(), common::activation_rules(),
+          common::scale_shift_rules(), low_precision::movement_rules(), low_precision::weighted_rules()})
+        all.insert(all.end(), family.begin(), family.end());
+    return all;
+}
 
 }  // namespace octet::rewrite

@@ -16,7 +16,8 @@ constexpr std::size_t kLargestGrowth = std::size_t{64} << 20;
 bool says_how_weights_are_quantized(const Op& op) { return op.is<FakeQuantize>() || op.is<Dequantize>(); }
 
 bool foldable(const Graph& graph, const Node& node, Fold fold) {
-    if (node.inputs.empty() || node.op.traits().effect || node.op.is<Result>() || !eval::has_kernel(node.op)) return false;
+    if (node.inputs.empty() || node.op.traits().effect || node.op.is<Result>() || !eval::has_kernel(node.op))
+        return false;
     if (fold == Fold::all_but_quantization && says_how_weights_are_quantized(node.op)) return false;
     std::size_t operand_bytes = 0;
     for (Value v : node.inputs) {
@@ -74,6 +75,7 @@ bool evaluate(Edit& edit, Graph& graph, NodeId id) {
     Edit named(graph, graph.node(id).name, origins);
     for (Tensor& t : results) values.push_back(named.constant(std::move(t)));
     edit.replace(id, values);
+    for (Value v : values) edit.remove_unused(v.node);  // of outputs that nobody reads
     return true;
 }
 

@@ -40,29 +40,40 @@ Value dequantize(Edit& e, const Match& m, Tensor zero_point) {
 Rule without_zero_point() {
     return Rule("recognise-dequantize")
         .match(op<Multiply>("multiply", widened_codes(), number("scale")))
-        .decline(Code::shape_unsupported, "the scale of '{multiply}' is larger than its data", [](const Match& m) { return enlarges(m, "scale"); })
-        .rewrite([](Edit& e, const Match& m) { return dequantize(e, m, Tensor::filled(Element::f32, Dims(m.shape("codes").rank(), 1), 0)); });
+        .decline(Code::shape_unsupported, "the scale of '{multiply}' is larger than its data",
+                 [](const Match& m) { return enlarges(m, "scale"); })
+        .rewrite([](Edit& e, const Match& m) {
+            return dequantize(e, m, Tensor::filled(Element::f32, Dims(m.shape("codes").rank(), 1), 0));
+        });
 }
 
 // multiply(subtract(convert(q), zero_point), scale) -> dequantize(q)
 Rule with_zero_point() {
     return Rule("recognise-dequantize-with-zero-point")
-        .match(op<Multiply>("multiply", op<Subtract>("subtract", widened_codes(), number("zero_point")), number("scale")))
-        .decline(Code::shape_unsupported, "the scale of '{multiply}' is larger than its data", [](const Match& m) { return enlarges(m, "scale"); })
-        .decline(Code::shape_unsupported, "the zero point of '{subtract}' is larger than its data", [](const Match& m) { return enlarges(m, "zero_point"); })
+        .match(
+            op<Multiply>("multiply", op<Subtract>("subtract", widened_codes(), number("zero_point")), number("scale")))
+        .decline(Code::shape_unsupported, "the scale of '{multiply}' is larger than its data",
+                 [](const Match& m) { return enlarges(m, "scale"); })
+        .decline(Code::shape_unsupported, "the zero point of '{subtract}' is larger than its data",
+                 [](const Match& m) { return enlarges(m, "zero_point"); })
         .rewrite([](Edit& e, const Match& m) { return dequantize(e, m, *parameter(m, "zero_point")); });
 }
 
 // fake_quantize(constant) -> dequantize(i8 constant)
 Rule quantize_weights() {
     const auto refused = [](Code code) {
-        return [code](const Match& m) { return low_precision::decompose_weights(m.graph(), m.node("fq")).decision.code == code; };
+        return [code](const Match& m) {
+            return low_precision::decompose_weights(m.graph(), m.node("fq")).decision.code == code;
+        };
     };
     return Rule("quantize-weights")
-        .match(op<FakeQuantize>("fq", constant("weights"), constant(), constant(), constant(), constant()))
-        .decline(Code::levels_unsupported, "'{fq}' has a number of levels that 8 bits do not hold", refused(Code::levels_unsupported))
+        .match(op<FakeQuantize>("fq", rewrite::element(Element::f32, constant("weights")), constant(), constant(),
+                                constant(), constant()))
+        .decline(Code::levels_unsupported, "'{fq}' has a number of levels that 8 bits do not hold",
+                 refused(Code::levels_unsupported))
         .decline(Code::zero_scale, "an interval of '{fq}' is empty or not finite", refused(Code::zero_scale))
-        .decline(Code::shape_unsupported, "the intervals of '{fq}' vary along several axes", refused(Code::shape_unsupported))
+        .decline(Code::shape_unsupported, "the intervals of '{fq}' vary along several axes",
+                 refused(Code::shape_unsupported))
         .rewrite([](Edit& e, const Match& m) {
             auto parts = low_precision::decompose_weights(m.graph(), m.node("fq")).value;
             const Tensor codes = eval::evaluate(Op(std::move(parts.quantize)), std::vector{m.constant("weights")})[0];

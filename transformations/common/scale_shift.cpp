@@ -15,8 +15,10 @@ namespace {
 // batch_norm_inference(x) -> add(multiply(x, gamma / sqrt(variance + epsilon)), beta - mean * that)
 Rule split_batch_norm() {
     return Rule("split-batch-norm")
-        .match(op<BatchNormInference>("norm", any("x"), constant("gamma"), constant("beta"), constant("mean"), constant("variance")))
-        .decline(Code::dynamic_rank, "the rank of the data of '{norm}' is not known", [](const Match& m) { return !m.shape("x").ranked(); })
+        .match(op<BatchNormInference>("norm", rewrite::element(Element::f32, any("x")), constant("gamma"),
+                                      constant("beta"), constant("mean"), constant("variance")))
+        .decline(Code::dynamic_rank, "the rank of the data of '{norm}' is not known",
+                 [](const Match& m) { return !m.shape("x").ranked(); })
         .rewrite([](Edit& e, const Match& m) {
             const double epsilon = m.get<BatchNormInference>("norm").epsilon;
             const auto channels = static_cast<std::int64_t>(m.constant("gamma").size());
@@ -27,27 +29,31 @@ Rule split_batch_norm() {
             for (std::size_t c = 0; c < static_cast<std::size_t>(channels); ++c) {
                 const double factor = m.constant("gamma").at(c) / std::sqrt(m.constant("variance").at(c) + epsilon);
                 scale.write<float>()[c] = static_cast<float>(factor);
-                shift.write<float>()[c] = static_cast<float>(m.constant("beta").at(c) - m.constant("mean").at(c) * factor);
+                shift.write<float>()[c] = static_cast<float>(m.constant("beta").at(c) -
+                                                             m.constant("mean").at(c) * factor);
             }
             return e.add(Add{}, {e.add(Multiply{}, {m.value("x"), e.constant(scale)}), e.constant(shift)});
         });
 }
 
-// The factor has one entry, or one per output channel of the convolution; the others must be 1.
+// The factor has one entry, or one per output channel of the convolution.
 bool not_per_channel(const Match& m) {
-    const Tensor& factor = m.constant("factor");
-    const std::size_t rank = m.shape("conv").rank();
-    if (factor.size() == 1) return false;
-    if (factor.dims().size() != rank) return true;
-    for (std::size_t i = 0; i < rank; ++i)
-        if (i != 1 && factor.dims()[i] != 1) return true;
+    const Dims& factor = m.constant("factor").dims();
+    const Dims& weights = m.constant("weights").dims();
+    const std::size_t rank = m.op("conv").is<GroupConvolution>() ? weights.size() - 1 : weights.size();
+    if (factor.size() > rank) return true;
+    std::int64_t channels = 1;
+    for (auto axis : low_precision::output_axes(m.op("conv"), weights.size())) channels *= weights[axis];
+    for (std::size_t i = 0; i < factor.size(); ++i)
+        if (factor[i] != 1 && (i + rank - factor.size() != 1 || factor[i] != channels)) return true;
     return false;
 }
 
 Tensor scaled(const Op& op, const Tensor& weights, const Tensor& factor) {
     Tensor result(Element::f32, weights.dims());
     const auto axes = low_precision::output_axes(op, weights.dims().size());
-    const auto from = weights.as<float>();
+    const Tensor aligned = weights.aligned();
+    const auto from = aligned.as<float>();
     auto to = result.write<float>();
     Dims index(weights.dims().size(), 0);
     for (std::size_t i = 0; i < to.size(); ++i) {
@@ -66,17 +72,21 @@ Tensor scaled(const Op& op, const Tensor& weights, const Tensor& factor) {
 template <class T>
 Rule scale_weights(const char* name) {
     return Rule(name)
-        .match(op<Multiply>("multiply", one_use(op<T>("conv", any("x"), rewrite::element(Element::f32, constant("weights")))), constant("factor")))
+        .match(op<Multiply>("multiply",
+                            one_use(op<T>("conv", any("x"), rewrite::element(Element::f32, constant("weights")))),
+                            constant("factor")))
         .decline(Code::shape_unsupported, "the factor of '{multiply}' is not one per output channel", not_per_channel)
         .rewrite([](Edit& e, const Match& m) {
-            return e.add(m.op("conv"), {m.value("x"), e.constant(scaled(m.op("conv"), m.constant("weights"), m.constant("factor")))});
+            return e.add(m.op("conv"),
+                         {m.value("x"), e.constant(scaled(m.op("conv"), m.constant("weights"), m.constant("factor")))});
         });
 }
 
 }  // namespace
 
 std::vector<Rule> scale_shift_rules() {
-    return {split_batch_norm(), scale_weights<Convolution>("scale-convolution-weights"), scale_weights<GroupConvolution>("scale-group-convolution-weights")};
+    return {split_batch_norm(), scale_weights<Convolution>("scale-convolution-weights"),
+            scale_weights<GroupConvolution>("scale-group-convolution-weights")};
 }
 
 }  // namespace octet::common

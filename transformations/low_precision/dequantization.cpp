@@ -1,8 +1,10 @@
 #include "transformations/low_precision/dequantization.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
+#include "ir/eval/eval.hpp"
 #include "ir/ops/all.hpp"
 
 namespace octet::low_precision {
@@ -58,17 +60,50 @@ std::optional<Dims> constant_integers(const Graph& graph, const Node& node, std:
     return tensor->integers();
 }
 
-Tensor with_ones(const Tensor& scalar, std::size_t rank) { return scalar.reshaped(Dims(rank, 1)); }
+Tensor with_ones(const Tensor& scalar, std::size_t rank) {
+    return scalar.dims().size() == rank ? scalar : scalar.reshaped(Dims(rank, 1));
+}
+
+// One number for all of the data holds wherever its elements go.
+Moved everywhere(const Node& node, const Dequantization& d) {
+    std::vector<Dequantization> outputs;
+    for (const ir::Output& output : node.outputs) {
+        const std::size_t rank = output.type.shape.rank();
+        outputs.push_back({with_ones(d.scale, rank), with_ones(d.zero_point, rank)});
+    }
+    return moved(std::move(outputs));
+}
+
+// How many leading dimensions the reshape certainly keeps: known and equal; unknown and copied; unknown and the only unknown ones of
+// two shapes that are otherwise of one size.
+std::size_t kept_dimensions(const Graph& graph, const Node& node) {
+    const auto& from = graph.shape(node.inputs[0]);
+    const auto& to = node.outputs[0].type.shape;
+    const auto pattern = constant_integers(graph, node, 1);
+    const auto known_size = [](const ir::Shape& shape, std::size_t without) {
+        std::optional<std::int64_t> size = 1;
+        for (std::size_t i = 0; i < shape.rank(); ++i)
+            if (i != without) size = size && shape[i].is_static() ? std::optional(*size * shape[i].low) : std::nullopt;
+        return size;
+    };
+    const auto keeps = [&](std::size_t i) {
+        if (from[i] != to[i]) return false;
+        if (from[i].is_static()) return true;
+        if (pattern && (*pattern)[i] == 0 && node.op.get<ir::Reshape>().special_zero) return true;
+        return known_size(from, i) && known_size(from, i) == known_size(to, i);
+    };
+    std::size_t kept = 0;
+    while (kept < from.rank() && kept < to.rank() && keeps(kept)) ++kept;
+    return kept;
+}
 
 // A parameter that varies along one axis of `from`, after a reshape to `to`: the axis survives when the dimensions before it
 // multiply to the same number and it is not cut.
-std::optional<Tensor> reshaped(const Tensor& parameter, const ir::Shape& from, const ir::Shape& to) {
+std::optional<Tensor> reshaped(const Tensor& parameter, const ir::Shape& from, const ir::Shape& to, std::size_t kept) {
     if (per_tensor(parameter)) return with_ones(parameter, to.rank());
     const auto axis = axis_of(parameter);
-    if (!axis || !from.ranked() || !to.ranked()) return std::nullopt;
-    // Leading dimensions may be unknown as long as they are the same ones, one by one.
-    std::size_t same = 0;
-    while (same < *axis && same < to.rank() && from[same] == to[same]) ++same;
+    if (!axis) return std::nullopt;
+    const std::size_t same = std::min(kept, *axis);
     std::int64_t before = 1;
     for (std::size_t i = same; i < *axis; ++i) {
         if (!from[i].is_static()) return std::nullopt;
@@ -91,38 +126,59 @@ std::optional<Tensor> reshaped(const Tensor& parameter, const ir::Shape& from, c
 Moved below_reshape(const Graph& graph, const Node& node, const Dequantization& d) {
     const auto& from = graph.shape(node.inputs[0]);
     const auto& to = node.outputs[0].type.shape;
-    if (!to.ranked()) return stays(Code::dynamic_rank, "the rank of '{layer}' is not known");
-    auto scale = reshaped(d.scale, from, to);
-    auto zero_point = reshaped(d.zero_point, from, to);
-    if (!scale || !zero_point) return stays(Code::reshape_mixes_channels, "'{layer}' mixes channels of different scales");
+    const std::size_t kept = kept_dimensions(graph, node);
+    auto scale = reshaped(d.scale, from, to, kept);
+    auto zero_point = reshaped(d.zero_point, from, to, kept);
+    if (!scale || !zero_point)
+        return stays(Code::reshape_mixes_channels, "'{layer}' mixes channels of different scales");
     return moved({{std::move(*scale), std::move(*zero_point)}});
 }
 
-Tensor transposed(const Tensor& parameter, const Dims& order) {
-    Dims dims;
-    for (auto axis : order) dims.push_back(parameter.dims()[static_cast<std::size_t>(axis)]);
-    return parameter.reshaped(std::move(dims));  // at most one extent is not 1, so the elements keep their order
+// The op on the parameters themselves: they have the data's axes.
+Dequantization on_parameters(const ir::Op& op, const Dequantization& d, const Tensor& operand) {
+    const auto on = [&](const Tensor& parameter) { return ir::eval::evaluate(op, std::array{parameter, operand})[0]; };
+    return {on(d.scale), on(d.zero_point)};
+}
+
+Moved below_squeeze_or_unsqueeze(const Graph& graph, const Node& node, const Dequantization& d) {
+    const Tensor* given = node.inputs.size() > 1 ? graph.constant(node.inputs[1]) : nullptr;
+    if (node.inputs.size() > 1 && !given) return stays(Code::not_constant, "the axes of '{layer}' are not constant");
+    if (given && given->size() > 0) return moved({on_parameters(node.op, d, *given)});
+    // Every dimension of 1 goes: they are known, since the result has a rank.
+    const auto& from = graph.shape(node.inputs[0]);
+    std::vector<std::int64_t> axes;
+    for (std::size_t i = 0; i < from.rank(); ++i)
+        if (from[i] == ir::Dim(1)) axes.push_back(static_cast<std::int64_t>(i));
+    return moved({on_parameters(node.op, d, Tensor::vector(axes))});
 }
 
 Moved below_transpose(const Graph& graph, const Node& node, const Dequantization& d) {
-    auto order = constant_integers(graph, node, 1);
+    const Tensor* order = graph.constant(node.inputs[1]);
     if (!order) return stays(Code::not_constant, "the order of '{layer}' is not constant");
-    if (order->empty())
-        for (std::size_t i = d.scale.dims().size(); i-- > 0;) order->push_back(static_cast<std::int64_t>(i));
-    return moved({{transposed(d.scale, *order), transposed(d.zero_point, *order)}});
+    return moved({on_parameters(node.op, d, *order)});
 }
 
+// Elements begin .. begin + count of `axis`.
 Tensor slice(const Tensor& parameter, std::size_t axis, std::int64_t begin, std::int64_t count) {
-    if (parameter.dims()[axis] == 1) return parameter;
-    Dims dims = parameter.dims();
-    dims[axis] = count;
-    return Tensor::of<float>(std::move(dims), parameter.as<float>().subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
+    const Dims& dims = parameter.dims();
+    if (dims[axis] == 1) return parameter;
+    const std::int64_t inner = ir::product({dims.begin() + static_cast<std::ptrdiff_t>(axis) + 1, dims.end()});
+    const auto from = parameter.as<float>();
+    std::vector<float> values;
+    for (std::int64_t at = begin * inner; at < static_cast<std::int64_t>(from.size()); at += dims[axis] * inner) {
+        const auto part = from.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(count * inner));
+        values.insert(values.end(), part.begin(), part.end());
+    }
+    Dims part_dims = dims;
+    part_dims[axis] = count;
+    return Tensor::of<float>(std::move(part_dims), std::span<const float>(values));
 }
 
 Moved below_split(const Graph& graph, const Node& node, const Dequantization& d) {
     const auto axis = constant_integers(graph, node, 1);
-    if (!axis || axis->size() != 1) return stays(Code::not_constant, "the axis of '{layer}' is not constant");
+    if (!axis) return stays(Code::not_constant, "the axis of '{layer}' is not constant");
     const std::size_t a = ir::normalise_axis((*axis)[0], d.scale.dims().size());
+    if (d.scale.dims()[a] == 1 && d.zero_point.dims()[a] == 1) return moved(std::vector(node.outputs.size(), d));
     std::vector<Dequantization> outputs;
     std::int64_t begin = 0;
     for (const ir::Output& output : node.outputs) {
@@ -134,9 +190,11 @@ Moved below_split(const Graph& graph, const Node& node, const Dequantization& d)
     return moved(std::move(outputs));
 }
 
-Tensor joined(std::span<const Dequantization> operands, Tensor Dequantization::*member, std::size_t axis, const std::vector<std::int64_t>& counts) {
+Tensor joined(std::span<const Dequantization> operands, Tensor Dequantization::*member, std::size_t axis,
+              const std::vector<std::int64_t>& counts) {
     const Tensor& first = operands[0].*member;
-    if (per_tensor(first) && std::ranges::all_of(operands, [&](const Dequantization& d) { return d.*member == first; })) return first;
+    if (per_tensor(first) && std::ranges::all_of(operands, [&](const Dequantization& d) { return d.*member == first; }))
+        return first;
     std::vector<float> values;
     for (std::size_t i = 0; i < operands.size(); ++i) {
         const auto part = along(operands[i].*member, axis, static_cast<std::size_t>(counts[i]));
@@ -151,18 +209,20 @@ Moved below_concat(const Graph& graph, const Node& node, std::span<const Dequant
     const std::size_t rank = operands[0].scale.dims().size();
     const std::size_t axis = ir::normalise_axis(node.op.get<ir::Concat>().axis, rank);
     const auto only_along = [&](const Tensor& t) { return per_tensor(t) || axis_of(t) == axis; };
-    if (std::ranges::all_of(operands, [&](const Dequantization& d) { return d == operands[0]; }) && !only_along(operands[0].scale))
+    const bool constant_along = operands[0].scale.dims()[axis] == 1 && operands[0].zero_point.dims()[axis] == 1;
+    if (constant_along && std::ranges::all_of(operands, [&](const Dequantization& d) { return d == operands[0]; }))
         return moved({operands[0]});
     std::vector<std::int64_t> counts;
     for (std::size_t i = 0; i < operands.size(); ++i) {
-        const ir::Dim count = graph.shape(node.inputs[i])[axis];
-        const bool equal = per_tensor(operands[i]) && operands[i] == operands[0];
-        if (!count.is_static() && !equal) return stays(Code::dynamic_channels, "the parts of '{layer}' are not known");
+        const ir::Shape& part = graph.shape(node.inputs[i]);
+        const ir::Dim count = part.ranked() ? part[axis] : ir::Dim();
+        if (!count.is_static()) return stays(Code::dynamic_channels, "the parts of '{layer}' are not known");
         if (!only_along(operands[i].scale) || !only_along(operands[i].zero_point))
             return stays(Code::concat_axis, "'{layer}' joins parts with scales along another axis");
         counts.push_back(count.low);
     }
-    return moved({{joined(operands, &Dequantization::scale, axis, counts), joined(operands, &Dequantization::zero_point, axis, counts)}});
+    return moved({{joined(operands, &Dequantization::scale, axis, counts),
+                   joined(operands, &Dequantization::zero_point, axis, counts)}});
 }
 
 Moved below_pool(const Graph&, const Node& node, const Dequantization& d) {
@@ -182,14 +242,13 @@ Moved below_untouched(const Node& node, const Dequantization& d, std::span<const
     for (const Tensor* t : {&d.scale, &d.zero_point}) {
         if (per_tensor(*t)) continue;
         const auto axis = axis_of(*t);
-        const bool hit = !axis || std::ranges::any_of(touched, [&](std::int64_t a) { return ir::normalise_axis(a, rank) == *axis; });
+        const bool hit = !axis || std::ranges::any_of(touched, [&](std::int64_t a) {
+            return ir::normalise_axis(a, rank) == *axis;
+        });
         if (hit || node.outputs[0].type.shape.rank() != rank)
             return stays(Code::act_scale_per_channel, "'{layer}' moves elements of different scales");
     }
-    if (!node.outputs[0].type.shape.ranked()) return stays(Code::dynamic_rank, "the rank of '{layer}' is not known");
-    const std::size_t out_rank = node.outputs[0].type.shape.rank();
-    if (out_rank == rank) return moved({d});
-    return moved({{with_ones(d.scale, out_rank), with_ones(d.zero_point, out_rank)}});
+    return moved({d});
 }
 
 Dims all_axes(std::size_t rank) {
@@ -198,7 +257,6 @@ Dims all_axes(std::size_t rank) {
     return axes;
 }
 
-
 // Axes whose extent or order the op changes. A slice with a negative step may turn any axis around.
 Dims changed_axes(const Graph& graph, const Node& node) {
     const auto& from = graph.shape(node.inputs[0]);
@@ -206,7 +264,7 @@ Dims changed_axes(const Graph& graph, const Node& node) {
     const bool slices = node.op.is<ir::StridedSlice>() || node.op.is<ir::Slice>();
     const auto steps = slices && node.inputs.size() > 3 ? constant_integers(graph, node, 3) : Dims{};
     if (!steps || std::ranges::any_of(*steps, [](auto step) { return step < 0; })) return all_axes(from.rank());
-    if (!from.ranked() || !to.ranked() || from.rank() != to.rank()) return all_axes(from.rank());
+    if (from.rank() != to.rank()) return all_axes(from.rank());
     Dims axes;
     for (std::size_t i = 0; i < from.rank(); ++i)
         if (!from[i].is_static() || from[i] != to[i]) axes.push_back(static_cast<std::int64_t>(i));
@@ -215,16 +273,32 @@ Dims changed_axes(const Graph& graph, const Node& node) {
 
 Moved below_interpolate(const Graph& graph, const Node& node, const Dequantization& d) {
     const auto& op = node.op.get<ir::Interpolate>();
-    if (op.mode != ir::InterpolateMode::nearest) return stays(Code::attribute_unsupported, "'{layer}' computes new values between its points");
-    if (std::ranges::any_of(op.pads_begin, [](auto p) { return p != 0; }) || std::ranges::any_of(op.pads_end, [](auto p) { return p != 0; }))
+    if (op.mode != ir::InterpolateMode::nearest)
+        return stays(Code::attribute_unsupported, "'{layer}' computes new values between its points");
+    if (std::ranges::any_of(op.pads_begin, [](auto p) { return p != 0; }) ||
+        std::ranges::any_of(op.pads_end, [](auto p) { return p != 0; }))
         return stays(Code::attribute_unsupported, "'{layer}' pads");
     const auto axes = constant_integers(graph, node, 2);
     return below_untouched(node, d, axes ? *axes : all_axes(d.scale.dims().size()));
 }
 
-Moved below_gather(const Graph& graph, const Node& node, const Dequantization& d) {
+// Beyond the data a gather gives 0, which is a code for 0 only where zero points are 0.
+bool reads_inside(const Graph& graph, const Node& node) {
     const auto axis = constant_integers(graph, node, 2);
-    if (!axis || axis->size() != 1) return stays(Code::not_constant, "the axis of '{layer}' is not constant");
+    const auto indices = constant_integers(graph, node, 1);
+    if (!axis || !indices) return false;
+    const ir::Shape& data = graph.shape(node.inputs[0]);
+    const std::int64_t extent = data[ir::normalise_axis((*axis)[0], data.rank())].low;
+    return std::ranges::all_of(*indices, [&](std::int64_t i) { return i >= -extent && i < extent; });
+}
+
+Moved below_gather(const Graph& graph, const Node& node, const Dequantization& d) {
+    const auto zero_points = d.zero_point.as<float>();
+    if (std::ranges::any_of(zero_points, [](float z) { return z != 0; }) && !reads_inside(graph, node))
+        return stays(Code::value_unsupported, "'{layer}' may read beyond its data, where it gives 0");
+    if (per_tensor(d)) return everywhere(node, d);
+    const auto axis = constant_integers(graph, node, 2);
+    if (!axis) return stays(Code::not_constant, "the axis of '{layer}' is not constant");
     return below_untouched(node, d, *axis);
 }
 
@@ -232,7 +306,8 @@ Moved below_gather(const Graph& graph, const Node& node, const Dequantization& d
 
 bool moves_codes(const ir::Op& op) {
     return op.is<ir::MaxPool>() || op.is<ir::Concat>() || op.is<ir::Interpolate>() ||
-           (op.traits().moves_data && !op.is<ir::GatherElements>() && !op.is<ir::GatherNd>() && !op.is<ir::ReverseSequence>());
+           (op.traits().moves_data && !op.is<ir::GatherElements>() && !op.is<ir::GatherNd>() &&
+            !op.is<ir::ReverseSequence>());
 }
 
 std::size_t code_operands(const Node& node) { return node.op.is<ir::Concat>() ? node.inputs.size() : 1; }
@@ -241,18 +316,22 @@ Moved below(const Graph& graph, const Node& node, std::span<const Dequantization
     const ir::Op& op = node.op;
     const Dequantization& d = operands[0];
     const std::size_t rank = d.scale.dims().size();
+    if (!graph.shape(node.inputs[0]).ranked() ||
+        !std::ranges::all_of(node.outputs, [](const ir::Output& o) { return o.type.shape.ranked(); }))
+        return stays(Code::dynamic_rank, "the rank of '{layer}' is not known");
     if (op.is<ir::MaxPool>()) return below_pool(graph, node, d);
     if (op.is<ir::Concat>()) return below_concat(graph, node, operands);
-    if (op.is<ir::Reshape>() || op.is<ir::Squeeze>() || op.is<ir::Unsqueeze>()) return below_reshape(graph, node, d);
-    if (op.is<ir::Transpose>()) return below_transpose(graph, node, d);
-    if (op.is<ir::Split>() || op.is<ir::VariadicSplit>()) return below_split(graph, node, d);
     if (op.is<ir::Interpolate>()) return below_interpolate(graph, node, d);
     if (op.is<ir::Gather>()) return below_gather(graph, node, d);
+    if (per_tensor(d)) return everywhere(node, d);
+    if (op.is<ir::Reshape>()) return below_reshape(graph, node, d);
+    if (op.is<ir::Squeeze>() || op.is<ir::Unsqueeze>()) return below_squeeze_or_unsqueeze(graph, node, d);
+    if (op.is<ir::Transpose>()) return below_transpose(graph, node, d);
+    if (op.is<ir::Split>() || op.is<ir::VariadicSplit>()) return below_split(graph, node, d);
     if (op.is<ir::StridedSlice>() || op.is<ir::Slice>() || op.is<ir::Tile>() || op.is<ir::Broadcast>())
         return below_untouched(node, d, changed_axes(graph, node));
     if (op.is<ir::ShuffleChannels>()) return below_untouched(node, d, Dims{op.get<ir::ShuffleChannels>().axis});
-    if (op.is<ir::DepthToSpace>() || op.is<ir::SpaceToDepth>() || op.is<ir::BatchToSpace>()) return below_untouched(node, d, all_axes(rank));
-    return stays(Code::attribute_unsupported, "'{layer}' has no meaning on codes");
+    return below_untouched(node, d, all_axes(rank));
 }
 
 }  // namespace octet::low_precision

@@ -40,7 +40,8 @@ Tensor combine(const Tensor& a, const Tensor& b, F f) {
     return result;
 }
 
-DecompositionOrReason decompose_into(const ir::Graph& graph, const ir::Node& node, ir::Element element, std::int64_t qmin) {
+DecompositionOrReason decompose_into(const ir::Graph& graph, const ir::Node& node, ir::Element element,
+                                     std::int64_t qmin) {
     const std::int64_t levels = node.op.get<ir::FakeQuantize>().levels;
     const ir::Shape& shape = node.outputs[0].type.shape;
     if (!shape.ranked()) return refused(Code::dynamic_rank, "the rank of '{layer}' is not known", node.name);
@@ -48,28 +49,34 @@ DecompositionOrReason decompose_into(const ir::Graph& graph, const ir::Node& nod
     std::optional<std::size_t> axis;
     for (std::size_t i = 0; i < 4; ++i) {
         const Tensor* tensor = graph.constant(node.inputs[i + 1]);
-        if (!tensor) return refused(Code::intervals_not_const, "the intervals of '{layer}' are not constant", node.name);
-        if (tensor->dims().size() > shape.rank()) return refused(Code::shape_unsupported, "the intervals of '{layer}' have more axes than its data", node.name);
+        if (!tensor)
+            return refused(Code::intervals_not_const, "the intervals of '{layer}' are not constant", node.name);
         ends[i] = of_full_rank(*tensor, shape.rank());
         if (per_tensor(ends[i])) continue;
         const auto varies = axis_of(ends[i]);
-        if (!varies || (axis && *axis != *varies)) return refused(Code::shape_unsupported, "the intervals of '{layer}' vary along several axes", node.name);
+        if (!varies || (axis && *axis != *varies))
+            return refused(Code::shape_unsupported, "the intervals of '{layer}' vary along several axes", node.name);
         axis = varies;
     }
     const auto& [input_low, input_high, output_low, output_high] = ends;
     const auto steps = static_cast<double>(levels - 1);
-    Tensor scale = combine(output_low, output_high, [&](float low, float high) { return static_cast<float>((static_cast<double>(high) - low) / steps); });
+    Tensor scale = combine(output_low, output_high, [&](float low, float high) {
+        return static_cast<float>((static_cast<double>(high) - low) / steps);
+    });
     if (std::ranges::any_of(scale.as<float>(), [](float s) { return !(std::abs(s) > 0) || !std::isfinite(s); }))
         return refused(Code::zero_scale, "an output interval of '{layer}' is empty or not finite", node.name);
-    if (std::ranges::any_of(combine(input_low, input_high, [](float low, float high) { return high - low; }).as<float>(),
-                            [](float width) { return !(width > 0) || !std::isfinite(width); }))
+    if (std::ranges::any_of(
+            combine(input_low, input_high, [](float low, float high) { return high - low; }).as<float>(),
+            [](float width) { return !(width > 0) || !std::isfinite(width); }))
         return refused(Code::zero_scale, "an input interval of '{layer}' is empty or not finite", node.name);
     // In double: the quotient of two rounded ends must not be rounded once more before it is compared with an integer.
     Tensor zero_point = combine(output_low, output_high, [&](float low, float high) {
-        return static_cast<float>(static_cast<double>(qmin) - static_cast<double>(low) * steps / (static_cast<double>(high) - low));
+        return static_cast<float>(static_cast<double>(qmin) -
+                                  static_cast<double>(low) * steps / (static_cast<double>(high) - low));
     });
-    if (!per_tensor(zero_point)) zero_point = of_full_rank(zero_point, shape.rank());
-    return {{ir::Quantize{input_low, input_high, levels, qmin, element}, {std::move(scale), std::move(zero_point)}}, Decision::yes()};
+    return {{ir::Quantize{input_low, input_high, levels, qmin, element},
+             {of_full_rank(scale, shape.rank()), of_full_rank(zero_point, shape.rank())}},
+            Decision::yes()};
 }
 
 }  // namespace
@@ -77,14 +84,16 @@ DecompositionOrReason decompose_into(const ir::Graph& graph, const ir::Node& nod
 DecompositionOrReason decompose(const ir::Graph& graph, const ir::Node& node) {
     const std::int64_t levels = node.op.get<ir::FakeQuantize>().levels;
     if (levels < 2 || levels > 256)
-        return refused(Code::levels_unsupported, "'{layer}' has {0} levels, 8 bits hold 2 to 256", node.name, {static_cast<double>(levels)});
+        return refused(Code::levels_unsupported, "'{layer}' has {0} levels, 8 bits hold 2 to 256", node.name,
+                       {static_cast<double>(levels)});
     return decompose_into(graph, node, ir::Element::u8, 0);
 }
 
 DecompositionOrReason decompose_weights(const ir::Graph& graph, const ir::Node& node) {
     const std::int64_t levels = node.op.get<ir::FakeQuantize>().levels;
     if (levels < 2 || levels > 256)
-        return refused(Code::levels_unsupported, "'{layer}' has {0} levels, 8 bits hold 2 to 256", node.name, {static_cast<double>(levels)});
+        return refused(Code::levels_unsupported, "'{layer}' has {0} levels, 8 bits hold 2 to 256", node.name,
+                       {static_cast<double>(levels)});
     return decompose_into(graph, node, ir::Element::i8, -(levels / 2));
 }
 

@@ -48,7 +48,8 @@ private:
             codes_[{id, 0}] = {dequantization_of(*dq), graph_.element(from), graph_.constant(from) != nullptr, {}};
         } else if (node.op.is<ir::FakeQuantize>()) {
             auto decomposition = decompose(graph_, node);
-            if (decomposition.decision) codes_[{id, 0}] = {std::move(decomposition.value.dequantize), ir::Element::u8, false, {id}};
+            if (decomposition.decision)
+                codes_[{id, 0}] = {std::move(decomposition.value.dequantize), ir::Element::u8, false, {id}};
             else refused_[{id, 0}] = std::move(decomposition.decision);
         } else if (moves_codes(node.op)) {
             move(id, node);
@@ -62,7 +63,8 @@ private:
             const auto it = codes_.find(node.inputs[i]);
             if (it == codes_.end()) return;
             if (i > 0 && it->second.element != result.element) {
-                refused_[{id, 0}] = Decision::no(Code::concat_mixed_types, "'{layer}' joins codes of different types", {node.name, {}});
+                refused_[{id, 0}] = Decision::no(Code::concat_mixed_types, "'{layer}' joins codes of different types",
+                                                 {node.name, {}});
                 return;
             }
             result.element = it->second.element;
@@ -108,7 +110,8 @@ private:
                 continue;
             }
             if (needs_codes(graph_, node, i)) return missing(node, i);
-            operands.push_back({std::nullopt, graph_.element(node.inputs[i]), graph_.constant(node.inputs[i]) != nullptr});
+            operands.push_back(
+                {std::nullopt, graph_.element(node.inputs[i]), graph_.constant(node.inputs[i]) != nullptr});
         }
         return row.accepts(graph_, node, operands);
     }
@@ -126,8 +129,10 @@ private:
         }
         const std::string& cause = graph_.node(v).name;
         if (is_weighted(node.op) && operand == 1)
-            return Decision::no(Code::no_weights_fq, "its weights come from '{layer}', which is not quantized", {cause, {}});
-        if (graph_.constant(v)) return Decision::no(Code::no_act_fq, "its operand '{layer}' is a float constant", {cause, {}});
+            return Decision::no(Code::no_weights_fq, "its weights come from '{layer}', which is not quantized",
+                                {cause, {}});
+        if (graph_.constant(v))
+            return Decision::no(Code::no_act_fq, "its operand '{layer}' is a float constant", {cause, {}});
         return Decision::no(Code::no_act_fq, "there is no FakeQuantize between it and '{layer}'", {cause, {}});
     }
 
@@ -140,6 +145,8 @@ private:
 
 }  // namespace
 
-PrecisionPlan make_plan(const Graph& graph, const Restrictions& restrictions) { return Planner(graph, restrictions).run(); }
+PrecisionPlan make_plan(const Graph& graph, const Restrictions& restrictions) {
+    return Planner(graph, restrictions).run();
+}
 
 }  // namespace octet::low_precision

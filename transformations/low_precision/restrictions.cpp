@@ -17,11 +17,24 @@ namespace {
 Decision accepts_weighted(const Graph& graph, const Node& node, std::span<const Operand> operands) {
     if (!operands[1].constant)
         return Decision::no(Code::executor_fallback, "'{layer}' multiplies two activations", {node.name, {}});
-    const Weighted w{graph, node, *operands[0].codes, *operands[1].codes, operands[0].element, operands[1].element,
-                     graph.shape(node.inputs[0]), graph.shape(node.inputs[1])};
+    const Weighted w{graph,
+                     node,
+                     *operands[0].codes,
+                     *operands[1].codes,
+                     operands[0].element,
+                     operands[1].element,
+                     graph.shape(node.inputs[0]),
+                     graph.shape(node.inputs[1])};
+    if (!w.weights_shape.is_static())
+        return Decision::no(Code::dynamic_channels, "the shape of the weights of '{layer}' is not known",
+                            {node.name, {}});
+    if (w.data_element != ir::Element::u8 && w.data_element != ir::Element::i8)
+        return Decision::no(Code::type_unsupported, "the data of '{layer}' are not 8-bit integers", {node.name, {}});
     for (const WeightedCheck& check : weighted_checks())
-        if (check.declines(w)) {
-            const auto text = rewrite::fill(check.text, [](std::string_view name) { return name == "op" ? std::string("{layer}") : std::string(name); });
+        if (check.concerns(node.op) && check.declines(w)) {
+            const auto text = rewrite::fill(check.text, [](std::string_view name) {
+                return name == "op" ? std::string("{layer}") : std::string(name);
+            });
             return Decision::no(check.code, text, {node.name, {}});
         }
     return Decision::yes();
@@ -40,12 +53,32 @@ constexpr Restriction fused() {
 }
 
 constexpr std::array kCpu{
-    weighted<ir::Convolution>(), weighted<ir::GroupConvolution>(), weighted<ir::ConvolutionBackpropData>(),
+    weighted<ir::Convolution>(),
+    weighted<ir::GroupConvolution>(),
+    weighted<ir::ConvolutionBackpropData>(),
     weighted<ir::MatMul>(),
-    fused<ir::Add>(), fused<ir::Subtract>(), fused<ir::Multiply>(), fused<ir::Divide>(), fused<ir::Maximum>(), fused<ir::Minimum>(),
-    fused<ir::Relu>(), fused<ir::PRelu>(), fused<ir::Clamp>(), fused<ir::Sigmoid>(), fused<ir::Tanh>(), fused<ir::Elu>(),
-    fused<ir::Swish>(), fused<ir::HSwish>(), fused<ir::HSigmoid>(), fused<ir::Gelu>(), fused<ir::Mish>(), fused<ir::Exp>(),
-    fused<ir::Abs>(), fused<ir::MaxPool>(), fused<ir::AvgPool>(), fused<ir::ReduceMean>(),
+    fused<ir::Add>(),
+    fused<ir::Subtract>(),
+    fused<ir::Multiply>(),
+    fused<ir::Divide>(),
+    fused<ir::Maximum>(),
+    fused<ir::Minimum>(),
+    fused<ir::Relu>(),
+    fused<ir::PRelu>(),
+    fused<ir::Clamp>(),
+    fused<ir::Sigmoid>(),
+    fused<ir::Tanh>(),
+    fused<ir::Elu>(),
+    fused<ir::Swish>(),
+    fused<ir::HSwish>(),
+    fused<ir::HSigmoid>(),
+    fused<ir::Gelu>(),
+    fused<ir::Mish>(),
+    fused<ir::Exp>(),
+    fused<ir::Abs>(),
+    fused<ir::MaxPool>(),
+    fused<ir::AvgPool>(),
+    fused<ir::ReduceMean>(),
 };
 
 }  // namespace

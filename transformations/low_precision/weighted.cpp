@@ -33,7 +33,9 @@ std::size_t input_channel_axis(const Op& op, std::size_t data_rank) {
     return matmul->transpose_a ? data_rank - 2 : data_rank - 1;
 }
 
-std::size_t result_channel_axis(const Op& op, std::size_t result_rank) { return op.is<ir::MatMul>() ? result_rank - 1 : 1; }
+std::size_t result_channel_axis(const Op& op, std::size_t result_rank) {
+    return op.is<ir::MatMul>() ? result_rank - 1 : 1;
+}
 
 bool is_depthwise(const Op& op, const ir::Shape& weights) {
     return op.is<ir::GroupConvolution>() && weights.rank() > 2 && weights[1] == ir::Dim(1) && weights[2] == ir::Dim(1);
@@ -93,43 +95,78 @@ bool outside_of_codes(const Weighted& w) {
     });
 }
 
+// How far a code can be from its zero point.
+double largest_difference(const Weighted& w) {
+    const double low = w.data_element == ir::Element::i8 ? -128 : 0;
+    double largest = 0;
+    for (float z : w.data.zero_point.as<float>())
+        largest = std::max({largest, std::abs(low - z), std::abs(low + 255 - z)});
+    return largest;
+}
+
+bool batched_weights(const Weighted& w) {
+    for (std::size_t i = 0; i + 2 < w.weights_shape.rank(); ++i)
+        if (w.weights_shape[i] != ir::Dim(1)) return true;
+    return false;
+}
+
 bool spatial_shape_unknown(const Weighted& w) {
     for (std::size_t i = 2; i < w.data_shape.rank(); ++i)
         if (!w.data_shape[i].is_static()) return true;
     return false;
 }
 
-bool is_backward(const Op& op) { return op.is<ir::ConvolutionBackpropData>() || op.is<ir::GroupConvolutionBackpropData>(); }
+// Which ops a check concerns.
+bool any_op(const Op&) { return true; }
+bool is_matrix(const Op& op) { return op.is<ir::MatMul>(); }
+bool is_windowed(const Op& op) { return !is_matrix(op); }
+bool is_backward(const Op& op) {
+    return op.is<ir::ConvolutionBackpropData>() || op.is<ir::GroupConvolutionBackpropData>();
+}
+bool is_forward(const Op& op) { return is_windowed(op) && !is_backward(op); }
 
-constexpr double kScaleNoise = 1e-3;  // zero points of weights below this are rounding noise of the tool that wrote the file
+constexpr double kScaleNoise =
+    1e-3;  // zero points of weights below this are rounding noise of the tool that wrote the file
 
 constexpr std::array kChecks{
-    WeightedCheck{Code::dynamic_rank, "the rank of the data of '{op}' is not known", [](const Weighted& w) { return !w.data_shape.ranked(); }},
-    WeightedCheck{Code::dynamic_channels, "the shape of the weights of '{op}' is not known", [](const Weighted& w) { return !w.weights_shape.is_static(); }},
-    WeightedCheck{Code::type_unsupported, "the weights of '{op}' are not 8-bit integers with a sign", [](const Weighted& w) { return w.weights_element != ir::Element::i8; }},
-    WeightedCheck{Code::type_unsupported, "the data of '{op}' are not 8-bit integers",
-                  [](const Weighted& w) { return w.data_element != ir::Element::u8 && w.data_element != ir::Element::i8; }},
-    WeightedCheck{Code::weights_zp, "the weights of '{op}' have a zero point",
-                  [](const Weighted& w) { return std::ranges::any_of(w.weights.zero_point.as<float>(), [](float z) { return std::abs(z) > kScaleNoise; }); }},
-    WeightedCheck{Code::scale_along_k, "the scale of the weights of '{op}' varies along the sum",
+    WeightedCheck{any_op, Code::dynamic_rank, "the rank of the data of '{op}' is not known",
+                  [](const Weighted& w) { return !w.data_shape.ranked(); }},
+    WeightedCheck{is_matrix, Code::shape_unsupported, "the weights of '{op}' are a vector",
+                  [](const Weighted& w) { return w.weights_shape.rank() < 2; }},
+    WeightedCheck{any_op, Code::type_unsupported, "the weights of '{op}' are not 8-bit integers with a sign",
+                  [](const Weighted& w) { return w.weights_element != ir::Element::i8; }},
+    WeightedCheck{any_op, Code::weights_zp, "the weights of '{op}' have a zero point",
+                  [](const Weighted& w) {
+                      return std::ranges::any_of(w.weights.zero_point.as<float>(),
+                                                 [](float z) { return std::abs(z) > kScaleNoise; });
+                  }},
+    WeightedCheck{any_op, Code::scale_along_k, "the scale of the weights of '{op}' varies along the sum",
                   [](const Weighted& w) { return !per_output(w.weights.scale, w.node.op, w.weights_shape.sizes()); }},
-    WeightedCheck{Code::act_scale_per_channel, "the scale of the data of '{op}' varies within its sums",
+    WeightedCheck{any_op, Code::act_scale_per_channel, "the scale of the data of '{op}' varies within its sums",
                   [](const Weighted& w) {
                       if (per_tensor(w.data)) return false;
                       if (!is_depthwise(w.node.op, w.weights_shape)) return true;
                       const auto along_channels = [](const Tensor& t) { return per_tensor(t) || axis_of(t) == 1u; };
                       return !along_channels(w.data.scale) || !along_channels(w.data.zero_point);
                   }},
-    WeightedCheck{Code::acc_overflow, "the sums of '{op}' could leave 32 bits",
+    WeightedCheck{any_op, Code::acc_overflow, "the sums of '{op}' could leave 32 bits",
                   [](const Weighted& w) {
-                      const auto products = products_per_sum(w.node.op, w.weights_shape.sizes());
-                      return products > std::numeric_limits<std::int32_t>::max() / (255 * 128);
+                      const auto products = static_cast<double>(products_per_sum(w.node.op, w.weights_shape.sizes()));
+                      return products * largest_difference(w) * 128 > std::numeric_limits<std::int32_t>::max();
                   }},
-    WeightedCheck{Code::zp_out_of_range, "'{op}' pads, and no code of its data stands for 0", [](const Weighted& w) { return pads(w.node.op) && outside_of_codes(w); }},
-    WeightedCheck{Code::zp_fractional, "no code of the data of '{op}' stands for 0 exactly, and its outputs sum different numbers of taps",
-                  [](const Weighted& w) { return is_backward(w.node.op) && rest_of_zero_point(w); }},
-    WeightedCheck{Code::zp_fractional, "'{op}' pads, no code of its data stands for 0 exactly, and its map's size is not known",
-                  [](const Weighted& w) { return pads(w.node.op) && rest_of_zero_point(w) && spatial_shape_unknown(w); }},
+    WeightedCheck{is_windowed, Code::zp_out_of_range, "'{op}' pads, and no code of its data stands for 0",
+                  [](const Weighted& w) { return pads(w.node.op) && outside_of_codes(w); }},
+    WeightedCheck{is_backward, Code::zp_fractional,
+                  "no code of the data of '{op}' stands for 0 exactly, and its outputs sum different numbers of taps",
+                  [](const Weighted& w) { return rest_of_zero_point(w); }},
+    WeightedCheck{is_matrix, Code::zp_fractional,
+                  "no code of the data of '{op}' stands for 0 exactly, and its weights differ from batch to batch",
+                  [](const Weighted& w) { return batched_weights(w) && rest_of_zero_point(w); }},
+    WeightedCheck{is_forward, Code::zp_fractional,
+                  "'{op}' pads, no code of its data stands for 0 exactly, and its map's size is not known",
+                  [](const Weighted& w) {
+                      return pads(w.node.op) && rest_of_zero_point(w) && spatial_shape_unknown(w);
+                  }},
 };
 
 }  // namespace

@@ -37,10 +37,12 @@ std::int64_t products_per_sum(const ir::Op& op, const ir::Dims& weights);
 bool pads(const ir::Op& op);
 
 struct WeightedCheck {
+    bool (*concerns)(const ir::Op& op);  // by its kind alone
     rewrite::Code code;
     std::string_view text;  // {op} is the layer
     bool (*declines)(const Weighted& w);
 };
+// Of 8-bit data and weights of known shape.
 std::span<const WeightedCheck> weighted_checks();
 
 }  // namespace octet::low_precision

@@ -24,7 +24,9 @@ KernelSums kernel_sums(const ir::Op& op, const Tensor& codes) {
     KernelSums sums;
     const Dims& dims = codes.dims();
     const auto axes = output_axes(op, dims.size());
-    const std::size_t first_spatial = op.is<ir::MatMul>() ? dims.size() : op.is<ir::Convolution>() || op.is<ir::ConvolutionBackpropData>() ? 2 : 3;
+    const std::size_t first_spatial = op.is<ir::MatMul>()                                                ? dims.size()
+                                      : op.is<ir::Convolution>() || op.is<ir::ConvolutionBackpropData>() ? 2
+                                                                                                         : 3;
     sums.kernel.assign(dims.begin() + static_cast<std::ptrdiff_t>(first_spatial), dims.end());
     const auto positions = static_cast<std::size_t>(ir::product(sums.kernel));
     sums.channels = 1;
@@ -34,9 +36,11 @@ KernelSums kernel_sums(const ir::Op& op, const Tensor& codes) {
     Dims index(dims.size(), 0);
     for (std::size_t i = 0; i < weights.size(); ++i) {
         std::size_t channel = 0;
-        for (auto axis : axes) channel = channel * static_cast<std::size_t>(dims[axis]) + static_cast<std::size_t>(index[axis]);
+        for (auto axis : axes)
+            channel = channel * static_cast<std::size_t>(dims[axis]) + static_cast<std::size_t>(index[axis]);
         std::size_t position = 0;
-        for (std::size_t a = first_spatial; a < dims.size(); ++a) position = position * static_cast<std::size_t>(dims[a]) + static_cast<std::size_t>(index[a]);
+        for (std::size_t a = first_spatial; a < dims.size(); ++a)
+            position = position * static_cast<std::size_t>(dims[a]) + static_cast<std::size_t>(index[a]);
         sums.values[channel * positions + position] += weights[i];
         for (std::size_t a = dims.size(); a-- > 0;) {
             if (++index[a] < dims[a]) break;
@@ -88,7 +92,8 @@ double sum_over(const KernelSums& sums, std::size_t channel, const std::vector<T
 }
 
 ir::Window window_of(const Weighted& w) {
-    const Dims data = w.data_shape.sizes();
+    Dims data;  // batch and channels do not matter to windows
+    for (const ir::Dim d : w.data_shape.dims()) data.push_back(d.is_static() ? d.low : 1);
     const Dims weights = w.weights_shape.sizes();
     if (const auto* grouped = w.node.op.as<ir::GroupConvolution>()) return ir::window_of(*grouped, data, weights);
     return ir::window_of(w.node.op.get<ir::Convolution>(), data, weights);
@@ -102,8 +107,8 @@ std::vector<Taps> whole(const Dims& kernel) {
 
 }  // namespace
 
-std::optional<Tensor> zero_point_correction(const Weighted& w, const Tensor& codes, const std::vector<float>& scale, const ir::Shape& result,
-                                            double tolerance) {
+std::optional<Tensor> zero_point_correction(const Weighted& w, const Tensor& codes, const std::vector<float>& scale,
+                                            const ir::Shape& result, double tolerance) {
     std::vector<double> rest;
     for (float z : w.data.zero_point.as<float>()) rest.push_back(split_zero_point(z).rest);
     if (std::ranges::all_of(rest, [](double d) { return d == 0; })) return std::nullopt;
@@ -113,36 +118,46 @@ std::optional<Tensor> zero_point_correction(const Weighted& w, const Tensor& cod
     Dims vector_dims(result.rank(), 1);
     vector_dims[result_channel_axis(w.node.op, result.rank())] = static_cast<std::int64_t>(sums.channels);
     Tensor vector(ir::Element::f32, vector_dims);
-    for (std::size_t c = 0; c < sums.channels; ++c) vector.write<float>()[c] = static_cast<float>(factor(c) * sum_over(sums, c, whole(sums.kernel)));
+    for (std::size_t c = 0; c < sums.channels; ++c)
+        vector.write<float>()[c] = static_cast<float>(factor(c) * sum_over(sums, c, whole(sums.kernel)));
     if (!pads(w.node.op)) return vector;
 
     const ir::Window window = window_of(w);
     const Dims& spatial = window.output;
     const auto taps = taps_inside(window);
-    Dims out = result.sizes();
-    out[0] = 1;
+    // Positions with the same taps share a sum: most of an image is one class.
+    std::map<std::vector<Taps>, std::size_t> classes;
+    const auto positions = static_cast<std::size_t>(ir::product(spatial));
+    std::vector<std::size_t> class_of(positions);
+    std::vector<Taps> box(spatial.size());
+    for (std::size_t p = 0; p < positions; ++p) {
+        std::size_t left = p;
+        for (std::size_t a = spatial.size(); a-- > 0;) {
+            box[a] = taps[a][left % static_cast<std::size_t>(spatial[a])];
+            left /= static_cast<std::size_t>(spatial[a]);
+        }
+        // Neighbours along the last axis mostly have the same taps.
+        const bool as_before = p > 0 && box.back() == taps.back()[(p - 1) % static_cast<std::size_t>(spatial.back())] &&
+                               p % static_cast<std::size_t>(spatial.back()) != 0;
+        class_of[p] = as_before ? class_of[p - 1] : classes.try_emplace(box, classes.size()).first->second;
+    }
+    std::vector<float> sums_of(sums.channels * classes.size());
+    double largest_difference = 0;
+    for (const auto& [taps_of_class, index] : classes)
+        for (std::size_t c = 0; c < sums.channels; ++c) {
+            const double value = factor(c) * sum_over(sums, c, taps_of_class);
+            sums_of[c * classes.size() + index] = static_cast<float>(value);
+            largest_difference = std::max(largest_difference,
+                                          std::abs(value - static_cast<double>(vector.as<float>()[c])));
+        }
+    if (largest_difference < tolerance) return vector;
+    Dims out{1, static_cast<std::int64_t>(sums.channels)};
+    out.insert(out.end(), spatial.begin(), spatial.end());
     Tensor map(ir::Element::f32, out);
     auto values = map.write<float>();
-    const auto positions = static_cast<std::size_t>(ir::product(spatial));
-    double largest_difference = 0;
-    for (std::size_t c = 0; c < sums.channels; ++c) {
-        std::map<std::vector<Taps>, float> known;
-        for (std::size_t p = 0; p < positions; ++p) {
-            std::vector<Taps> box(spatial.size());
-            std::size_t left = p;
-            for (std::size_t a = spatial.size(); a-- > 0;) {
-                box[a] = taps[a][left % static_cast<std::size_t>(spatial[a])];
-                left /= static_cast<std::size_t>(spatial[a]);
-            }
-            auto [it, fresh] = known.try_emplace(box, 0.0f);
-            if (fresh) {
-                it->second = static_cast<float>(factor(c) * sum_over(sums, c, box));
-                largest_difference = std::max(largest_difference, std::abs(static_cast<double>(it->second) - vector.as<float>()[c]));
-            }
-            values[c * positions + p] = it->second;
-        }
-    }
-    if (largest_difference < tolerance) return vector;
+    for (std::size_t c = 0; c < sums.channels; ++c)
+        for (std::size_t p = 0; p < positions; ++p)
+            values[c * positions + p] = sums_of[c * classes.size() + class_of[p]];
     return map;
 }
 

@@ -9,12 +9,19 @@ using namespace rewrite;
 
 namespace {
 
-Pattern dequantized_codes() { return op<Dequantize>("dq", rewrite::element({Element::u8, Element::i8}, any("x"))); }
+Pattern ranked(Pattern p) {
+    return typed([](const Type& type) { return type.shape.ranked(); }, std::move(p));
+}
+
+Pattern dequantized_codes() {
+    return ranked(op<Dequantize>("dq", rewrite::element({Element::u8, Element::i8}, any("x"))));
+}
 
 Moved moved(const Match& m) {
     const Node& node = m.node("move");
     std::vector<Dequantization> operands;
-    for (std::size_t i = 0; i < code_operands(node); ++i) operands.push_back(dequantization_of(m.graph().op(node.inputs[i]).get<Dequantize>()));
+    for (std::size_t i = 0; i < code_operands(node); ++i)
+        operands.push_back(dequantization_of(m.graph().op(node.inputs[i]).get<Dequantize>()));
     return below(m.graph(), node, operands);
 }
 
@@ -27,7 +34,8 @@ Rule moving(std::string_view op_name, const Pattern& pattern, std::initializer_l
     Rule rule("move-dequantize-below-" + std::string(op_name));
     rule.match(pattern);
     for (const Refusal& refusal : refusals)
-        rule.decline(refusal.code, refusal.text, [code = refusal.code](const Match& m) { return moved(m).decision.code == code; });
+        rule.decline(refusal.code, refusal.text,
+                     [code = refusal.code](const Match& m) { return moved(m).decision.code == code; });
     rule.rewrite([](Edit& e, const Match& m) {
         const Moved result = moved(m);
         const Node& node = m.node("move");
@@ -35,9 +43,11 @@ Rule moving(std::string_view op_name, const Pattern& pattern, std::initializer_l
         for (std::size_t i = 0; i < code_operands(node); ++i) operands[i] = m.graph().node(operands[i]).inputs[0];
         const Value codes = e.add(m.op("move"), operands);
         std::vector<Value> with;
-        for (std::uint32_t port = 0; port < result.outputs.size(); ++port) with.push_back(e.add(op_of(result.outputs[port]), {Value{codes.node, port}}));
+        for (std::uint32_t port = 0; port < result.outputs.size(); ++port)
+            with.push_back(e.add(op_of(result.outputs[port]), {Value{codes.node, port}}));
         // Ports beyond (indices of a pool) are not codes; nothing reads them, or the rule has declined.
-        for (auto port = static_cast<std::uint32_t>(with.size()); port < m.graph().node(codes).outputs.size(); ++port) with.push_back({codes.node, port});
+        for (auto port = static_cast<std::uint32_t>(with.size()); port < m.graph().node(codes).outputs.size(); ++port)
+            with.push_back({codes.node, port});
         return with;
     });
     return rule;
@@ -45,38 +55,44 @@ Rule moving(std::string_view op_name, const Pattern& pattern, std::initializer_l
 
 template <class T>
 Rule moving(std::string_view op_name, std::initializer_list<Refusal> refusals) {
-    return moving(op_name, op<T>("move", dequantized_codes(), each(any())), refusals);
+    return moving(op_name, ranked(op<T>("move", dequantized_codes(), each(any()))), refusals);
 }
 
 constexpr Refusal kMixes{Code::reshape_mixes_channels, "'{move}' mixes channels of different scales"};
 constexpr Refusal kPerChannel{Code::act_scale_per_channel, "'{move}' moves elements of different scales"};
+constexpr Refusal kParts{Code::dynamic_channels, "the parts of '{move}' are not known"};
+constexpr Refusal kAxesUnknown{Code::not_constant, "the axes of '{move}' are not constant"};
 constexpr Refusal kAxisUnknown{Code::not_constant, "the axis of '{move}' is not constant"};
 
 }  // namespace
 
 std::vector<Rule> movement_rules() {
     return {
-        moving<MaxPool>("max-pool", {{Code::attribute_unsupported, "the indices of '{move}' are read"},
-                                     {Code::act_scale_per_channel, "the scale varies along a pooled axis of '{move}'"},
-                                     {Code::negative_scale, "a negative scale would turn the maximum of '{move}' into a minimum"}}),
-        moving("concat", op<Concat>("move", each(dequantized_codes())),
-               {{Code::concat_axis, "'{move}' joins parts with scales along another axis"}, {Code::dynamic_channels, "the parts of '{move}' are not known"}}),
-        moving<Reshape>("reshape", {kMixes, {Code::dynamic_rank, "the rank of '{move}' is not known"}}),
-        moving<Squeeze>("squeeze", {}),
-        moving<Unsqueeze>("unsqueeze", {}),
+        moving<MaxPool>("max-pool",
+                        {{Code::attribute_unsupported, "the indices of '{move}' are read"},
+                         {Code::act_scale_per_channel, "the scale varies along a pooled axis of '{move}'"},
+                         {Code::negative_scale, "a negative scale would turn the maximum of '{move}' into a minimum"}}),
+        moving("concat", ranked(op<Concat>("move", each(dequantized_codes()))),
+               {{Code::concat_axis, "'{move}' joins parts with scales along another axis"}, kParts}),
+        moving<Reshape>("reshape", {kMixes}),
+        moving<Squeeze>("squeeze", {kAxesUnknown}),
+        moving<Unsqueeze>("unsqueeze", {kAxesUnknown}),
         moving<Transpose>("transpose", {{Code::not_constant, "the order of '{move}' is not constant"}}),
-        moving<Split>("split", {kAxisUnknown}),
-        moving<VariadicSplit>("variadic-split", {kAxisUnknown, {Code::dynamic_channels, "the parts of '{move}' are not known"}}),
+        moving<Split>("split", {kAxisUnknown, kParts}),
+        moving<VariadicSplit>("variadic-split", {kAxisUnknown, kParts}),
         moving<StridedSlice>("strided-slice", {kPerChannel}),
         moving<Slice>("slice", {kPerChannel}),
-        moving<Gather>("gather", {kAxisUnknown, kPerChannel}),
+        moving<Gather>("gather", {{Code::value_unsupported, "'{move}' may read beyond its data, where it gives 0"},
+                                  kAxisUnknown,
+                                  kPerChannel}),
         moving<Tile>("tile", {kPerChannel}),
         moving<Broadcast>("broadcast", {kPerChannel}),
         moving<DepthToSpace>("depth-to-space", {kPerChannel}),
         moving<SpaceToDepth>("space-to-depth", {kPerChannel}),
         moving<ShuffleChannels>("shuffle-channels", {kPerChannel}),
         moving<BatchToSpace>("batch-to-space", {kPerChannel}),
-        moving<Interpolate>("interpolate", {{Code::attribute_unsupported, "'{move}' computes new values"}, kPerChannel}),
+        moving<Interpolate>("interpolate",
+                            {{Code::attribute_unsupported, "'{move}' computes new values"}, kPerChannel}),
     };
 }
 

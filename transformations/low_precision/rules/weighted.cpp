@@ -23,7 +23,8 @@ struct View {
     explicit View(const Match& m)
         : data(dequantization_of(m.get<Dequantize>("data"))),
           weights(dequantization_of(m.get<Dequantize>("weights"))),
-          weighted{m.graph(), m.node("op"), data, weights, m.element("x"), m.element("w"), m.shape("x"), m.shape("w")} {}
+          weighted{m.graph(), m.node("op"), data, weights, m.element("x"), m.element("w"), m.shape("x"), m.shape("w")} {
+    }
 };
 
 // The width of one step of the quantize below a value, if only ops that do not enlarge differences lie between.
@@ -64,7 +65,8 @@ Value on_codes(Edit& e, const Match& m) {
     const auto weights_scale = *per_output(w.weights.scale, w.node.op, w.weights_shape.sizes());
     const auto data_scale = w.data.scale.as<float>();
     std::vector<float> scale(weights_scale.size());
-    for (std::size_t c = 0; c < scale.size(); ++c) scale[c] = weights_scale[c] * data_scale[data_scale.size() == 1 ? 0 : c];
+    for (std::size_t c = 0; c < scale.size(); ++c)
+        scale[c] = weights_scale[c] * data_scale[data_scale.size() == 1 ? 0 : c];
 
     std::vector<Value> operands = w.node.inputs;
     operands[0] = m.value("x");
@@ -74,21 +76,28 @@ Value on_codes(Edit& e, const Match& m) {
     Dims dims(result.rank(), 1);
     dims[result_channel_axis(w.node.op, result.rank())] = static_cast<std::int64_t>(scale.size());
     const bool same = std::ranges::all_of(scale, [&](float s) { return s == scale[0]; });
-    const Tensor factor = same ? Tensor::filled(Element::f32, Dims(result.rank(), 1), scale[0]) : Tensor::of<float>(dims, std::span<const float>(scale));
-    const Value values = e.add(Dequantize{factor, Tensor::filled(Element::f32, Dims(result.rank(), 1), 0), Element::f32}, {sums});
+    const Tensor factor = same ? Tensor::filled(Element::f32, Dims(result.rank(), 1), scale[0])
+                               : Tensor::of<float>(dims, std::span<const float>(scale));
+    const Value values =
+        e.add(Dequantize{factor, Tensor::filled(Element::f32, Dims(result.rank(), 1), 0), Element::f32}, {sums});
     // A sixteenth of a step: what rounding at the border may cost there.
-    const auto correction = zero_point_correction(w, m.constant("w"), scale, result, step_below(m.graph(), {m.root(), 0}) / 16);
+    const auto correction = zero_point_correction(w, m.constant("w"), scale, result,
+                                                  step_below(m.graph(), {m.root(), 0}) / 16);
     return correction ? e.add(Add{}, {values, e.constant(*correction)}) : values;
 }
 
 template <class T>
 Rule weighted(std::string_view op_name, const std::shared_ptr<const PrecisionPlan>& plan) {
     Rule rule("low-precision-" + std::string(op_name));
-    rule.match(op<T>("op", op<Dequantize>("data", rewrite::element({Element::u8, Element::i8}, any("x"))), op<Dequantize>("weights", constant("w")), each(any())));
+    rule.match(op<T>("op", op<Dequantize>("data", rewrite::element({Element::u8, Element::i8}, any("x"))),
+                     op<Dequantize>("weights", constant("w")), each(any())));
     if (plan)
-        rule.decline(Code::plugin_veto, "the plan keeps '{op}' float", [plan](const Match& m) { return plan->kept_float.contains(m.node("op").name); });
+        rule.decline(Code::plugin_veto, "the plan keeps '{op}' float",
+                     [plan](const Match& m) { return plan->kept_float.contains(m.node("op").name); });
     for (const WeightedCheck& check : weighted_checks())
-        rule.decline(check.code, std::string(check.text), [&check](const Match& m) { return check.declines(View(m).weighted); });
+        if (check.concerns(T{}))
+            rule.decline(check.code, std::string(check.text),
+                         [&check](const Match& m) { return check.declines(View(m).weighted); });
     rule.rewrite([](Edit& e, const Match& m) { return on_codes<T>(e, m); });
     return rule;
 }

@@ -1,0 +1,165 @@
+#include "transformations/low_precision/fake_quantize.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "ir/eval/eval.hpp"
+#include "tests/transformations/quantized_graphs.hpp"
+
+namespace octet::low_precision {
+namespace {
+
+using ir::Element;
+using ir::Tensor;
+using rewrite::Code;
+using testing::ElementsAre;
+using testing::FloatNear;
+
+struct Made {
+    GraphBuilder b;
+    ir::Value fq;
+    Made(const std::vector<float>& low, const std::vector<float>& high, std::int64_t levels, std::size_t axis = 1)
+        : fq(b.fake_quantize(b.input({1, 2, 4}), low, high, levels, "fq", axis)) {
+        b.result(fq);
+    }
+    const ir::Node& node() const { return b.graph.node(fq); }
+    DecompositionOrReason activations() const { return decompose(b.graph, node()); }
+    DecompositionOrReason weights() const { return decompose_weights(b.graph, node()); }
+};
+
+// levels, output interval; what the codes of u8 data mean. Scales and zero points were computed independently.
+struct Fixture {
+    std::int64_t levels;
+    float low, high;
+    float zero_point, scale;
+};
+class Fixtures : public testing::TestWithParam<Fixture> {};
+
+TEST_P(Fixtures, ActivationsBecomeU8) {
+    const Fixture& f = GetParam();
+    const auto made = Made({f.low}, {f.high}, f.levels).activations();
+    ASSERT_TRUE(made.decision);
+    EXPECT_EQ(made.value.quantize.element, Element::u8);
+    EXPECT_EQ(made.value.quantize.qmin, 0);
+    EXPECT_EQ(made.value.quantize.levels, f.levels);
+    EXPECT_EQ(made.value.dequantize.scale.dims(), (ir::Dims{1, 1, 1}));
+    EXPECT_THAT(made.value.dequantize.scale.floats(), ElementsAre(FloatNear(f.scale, f.scale * 2e-7f)));
+    EXPECT_THAT(made.value.dequantize.zero_point.floats(), ElementsAre(FloatNear(f.zero_point, 2e-5f)));
+}
+INSTANTIATE_TEST_SUITE_P(All, Fixtures,
+                         testing::Values(Fixture{256, 0, 2.55f, 0, 0.01f},
+                                         Fixture{256, -1.23f, 2.55f, 82.976192f, 0.014823529f},
+                                         Fixture{256, -1.28f, 1.27f, 128, 0.01f},
+                                         Fixture{256, 1.275f, 2.55f, -255, 0.005f}, Fixture{256, -127.5f, 0, 255, 0.5f},
+                                         Fixture{256, -0.12f, 1.27f, 22.014389f, 0.0054509804f},
+                                         Fixture{255, -1.27f, 1.27f, 127, 0.01f}, Fixture{16, 0, 1.5f, 0, 0.1f},
+                                         Fixture{16, -0.8f, 0.7f, 8, 0.1f}, Fixture{2, -1, 1, 0.5f, 2}));
+
+TEST(DecomposeWeights, SymmetricIntervalsHaveNoZeroPoint) {
+    struct Case {
+        float low, high;
+        std::int64_t levels, qmin;
+    };
+    for (const Case& c : {Case{-1.27f, 1.27f, 255, -127}, Case{-1.28f, 1.27f, 256, -128}, Case{-0.8f, 0.7f, 16, -8}}) {
+        const auto made = Made({c.low}, {c.high}, c.levels).weights();
+        ASSERT_TRUE(made.decision);
+        EXPECT_EQ(made.value.quantize.element, Element::i8);
+        EXPECT_EQ(made.value.quantize.qmin, c.qmin);
+        EXPECT_NEAR(made.value.dequantize.zero_point.at(0), 0, 1e-5) << c.low << ".." << c.high;
+    }
+}
+
+TEST(DecomposeWeights, OtherIntervalsHaveOne) {
+    const auto made = Made({-0.12f}, {1.27f}, 256).weights();
+    ASSERT_TRUE(made.decision);
+    EXPECT_NEAR(made.value.dequantize.zero_point.at(0), -105.98561, 2e-5);
+}
+
+TEST(SplitZeroPoint, NearestIntegerAndRest) {
+    EXPECT_EQ(split_zero_point(3.25f).integer, 3);
+    EXPECT_EQ(split_zero_point(3.25f).rest, 0.25f);
+    EXPECT_EQ(split_zero_point(-0.75f).integer, -1);
+    EXPECT_EQ(split_zero_point(-0.75f).rest, 0.25f);
+    EXPECT_EQ(split_zero_point(127.99995f).integer, 128);
+    EXPECT_EQ(split_zero_point(127.99995f).rest, 0);  // noise of the interval's ends
+    EXPECT_NE(split_zero_point(3.001f).rest, 0);
+}
+
+TEST(Decompose, ZeroPointsAreRealNumbers) {
+    const auto made = Made({-0.3f}, {1.0f}, 256).activations();
+    EXPECT_NEAR(made.value.dequantize.zero_point.at(0), 0.3 * 255 / 1.3, 1e-5);
+}
+
+TEST(Decompose, PerChannel) {
+    const auto made = Made({-1, -2}, {1, 6}, 129).activations();
+    ASSERT_TRUE(made.decision);
+    EXPECT_EQ(made.value.dequantize.scale.dims(), (ir::Dims{1, 2, 1}));
+    EXPECT_THAT(made.value.dequantize.scale.floats(), ElementsAre(2.0f / 128, 8.0f / 128));
+    EXPECT_THAT(made.value.dequantize.zero_point.floats(), ElementsAre(64, 32));
+}
+
+TEST(Decompose, EqualChannelsAreOne) {
+    const auto made = Made({-1, -1}, {1, 1}, 255).activations();
+    EXPECT_TRUE(per_tensor(made.value.dequantize));
+    EXPECT_EQ(made.value.quantize.low.size(), 1u);
+    // Shifted intervals of one width: one scale, two zero points.
+    const auto shifted = Made({0, -64}, {128, 64}, 129).activations();
+    EXPECT_TRUE(per_tensor(shifted.value.dequantize.scale));
+    EXPECT_THAT(shifted.value.dequantize.zero_point.floats(), ElementsAre(0, 64));
+}
+
+TEST(Decompose, GivesTheValuesOfTheFakeQuantize) {
+    for (const std::int64_t levels : {2, 3, 16, 128, 255, 256}) {
+        const Made made({-1.23f, 0.5f}, {2.55f, 3}, levels);
+        const auto parts = made.activations();
+        ASSERT_TRUE(parts.decision);
+        Tensor x(Element::f32, {1, 2, 4});
+        for (int round = 0; round < 100; ++round) {
+            for (std::size_t i = 0; i < x.size(); ++i)
+                x.write<float>()[i] = static_cast<float>((round * 37 + static_cast<int>(i) * 101) % 1009) / 150 - 2.5f;
+            const Tensor wanted = ir::eval::evaluate(made.b.graph, std::vector{x})[0];
+            const Tensor codes = ir::eval::evaluate(ir::Op(parts.value.quantize), std::vector{x})[0];
+            const Tensor got = ir::eval::evaluate(ir::Op(op_of(parts.value.dequantize)), std::vector{codes})[0];
+            for (std::size_t i = 0; i < x.size(); ++i)
+                ASSERT_NEAR(got.at(i), wanted.at(i), 2e-6) << levels << " levels, x is " << x.at(i);
+        }
+    }
+}
+
+void expect_refused(const Made& made, Code code, const char* text) {
+    const auto refused = made.activations();
+    EXPECT_FALSE(refused.decision);
+    EXPECT_EQ(refused.decision.code, code);
+    EXPECT_EQ(to_string(refused.decision), text);
+}
+
+TEST(Decompose, Refusals) {
+    expect_refused(Made({0}, {1}, 257), Code::levels_unsupported,
+                   "LEVELS_UNSUPPORTED: 'fq' has 257 levels, 8 bits hold 2 to 256");
+    expect_refused(Made({1}, {1}, 256), Code::zero_scale,
+                   "ZERO_SCALE: an output interval of 'fq' is empty or not finite");
+    expect_refused(Made({0, 1}, {1, 1}, 256), Code::zero_scale,
+                   "ZERO_SCALE: an output interval of 'fq' is empty or not finite");
+
+    GraphBuilder b;
+    const ir::Value x = b.input({2, 2});
+    const ir::Value low = b.numbers({2, 2}, {-1, -2, -3, -4});
+    const ir::Value high = b.numbers({}, {1});
+    const ir::Value several = b.edit.add(ir::FakeQuantize{}, {x, low, high, low, high}, "several");
+    EXPECT_EQ(to_string(decompose(b.graph, b.graph.node(several)).decision),
+              "SHAPE_UNSUPPORTED: the intervals of 'several' vary along several axes");
+    const ir::Value given = b.input({}, "given");
+    const ir::Value open = b.edit.add(ir::FakeQuantize{}, {x, given, high, low, high}, "open");
+    EXPECT_EQ(to_string(decompose(b.graph, b.graph.node(open)).decision),
+              "INTERVALS_NOT_CONST: the intervals of 'open' are not constant");
+    const ir::Value empty = b.edit.add(ir::FakeQuantize{}, {x, high, high, b.numbers({}, {0}), high}, "empty");
+    EXPECT_EQ(to_string(decompose(b.graph, b.graph.node(empty)).decision),
+              "ZERO_SCALE: an input interval of 'empty' is empty or not finite");
+    const ir::Value any = b.input(ir::Shape::unranked(), "any");
+    const ir::Value unranked = b.edit.add(ir::FakeQuantize{}, {any, high, high, high, high}, "unranked");
+    EXPECT_EQ(to_string(decompose(b.graph, b.graph.node(unranked)).decision),
+              "DYNAMIC_RANK: the rank of 'unranked' is not known");
+}
+
+}  // namespace
+}  // namespace octet::low_precision
