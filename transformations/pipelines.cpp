@@ -19,7 +19,7 @@ Pipeline canonicalise() {
         {"fold-constants", "the fusions look for constant operands", [](Graph& g) { return fold_constants(g, Fold::all_but_quantization); }},
         {"remove-identities", "what does nothing must not stand between what fuses", [](Graph& g) { return common::remove_identities(g); }},
         {"merge-equal", "one FakeQuantize for all readers, so that it can be fused above", [](Graph& g) { return common::merge_equal(g); }},
-        {"quantize-weights", "their intervals are constants now", common::quantize_weights_rules()},
+        {"quantize-weights", "their intervals are constants now", low_precision::quantize_weights_rules()},
         {"activations", "one op for each activation function", common::activation_rules()},
         {"scale-shift", "BatchNorm and constant factors go into weights", common::scale_shift_rules()},
         {"fold-scale-shift", "the weights that were scaled", [](Graph& g) { return fold_constants(g, Fold::all_but_quantization); }},

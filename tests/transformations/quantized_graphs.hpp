@@ -24,7 +24,8 @@ public:
         return edit.add(ir::Parameter{element, std::move(shape), {}}, {}, name);
     }
     ir::Value numbers(ir::Dims dims, const std::vector<float>& values, std::string_view name = {}) {
-        return edit.constant(ir::Tensor::of<float>(std::move(dims), std::span<const float>(values)), name);
+        return edit.constant(ir::Tensor::of<float>(std::move(dims), std::span<const float>(values)),
+                             name.empty() ? fmt::format("k{}", graph.size()) : std::string(name));
     }
     ir::Value integers(const std::vector<std::int64_t>& values) { return edit.constant(ir::Tensor::vector(values)); }
     ir::Value fake_quantize(ir::Value x, const std::vector<float>& low, const std::vector<float>& high,

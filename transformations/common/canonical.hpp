@@ -8,8 +8,6 @@ namespace octet::common {
 
 // multiply(subtract(convert(q), zero_point), scale) -> dequantize(q).
 std::vector<rewrite::Rule> dequantize_rules();
-// fake_quantize(constant) -> dequantize(i8 constant).
-std::vector<rewrite::Rule> quantize_weights_rules();
 
 // f16, bf16 and f64 inside the graph become f32. Parameters and Results keep their element type behind a Convert.
 bool widen(ir::Graph& graph);

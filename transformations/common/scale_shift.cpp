@@ -3,7 +3,6 @@
 
 #include "ir/ops/all.hpp"
 #include "transformations/common/canonical.hpp"
-#include "transformations/low_precision/weighted.hpp"
 
 namespace octet::common {
 
@@ -36,14 +35,18 @@ Rule split_batch_norm() {
         });
 }
 
+// Output channels of a convolution's weights lie along the first axis, of a grouped one's along the first two.
+std::int64_t output_channels(const Op& op, const Dims& weights) {
+    return op.is<GroupConvolution>() ? weights[0] * weights[1] : weights[0];
+}
+
 // The factor has one entry, or one per output channel of the convolution.
 bool not_per_channel(const Match& m) {
     const Dims& factor = m.constant("factor").dims();
     const Dims& weights = m.constant("weights").dims();
     const std::size_t rank = m.op("conv").is<GroupConvolution>() ? weights.size() - 1 : weights.size();
     if (factor.size() > rank) return true;
-    std::int64_t channels = 1;
-    for (auto axis : low_precision::output_axes(m.op("conv"), weights.size())) channels *= weights[axis];
+    const std::int64_t channels = output_channels(m.op("conv"), weights);
     for (std::size_t i = 0; i < factor.size(); ++i)
         if (factor[i] != 1 && (i + rank - factor.size() != 1 || factor[i] != channels)) return true;
     return false;
@@ -51,20 +54,13 @@ bool not_per_channel(const Match& m) {
 
 Tensor scaled(const Op& op, const Tensor& weights, const Tensor& factor) {
     Tensor result(Element::f32, weights.dims());
-    const auto axes = low_precision::output_axes(op, weights.dims().size());
     const Tensor aligned = weights.aligned();
     const auto from = aligned.as<float>();
     auto to = result.write<float>();
-    Dims index(weights.dims().size(), 0);
-    for (std::size_t i = 0; i < to.size(); ++i) {
-        std::int64_t channel = 0;
-        for (auto axis : axes) channel = channel * weights.dims()[axis] + index[axis];
-        to[i] = from[i] * static_cast<float>(factor.at(factor.size() == 1 ? 0 : static_cast<std::size_t>(channel)));
-        for (std::size_t a = index.size(); a-- > 0;) {
-            if (++index[a] < weights.dims()[a]) break;
-            index[a] = 0;
-        }
-    }
+    const std::size_t each = to.size() /
+                             static_cast<std::size_t>(std::max<std::int64_t>(output_channels(op, weights.dims()), 1));
+    for (std::size_t i = 0; i < to.size(); ++i)
+        to[i] = from[i] * static_cast<float>(factor.at(factor.size() == 1 ? 0 : i / each));
     return result;
 }
 

@@ -1,7 +1,7 @@
 #include "transformations/low_precision/precision_plan.hpp"
 
 #include <algorithm>
-#include <map>
+#include <optional>
 
 #include "ir/ops/all.hpp"
 #include "transformations/low_precision/fake_quantize.hpp"
@@ -18,6 +18,30 @@ using rewrite::Decision;
 
 namespace {
 
+// One entry for each value of a graph.
+template <class T>
+class ByValue {
+public:
+    explicit ByValue(const Graph& graph) {
+        first_.reserve(graph.size());
+        std::size_t count = 0;
+        for (NodeId id = 0; id < graph.size(); ++id) {
+            first_.push_back(count);
+            count += graph.node(id).outputs.size();
+        }
+        entries_.resize(count);
+    }
+    const T* find(Value v) const {
+        const auto& entry = entries_[first_[v.node] + v.port];
+        return entry ? &*entry : nullptr;
+    }
+    void set(Value v, T entry) { entries_[first_[v.node] + v.port] = std::move(entry); }
+
+private:
+    std::vector<std::size_t> first_;  // entry of each node's first output
+    std::vector<std::optional<T>> entries_;
+};
+
 // A value that can be had as codes.
 struct Codes {
     Dequantization meaning;
@@ -28,7 +52,8 @@ struct Codes {
 
 class Planner {
 public:
-    Planner(const Graph& graph, const Restrictions& restrictions) : graph_(graph), restrictions_(restrictions) {}
+    Planner(const Graph& graph, const Restrictions& restrictions)
+        : graph_(graph), restrictions_(restrictions), codes_(graph), refused_(graph), paid_(graph.size()) {}
 
     PrecisionPlan run() {
         const auto order = graph_.order();
@@ -36,7 +61,7 @@ public:
         PrecisionPlan plan;
         for (NodeId id : order) decide(id, plan);
         for (NodeId id : order)
-            if (paid_.contains(id)) plan.integer.push_back(id);
+            if (paid_[id]) plan.integer.push_back(id);
         return plan;
     }
 
@@ -45,12 +70,12 @@ private:
         const Node& node = graph_.node(id);
         if (const auto* dq = node.op.as<ir::Dequantize>()) {
             const Value from = node.inputs[0];
-            codes_[{id, 0}] = {dequantization_of(*dq), graph_.element(from), graph_.constant(from) != nullptr, {}};
+            codes_.set({id, 0}, {dequantization_of(*dq), graph_.element(from), graph_.constant(from) != nullptr, {}});
         } else if (node.op.is<ir::FakeQuantize>()) {
             auto decomposition = decompose(graph_, node);
             if (decomposition.decision)
-                codes_[{id, 0}] = {std::move(decomposition.value.dequantize), ir::Element::u8, false, {id}};
-            else refused_[{id, 0}] = std::move(decomposition.decision);
+                codes_.set({id, 0}, {std::move(decomposition.value.dequantize), ir::Element::u8, false, {id}});
+            else refused_.set({id, 0}, std::move(decomposition.decision));
         } else if (moves_codes(node.op)) {
             move(id, node);
         }
@@ -60,28 +85,28 @@ private:
         std::vector<Dequantization> operands;
         Codes result;
         for (std::size_t i = 0; i < code_operands(node); ++i) {
-            const auto it = codes_.find(node.inputs[i]);
-            if (it == codes_.end()) return;
-            if (i > 0 && it->second.element != result.element) {
-                refused_[{id, 0}] = Decision::no(Code::concat_mixed_types, "'{layer}' joins codes of different types",
-                                                 {node.name, {}});
+            const Codes* codes = codes_.find(node.inputs[i]);
+            if (!codes) return;
+            if (i > 0 && codes->element != result.element) {
+                refused_.set({id, 0}, Decision::no(Code::concat_mixed_types, "'{layer}' joins codes of different types",
+                                                   {node.name, {}}));
                 return;
             }
-            result.element = it->second.element;
-            result.constant = (i == 0 || result.constant) && it->second.constant;
-            operands.push_back(it->second.meaning);
-            for (NodeId source : it->second.sources)
+            result.element = codes->element;
+            result.constant = (i == 0 || result.constant) && codes->constant;
+            operands.push_back(codes->meaning);
+            for (NodeId source : codes->sources)
                 if (std::ranges::find(result.sources, source) == result.sources.end()) result.sources.push_back(source);
         }
         Moved moved = below(graph_, node, operands);
         if (!moved.decision) {
             moved.decision.detail.layer = node.name;
-            for (std::uint32_t port = 0; port < node.outputs.size(); ++port) refused_[{id, port}] = moved.decision;
+            for (std::uint32_t port = 0; port < node.outputs.size(); ++port) refused_.set({id, port}, moved.decision);
             return;
         }
         for (std::uint32_t port = 0; port < moved.outputs.size(); ++port) {
             result.meaning = std::move(moved.outputs[port]);
-            codes_[{id, port}] = result;
+            codes_.set({id, port}, result);
         }
     }
 
@@ -93,8 +118,8 @@ private:
         // Ops that are fused gain from every operand that is codes, whatever the others are.
         if (decision || !is_weighted(node.op)) {
             for (std::size_t i = 0; i < node.inputs.size(); ++i)
-                if (const auto it = codes_.find(node.inputs[i]); it != codes_.end() && needs_codes(graph_, node, i))
-                    for (NodeId source : it->second.sources) paid_[source] = true;
+                if (const Codes* codes = codes_.find(node.inputs[i]); codes && needs_codes(graph_, node, i))
+                    for (NodeId source : codes->sources) paid_[source] = true;
         } else {
             plan.kept_float.emplace(node.name, decision.code);
         }
@@ -104,9 +129,8 @@ private:
     Decision answer(const Node& node, const Restriction& row) {
         std::vector<Operand> operands;
         for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-            const auto it = codes_.find(node.inputs[i]);
-            if (it != codes_.end()) {
-                operands.push_back({it->second.meaning, it->second.element, it->second.constant});
+            if (const Codes* codes = codes_.find(node.inputs[i])) {
+                operands.push_back({codes->meaning, codes->element, codes->constant});
                 continue;
             }
             if (needs_codes(graph_, node, i)) return missing(node, i);
@@ -120,11 +144,11 @@ private:
     Decision missing(const Node& node, std::size_t operand) const {
         Value v = node.inputs[operand];
         for (;;) {
-            if (const auto it = refused_.find(v); it != refused_.end()) return it->second;
+            if (const Decision* refusal = refused_.find(v)) return *refusal;
             const Node& above = graph_.node(v);
             if (!moves_codes(above.op)) break;
             std::size_t next = 0;
-            while (next + 1 < code_operands(above) && codes_.contains(above.inputs[next])) ++next;
+            while (next + 1 < code_operands(above) && codes_.find(above.inputs[next])) ++next;
             v = above.inputs[next];
         }
         const std::string& cause = graph_.node(v).name;
@@ -138,9 +162,9 @@ private:
 
     const Graph& graph_;
     const Restrictions& restrictions_;
-    std::map<Value, Codes> codes_;
-    std::map<Value, Decision> refused_;
-    std::unordered_map<NodeId, bool> paid_;
+    ByValue<Codes> codes_;
+    ByValue<Decision> refused_;
+    std::vector<bool> paid_;
 };
 
 }  // namespace

@@ -8,6 +8,9 @@
 
 namespace octet::low_precision {
 
+// fake_quantize(constant) -> dequantize(i8 constant).
+std::vector<rewrite::Rule> quantize_weights_rules();
+
 // op(dequantize(x)) -> dequantize(op(x)) for ops that only move data.
 std::vector<rewrite::Rule> movement_rules();
 
