@@ -13,6 +13,9 @@ Lowered lower(const Graph& source, bool integers) {
     Graph graph = source;
     auto plan = std::make_shared<low_precision::PrecisionPlan>();
     auto options = rewrite::Options::from_environment();
+#ifdef NDEBUG
+    options.verify = rewrite::Verify::nothing;
+#endif
     rewrite::run(canonicalise(), graph, options);
     const auto restrictions = integers ? low_precision::cpu_restrictions() : low_precision::no_restrictions();
     rewrite::run(low_precision_pipeline(restrictions, plan), graph, options);

@@ -111,12 +111,11 @@ public:
         while (fold_clamp()) {}
     }
 
-    // As quantize and dequantize, but the values stay float.
-    void fake_quantize(const Quantize& q, const low_precision::Dequantization& d) {
+    // Codes as floats: a FakeQuantize that stayed one.
+    void codes(const Quantize& q) {
         affine(affine_of(q));
         function(Function::clamp, static_cast<float>(q.qmin), static_cast<float>(q.qmin + q.levels - 1));
         function(Function::round_half_even);
-        affine(affine_of(d));
     }
 
     Program finish() {
@@ -329,7 +328,8 @@ Program program_of(const Graph& graph, const Group& group) {
         else if (const auto* dq = node.op.as<Dequantize>()) b.affine(affine_of(low_precision::dequantization_of(*dq)));
         else if (node.op.is<FakeQuantize>()) {
             const auto parts = low_precision::decompose(graph, node).value;
-            b.fake_quantize(parts.quantize, parts.dequantize);
+            b.codes(parts.quantize);
+            b.affine(affine_of(parts.dequantize));
         } else if (node.op.is<PRelu>()) b.prelu(*graph.constant(node.inputs[1]));
         else if (node.inputs.size() == 2 && !node.op.is<Swish>()) add_binary(b, graph, node, main);
         else add_function(b, graph, node);

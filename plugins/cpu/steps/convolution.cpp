@@ -115,9 +115,8 @@ void finish(Planner& planner, const Problem& p, std::string kernel, StepBuffers 
 Acceptance try_depthwise(Planner& planner, const Problem& p) {
     if (!p.integer() || p.backward || p.rank() > 2 || p.ic != 1 || p.oc != 1 || p.groups == 1) return declined("it is not depthwise on codes");
     if (p.source != DataType::u8) return declined("its codes have a sign");
-    if (!p.uniform_zero_point()) return declined("its zero point varies by channel");
     if (!codes_hold_zero(p)) return declined("its zero point is no code");
-    const x64::DepthwiseDesc desc{.window = x64_window(p), .channels = p.groups, .zero_point = static_cast<std::uint8_t>(p.zero_point()),
+    const x64::DepthwiseDesc desc{.window = x64_window(p), .channels = p.groups, .zero_points = {p.zero_points.begin(), p.zero_points.end()},
                                   .epilogue = p.program.epilogue, .threads = planner.threads()};
     if (auto a = x64::DepthwiseConvolution::accepts(desc, planner.machine()); !a) return a;
     auto kernel = std::make_shared<const x64::DepthwiseConvolution>(desc, p.weights.as<std::int8_t>(), planner.code());
@@ -130,7 +129,7 @@ Acceptance try_depthwise(Planner& planner, const Problem& p) {
 Acceptance try_image(Planner& planner, const Problem& p) {
     if (!p.integer() || p.backward || p.rank() > 2 || p.groups != 1 || p.ic > 4) return declined("it is not the convolution of an image");
     if (p.source != DataType::u8) return declined("its codes have a sign");
-    if (!codes_hold_zero(p)) return declined("its zero point is no code");
+    if (!p.uniform_zero_point() || !codes_hold_zero(p)) return declined("its zero point is no code, or varies by channel");
     x64::ImageConvolutionDesc desc{.source = x64::ImageConvolutionDesc::Source::interleaved_u8, .window = x64_window(p), .in_channels = p.ic, .out_channels = p.oc,
                                    .zero_point = static_cast<std::uint8_t>(p.zero_point()), .epilogue = p.program.epilogue};
     if (auto a = x64::ImageConvolution::accepts(desc, planner.machine()); !a) return a;
@@ -154,7 +153,7 @@ Acceptance try_pointwise(Planner& planner, const Problem& p) {
     const auto all = [](const Dims& values, std::int64_t wanted) { return std::ranges::all_of(values, [&](auto v) { return v == wanted; }); };
     const bool pointwise = all(p.window.kernel, 1) && all(p.window.strides, 1) && all(p.window.pads_begin, 0) && all(p.window.pads_end, 0);
     if (!p.integer() || p.backward || p.groups != 1 || !pointwise || p.source != DataType::u8) return declined("it is not a product of codes");
-    if (!codes_hold_zero(p)) return declined("its zero point is no code");
+    if (!p.uniform_zero_point() || !codes_hold_zero(p)) return declined("its zero point is no code, or varies by channel");
     x64::MatMulDesc desc{.rows = p.batch * product(p.window.output), .k = p.ic, .columns = p.oc, .transposed = true, .zero_point = static_cast<std::uint8_t>(p.zero_point()), .epilogue = p.program.epilogue,
                          .rows_per_batch = product(p.window.output), .threads = planner.threads()};
     if (auto a = x64::MatMul::accepts(desc, planner.machine()); !a) return a;
@@ -252,11 +251,10 @@ std::array<std::ptrdiff_t, 3> three_signed(const Dims& values) {
 
 Acceptance try_portable(Planner& planner, const Problem& p, const Acceptance& better) {
     if (p.backward) return declined("it runs backward");
-    if (!p.uniform_zero_point()) return declined("its zero point varies by channel");
     const ir::Window& w = p.window;
     portable::Convolution kernel;
     kernel.input = p.source;
-    kernel.zero_point = static_cast<std::int32_t>(p.zero_point());
+    kernel.zero_points.assign(p.zero_points.begin(), p.zero_points.end());
     kernel.batch = static_cast<std::size_t>(p.batch);
     kernel.in_channels = static_cast<std::size_t>(p.groups * p.ic);
     kernel.out_channels = static_cast<std::size_t>(p.groups * p.oc);
@@ -283,15 +281,19 @@ void plan_convolution(Planner& planner, const Group& group) {
     const Problem p = problem_of(planner, group);
     Acceptance last = declined("no faster kernel is built in");
 #if defined(__x86_64__)
-    if (try_depthwise(planner, p) || try_image(planner, p)) return;
-    if (!planner.machine().amx() && try_pointwise(planner, p)) return;
+    if (try_depthwise(planner, p)) return;
+    // Tiles of AMX need sums of some length to win: measured, 3x3 over an image and products of less than 32 values run as fast without.
+    const std::int64_t products = p.ic * product(p.window.kernel);
+    const bool amx = planner.machine().amx() && OCTET_ONEDNN;
+    if ((!amx || products < 64) && try_image(planner, p)) return;
+    if ((!amx || products < 32) && try_pointwise(planner, p)) return;
 #endif
 #if OCTET_ONEDNN
     last = try_onednn(planner, p);
     if (last) return;
 #endif
 #if defined(__x86_64__)
-    if (try_pointwise(planner, p) || try_dense(planner, p)) return;
+    if (try_image(planner, p) || try_pointwise(planner, p) || try_dense(planner, p)) return;
 #endif
     if (try_portable(planner, p, last)) return;
     plan_fallback(planner, group, last.reason);

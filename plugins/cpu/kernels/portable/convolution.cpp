@@ -1,6 +1,9 @@
 #include "plugins/cpu/kernels/portable/convolution.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
+#include <type_traits>
 
 namespace octet::cpu::portable {
 namespace {
@@ -27,16 +30,37 @@ void widen(const T* from, std::size_t count, float zero_point, float* to) {
     }
 }
 
+template <class T>
+float shifted(T value, std::int32_t zero_point) {
+    if constexpr (std::is_integral_v<T>) {
+        return static_cast<float>(value - zero_point);
+    } else {
+        return value - static_cast<float>(zero_point);
+    }
+}
+
+template <class T>
+void widen(const T* from, std::size_t count, const std::int32_t* zero_points, float* to) {
+    for (std::size_t i = 0; i < count; ++i) {
+        to[i] = shifted(from[i], zero_points[i]);
+    }
+}
+
+float common_zero_point(const Convolution& convolution) {
+    return convolution.zero_points.empty() ? 0.0F : static_cast<float>(convolution.zero_points[0]);
+}
+
 // Copies parts of a pixel's patch [kernel...][channels of the group] as floats; what lies outside the input is zero. Where taps
-// along the width are neighbours in memory, a row of the kernel is one run.
+// along the width are neighbours in memory and have one zero point, a row of the kernel is one run.
 template <class T>
 class Patch {
 public:
     Patch(const Convolution& convolution, const T* input, std::size_t group)
         : window_(convolution.window), channels_(convolution.in_channels / convolution.groups),
           stride_(convolution.in_stride == 0 ? convolution.in_channels : convolution.in_stride),
-          taps_in_run_(stride_ == channels_ && window_.dilation[2] == 1 ? window_.kernel[2] : 1),
-          run_(channels_ * taps_in_run_), zero_(static_cast<float>(convolution.zero_point)), input_(input + group * channels_) {}
+          zero_(common_zero_point(convolution)), zeros_(convolution.zero_points_vary() ? convolution.zero_points.data() + group * channels_ : nullptr),
+          taps_in_run_(stride_ == channels_ && window_.dilation[2] == 1 && zeros_ == nullptr ? window_.kernel[2] : 1),
+          run_(channels_ * taps_in_run_), input_(input + group * channels_) {}
 
     void copy(std::size_t row, std::size_t begin, std::size_t count, float* to) const {
         const std::size_t batch = row / window_.out_pixels();
@@ -71,7 +95,12 @@ private:
         const std::size_t first = std::clamp((low - k[2]) * channels_, offset, offset + length);
         const std::size_t last = std::clamp((high - k[2]) * channels_, offset, offset + length);
         std::fill_n(to, first - offset, 0.0F);
-        widen(input_ + address(batch, out, {k[0], k[1], low}) + (first - (low - k[2]) * channels_), last - first, zero_, to + (first - offset));
+        const T* from = input_ + address(batch, out, {k[0], k[1], low}) + (first - (low - k[2]) * channels_);
+        if (zeros_ != nullptr) {
+            widen(from, last - first, zeros_ + first, to + (first - offset));
+        } else {
+            widen(from, last - first, zero_, to + (first - offset));
+        }
         std::fill_n(to + (last - offset), offset + length - last, 0.0F);
     }
 
@@ -87,9 +116,10 @@ private:
     const Window& window_;
     std::size_t channels_;
     std::size_t stride_;
+    float zero_;
+    const std::int32_t* zeros_;  // of the channels of the group, where they vary
     std::size_t taps_in_run_;
     std::size_t run_;
-    float zero_;
     const T* input_;
 };
 
@@ -118,14 +148,14 @@ void dense_unit(const Convolution& convolution, const PackedWeights& weights, co
     block.finish(convolution.epilogue, layout, row, group * weights.columns + column, args);
 }
 
-// sums[c] += (from[c] - zero) * weights[c] over the taps inside; weights lie [tap][channels].
-template <class T>
-void depthwise_pixel(const Convolution& convolution, const PackedWeights& weights, const T* input, std::size_t row, const Tile& tile, float* sums) {
+// sums[c] += shift(from[c], c) * weights[c] over the taps inside; weights lie [tap][channels].
+template <class T, class Shift>
+void depthwise_pixel(const Convolution& convolution, const PackedWeights& weights, const T* input, std::size_t row, const Tile& tile, const Shift& shift,
+                     float* sums) {
     const Window& window = convolution.window;
     const std::size_t stride = convolution.in_stride == 0 ? convolution.in_channels : convolution.in_stride;
     const auto out = out_position(window, row % window.out_pixels());
     const std::size_t batch = row / window.out_pixels();
-    const auto zero = static_cast<float>(convolution.zero_point);
     const auto at = [&](std::size_t axis, std::size_t k) {
         return static_cast<std::size_t>(first_position(window, axis, out[axis]) + static_cast<std::ptrdiff_t>(k * window.dilation[axis]));
     };
@@ -139,7 +169,7 @@ void depthwise_pixel(const Convolution& convolution, const PackedWeights& weight
                 const std::size_t tap = (d * window.kernel[1] + h) * window.kernel[2] + w;
                 const float* factor = weights.floats.data() + tap * convolution.in_channels + tile.channel;
                 for (std::size_t c = 0; c < tile.channels; ++c) {
-                    sums[c] = std::fma(static_cast<float>(from[c]) - zero, factor[c], sums[c]);
+                    sums[c] = std::fma(shift(from[c], c), factor[c], sums[c]);
                 }
             }
         }
@@ -152,8 +182,15 @@ void depthwise_unit(const Convolution& convolution, const PackedWeights& weights
     const Tile tile = grid[unit];
     alignas(64) std::array<float, kTileValues> sums;
     vectorized([&] {
-        for (std::size_t r = 0; r < tile.rows; ++r) {
-            depthwise_pixel(convolution, weights, static_cast<const T*>(args.input), tile.row + r, tile, sums.data() + r * tile.channels);
+        const auto rows = [&](const auto& shift) {
+            for (std::size_t r = 0; r < tile.rows; ++r) {
+                depthwise_pixel(convolution, weights, static_cast<const T*>(args.input), tile.row + r, tile, shift, sums.data() + r * tile.channels);
+            }
+        };
+        if (convolution.zero_points_vary()) {
+            rows([zeros = convolution.zero_points.data() + tile.channel](T value, std::size_t c) { return shifted(value, zeros[c]); });
+        } else {
+            rows([zero = common_zero_point(convolution)](T value, std::size_t) { return static_cast<float>(value) - zero; });
         }
     });
     const ResultLayout layout{convolution.out_channels, convolution.window.out_pixels(), convolution.out_stride};
@@ -179,13 +216,17 @@ bool Convolution::depthwise() const {
     return groups == in_channels && groups == out_channels && groups > 1 && window.taps() <= kDepthwiseTaps;
 }
 
-PackedWeights Convolution::pack(const void* weights, DataType type, std::span<const std::int32_t> zero_points) const {
+bool Convolution::zero_points_vary() const {
+    return std::adjacent_find(zero_points.begin(), zero_points.end(), std::not_equal_to<>()) != zero_points.end();
+}
+
+PackedWeights Convolution::pack(const void* weights, DataType type, std::span<const std::int32_t> weight_zero_points) const {
     const std::size_t channels = in_channels / groups;
     const std::size_t columns = out_channels / groups;
     const std::size_t taps = window.taps();
     const auto value = [&](std::size_t group, std::size_t k, std::size_t column) {
         const std::size_t out = group * columns + column;
-        const std::int32_t zero = zero_points.empty() ? 0 : zero_points[zero_points.size() == 1 ? 0 : out];
+        const std::int32_t zero = weight_zero_points.empty() ? 0 : weight_zero_points[weight_zero_points.size() == 1 ? 0 : out];
         return weight_at(type, weights, (out * channels + k % channels) * taps + k / channels) - static_cast<float>(zero);
     };
     if (!depthwise()) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 namespace octet::cpu::x64 {
 namespace {
@@ -16,12 +17,19 @@ std::int64_t window_rows(const Window& window) { return (window.kernel_height - 
 
 }  // namespace
 
+bool DepthwiseDesc::zero_points_vary() const {
+    return std::adjacent_find(zero_points.begin(), zero_points.end(), std::not_equal_to<>()) != zero_points.end();
+}
+
 Acceptance DepthwiseConvolution::accepts(const DepthwiseDesc& desc, const Machine& machine) {
     if (machine.isa < Isa::avx512_vnni) {
         return declined("needs AVX-512 VNNI");
     }
     if (!desc.window.valid() || desc.channels < 1) {
         return declined("an empty convolution");
+    }
+    if (desc.zero_points.size() > 1 && desc.zero_points.size() != static_cast<std::size_t>(desc.channels)) {
+        return declined("zero points that are neither one nor one for each channel");
     }
     if (desc.window.taps() > kMaxTaps || window_rows(desc.window) > kMaxTableRows) {
         return declined("a window of more than 1024 taps or 256 rows");
@@ -50,7 +58,8 @@ DepthwiseWalk DepthwiseConvolution::walk_of(const DepthwiseDesc& desc, const Blo
     walk.dilation_height = static_cast<int>(w.dilation_height);
     walk.dilation_width = static_cast<int>(w.dilation_width);
     walk.choose_shape();
-    walk.zero_point = desc.zero_point;
+    walk.zero_points_vary = desc.zero_points_vary();
+    walk.zero_point = walk.zero_points_vary ? std::uint8_t{0} : desc.zero_point(0);
     walk.in_stride = desc.in_stride;
     walk.out_stride = desc.out_stride;
     walk.out_width = w.out_width();
@@ -108,7 +117,10 @@ DepthwiseConvolution::DepthwiseConvolution(const DepthwiseDesc& desc, std::span<
     epilogue_ = EpilogueData(desc.epilogue, desc.channels, desc.operand_strides, channel_of);
 
     padding_ = Aligned<std::uint8_t>(static_cast<std::size_t>(desc.window.width * desc_.in_stride));
-    std::fill_n(padding_.data(), padding_.size(), desc.zero_point);
+    for (std::size_t i = 0; i < padding_.size(); ++i) {
+        const std::int64_t channel = static_cast<std::int64_t>(i) % desc_.in_stride;
+        padding_.data()[i] = desc.zero_point(std::min(channel, desc.channels - 1));
+    }
     const bool bounded = !may_exceed_i32(desc.epilogue, 255.0 * 128 * static_cast<double>(desc.window.taps()));
     for (Block& block : blocks_) {
         pack(block, weights);
@@ -137,14 +149,21 @@ void DepthwiseConvolution::pack(const Block& block, std::span<const std::int8_t>
                             ((block.channel + channel) * w.kernel_height + y) * w.kernel_width + x)]
                       : std::int8_t{0};
     };
-    for (int lane = 0; desc_.zero_point != 0 && lane < 64; ++lane, to += 4) {
+    const auto zero_point = [&](int channel) {
+        return channel < block.channels ? desc_.zero_point(block.channel + channel) : std::uint8_t{0};
+    };
+    const DepthwiseWalk walk = walk_of(desc_, block);
+    for (int lane = 0; walk.has_zero_point() && lane < 64; ++lane, to += 4) {
         std::int32_t start = 0;
         for (std::int64_t tap = 0; tap < w.taps(); ++tap) {
-            start -= desc_.zero_point * weight(lane, block.width, tap / w.kernel_width, tap % w.kernel_width);
+            start -= zero_point(unpacked_channel(lane) % block.width) *
+                     weight(lane, block.width, tap / w.kernel_width, tap % w.kernel_width);
         }
         std::memcpy(to, &start, 4);
     }
-    const DepthwiseWalk walk = walk_of(desc_, block);
+    for (int lane = 0; walk.zero_points_vary && lane < 64; ++lane) {
+        *to++ = static_cast<std::int8_t>(zero_point(lane % block.width));
+    }
     for (std::int64_t y = 0; y < w.kernel_height; ++y) {
         for (int d = 0; d < walk.dwords(); ++d) {
             for (int i = 0; i < walk.unit; ++i) {

@@ -1,6 +1,6 @@
 #pragma once
 // Depthwise convolution, channels last: u8 activations, s8 weights [channels, kernel height, kernel width], exact 32-bit sums.
-// Products are (value - zero point) times weight; padding equals the zero point and costs nothing.
+// Products are (value - zero point of the channel) times weight; padding equals the zero point and costs nothing.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -23,11 +23,17 @@ struct DepthwiseDesc {
     std::int64_t channels = 0;
     std::int64_t in_stride = 0;  // elements between pixels; 0: dense
     std::int64_t out_stride = 0;
-    std::uint8_t zero_point = 0;
+    std::vector<std::uint8_t> zero_points = {};  // none (0), one, or one for each channel
     Epilogue epilogue = {};
     std::array<std::int64_t, kMaxOperands> operand_strides =
         {};  // of full operands, elements between pixels; 0: `channels`
     int threads = 1;
+
+    std::uint8_t zero_point(std::int64_t channel) const {
+        return zero_points.empty() ? std::uint8_t{0}
+                                   : zero_points[zero_points.size() == 1 ? 0 : static_cast<std::size_t>(channel)];
+    }
+    bool zero_points_vary() const;
 };
 
 // The code for a few neighbouring output columns of a block of channels, for any number of rows. The taps of a row lie in dwords, made
@@ -52,11 +58,12 @@ struct DepthwiseWalk {
     int columns = 0;          // output columns to store, up to groups() * unit
     int unit = 1;             // neighbouring output columns of a group
     std::vector<bool> valid;  // pixels inside the image: [group][pixel]
-    std::uint8_t zero_point = 0;
+    std::uint8_t zero_point = 0;    // of all channels
+    bool zero_points_vary = false;  // then they lie with the weights
     std::int64_t in_stride = 0, out_stride = 0, out_width = 0;  // out_stride: elements between pixels
     int fixed_rows = 0;  // not 0: code for exactly so many output rows; only overlapping
     int first_row = 0,
-        last_row = 1 << 30;  // with fixed_rows and zero point 0: rows outside [first_row, last_row) are padding
+        last_row = 1 << 30;  // with fixed_rows and without zero points: rows outside [first_row, last_row) are padding
     std::vector<std::int64_t> operand_strides;
 
     int groups() const { return 64 / block; }
@@ -69,8 +76,10 @@ struct DepthwiseWalk {
     }
     // Vectors of 64 bytes of weights for each kernel row: [dword][column that has taps][quad].
     int weight_vectors() const;
-    // The weights begin with four vectors from which the sums start: -zero point * sum of weights.
-    int first_weights() const { return zero_point != 0 ? 4 : 0; }
+    bool has_zero_point() const { return zero_point != 0 || zero_points_vary; }
+    // The weights begin with four vectors from which the sums start, -zero point * sum of weights, and where the zero points vary with
+    // a pixel of them in each group.
+    int first_weights() const { return !has_zero_point() ? 0 : zero_points_vary ? 5 : 4; }
 
     // Chooses `overlapping` and `unit` with the least vector operations for each output value.
     void choose_shape();
@@ -128,7 +137,7 @@ private:
     std::int64_t strips_ = 1;
     bool fixed_ = false;
     EpilogueData epilogue_;
-    Aligned<std::uint8_t> padding_;  // a row of the zero point
+    Aligned<std::uint8_t> padding_;  // a row of the zero points
     Aligned<std::byte> own_;
     std::int8_t* weights_ = nullptr;
 };

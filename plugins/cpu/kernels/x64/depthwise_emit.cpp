@@ -69,6 +69,7 @@ private:
 
     void load_pixel(const Zmm& z, int pixel);
     void insert(const Zmm& z, int group, std::int64_t offset);
+    Xbyak::Address padding();  // 64 bytes of pixels outside the image
     // An output row whose sums are in registers, and the row of the kernel that an input row meets in it.
     struct Live {
         int set = 0;
@@ -113,18 +114,25 @@ void WalkEmitter::insert(const Zmm& z, int group, std::int64_t offset) {
     }
 }
 
+Xbyak::Address WalkEmitter::padding() {
+    if (s.zero_points_vary) {
+        return c.at(weights, 4 * 64);
+    }
+    std::array<std::uint8_t, 64> bytes{};
+    bytes.fill(s.zero_point);
+    return c.table(bytes);
+}
+
 void WalkEmitter::load_pixel(const Zmm& z, int pixel) {
-    std::array<std::uint8_t, 64> padding{};
-    padding.fill(s.zero_point);
     const auto inside = [&](int group) { return s.valid[static_cast<std::size_t>(group * s.pixels() + pixel)]; };
     const auto offset = [&](int group) {
         return (group * s.unit * s.stride_width + pixel * s.dilation_width) * s.in_stride;
     };
     if (!inside(0)) {
-        if (s.zero_point == 0) {
+        if (!s.has_zero_point()) {
             c.vpxord(z, z, z);
         } else {
-            c.vmovdqu8(z, c.table(padding));
+            c.vmovdqu8(z, padding());
         }
     } else {
         const Xbyak::Address from = c.ptr[source + column + static_cast<std::size_t>(offset(0))];
@@ -140,8 +148,8 @@ void WalkEmitter::load_pixel(const Zmm& z, int pixel) {
     for (int group = 1; group < s.groups(); ++group) {
         if (inside(group)) {
             insert(z, group, offset(group));
-        } else if (s.zero_point != 0 && inside(0)) {
-            const Xbyak::Address from = c.table(padding);
+        } else if (s.has_zero_point() && inside(0)) {
+            const Xbyak::Address from = padding();
             if (s.block == 32) {
                 c.vinserti64x4(z, z, from, 1);
             } else {
@@ -154,7 +162,7 @@ void WalkEmitter::load_pixel(const Zmm& z, int pixel) {
 void WalkEmitter::start(int set) {
     for (int i = 0; i < s.unit * 4; ++i) {
         const Zmm sum = acc(set, 0, i);
-        if (s.zero_point == 0) {
+        if (!s.has_zero_point()) {
             c.vpxord(sum, sum, sum);
         } else {
             c.vmovdqu32(sum, c.at(weights, i % 4 * 64));
@@ -195,8 +203,8 @@ void WalkEmitter::overlapping_row(std::int64_t j, std::int64_t table_row, std::i
             start(live.back().set);
         }
     }
-    const bool padding = s.fixed_rows > 0 && s.zero_point == 0 && (j < s.first_row || j >= s.last_row);
-    if (!live.empty() && !padding) {
+    const bool skipped = s.fixed_rows > 0 && !s.has_zero_point() && (j < s.first_row || j >= s.last_row);
+    if (!live.empty() && !skipped) {
         row(table_row, live);
     }
 }
@@ -351,11 +359,11 @@ void DepthwiseWalk::choose_shape() {
 }
 
 std::size_t add_walk(CodeBlock& block, const DepthwiseWalk& s, const Epilogue& epilogue, bool bounded) {
-    const std::string key = fmt::format("walk {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} [{}] {} {}",
+    const std::string key = fmt::format("walk {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} [{}] {} {}",
                                         s.overlapping, s.dilation_height, s.dilation_width, s.kernel_height,
                                         s.kernel_width, s.stride_height, s.stride_width, s.channels, s.block, s.columns,
-                                        s.unit, fmt::join(s.valid, ""), s.zero_point, s.in_stride, s.out_stride,
-                                        s.out_width, s.fixed_rows, s.first_row, s.last_row,
+                                        s.unit, fmt::join(s.valid, ""), s.zero_point, s.zero_points_vary, s.in_stride,
+                                        s.out_stride, s.out_width, s.fixed_rows, s.first_row, s.last_row,
                                         fmt::join(s.operand_strides, ","), bounded, key_of(epilogue));
     return block.add(key, [&](Emitter& code) { WalkEmitter(code, s, epilogue, bounded).emit(); });
 }
