@@ -18,4 +18,7 @@ Tensors reverse_sequence(const ReverseSequence& op, std::span<const Tensor> in);
 // `begin` and `end` elements of a value more on every axis; negative ones cut. `value` holds one element.
 Tensor padded(const Tensor& data, const Dims& begin, const Dims& end, const Tensor& value);
 
+// The place of an axis of `size` that a place outside of it repeats.
+std::int64_t mirrored(std::int64_t place, std::int64_t size, PadMode mode);
+
 }  // namespace octet::ir::eval

@@ -7,14 +7,6 @@
 namespace octet::ir::eval {
 namespace {
 
-// The place of the data that an index outside of it stands for.
-std::int64_t reflected(std::int64_t i, std::int64_t size, PadMode mode) {
-    if (mode == PadMode::edge) return std::clamp<std::int64_t>(i, 0, size - 1);
-    const std::int64_t shift = mode == PadMode::symmetric ? 1 : 0;
-    if (i < 0) return -i - shift;
-    return i >= size ? 2 * (size - 1) - i + shift : i;
-}
-
 // Reads `data` along `from` steps into the whole of `out`, whose axes are walked as they come.
 void repeat(const Tensor& data, Tensor& out, std::vector<CopyAxis> axes) {
     if (data.size() == 0) return;
@@ -27,6 +19,13 @@ struct Blocks {
 };
 
 }  // namespace
+
+std::int64_t mirrored(std::int64_t i, std::int64_t size, PadMode mode) {
+    if (mode == PadMode::edge) return std::clamp<std::int64_t>(i, 0, size - 1);
+    const std::int64_t shift = mode == PadMode::symmetric ? 1 : 0;
+    if (i < 0) return -i - shift;
+    return i >= size ? 2 * (size - 1) - i + shift : i;
+}
 
 Tensor padded(const Tensor& data, const Dims& begin, const Dims& end, const Tensor& value) {
     const std::size_t rank = data.dims().size();
@@ -63,7 +62,7 @@ Tensors pad(const Pad& op, std::span<const Tensor> in) {
     for (std::size_t axis = 0; axis < dims.size(); ++axis) {
         indices.emplace_back(extent_of(dims, axis));
         for (std::size_t i = 0; i < indices.back().size(); ++i)
-            indices.back()[i] = reflected(static_cast<std::int64_t>(i) - begin[axis], in[0].dims()[axis], op.mode);
+            indices.back()[i] = mirrored(static_cast<std::int64_t>(i) - begin[axis], in[0].dims()[axis], op.mode);
     }
     return {taken(in[0], indices)};
 }

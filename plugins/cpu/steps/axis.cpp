@@ -1,0 +1,174 @@
+// Operations along an axis or several that are neighbours in memory.
+#include <algorithm>
+
+#include "ir/ops/normalization.hpp"
+#include "ir/ops/reduction.hpp"
+#include "plugins/cpu/kernels/portable/normalize.hpp"
+#include "plugins/cpu/kernels/portable/pool.hpp"
+#include "plugins/cpu/kernels/portable/reduce.hpp"
+#include "plugins/cpu/kernels/portable/softmax.hpp"
+#include "plugins/cpu/steps/other.hpp"
+#include "plugins/cpu/steps/run.hpp"
+
+namespace octet::cpu {
+
+using namespace ir;
+
+namespace {
+
+// [outer, axes..., inner] of axes that are neighbours in memory.
+std::optional<portable::AxisShape> axes_in(const Dims& dims, const std::vector<std::size_t>& axes, Layout layout) {
+    const auto memory = memory_dims(dims, layout);
+    std::vector<std::size_t> positions;
+    for (auto a : axes) positions.push_back(memory_axis(a, dims.size(), layout));
+    std::ranges::sort(positions);
+    if (positions.empty()) return std::nullopt;
+    for (std::size_t i = 1; i < positions.size(); ++i)
+        if (positions[i] != positions[i - 1] + 1) return std::nullopt;
+    portable::AxisShape shape;
+    for (std::size_t i = 0; i < memory.size(); ++i) (i < positions.front() ? shape.outer : i <= positions.back() ? shape.axis : shape.inner) *= memory[i];
+    return shape;
+}
+
+// Where the data lies already comes first.
+std::array<Layout, 3> layouts_to_try(Planner& p, Value v) { return {p.input(v).layout, Layout::plain, Layout::channels_last}; }
+
+template <class Kernel>
+bool plan_along(Planner& p, const Group& group, std::string name, const std::vector<std::size_t>& axes, Kernel kernel) {
+    const Node& node = p.graph().node(group.core);
+    if (p.graph().element(node.inputs[0]) != Element::f32) return false;
+    for (Layout layout : layouts_to_try(p, node.inputs[0])) {
+        const auto shape = axes_in(dims_of(p, node.inputs[0]), axes, layout);
+        if (!shape) continue;
+        kernel.shape = *shape;
+        StepBuffers b;
+        b.in = p.input(node.inputs[0], layout).buffer;
+        b.out = p.output({group.core, 0}, layout).buffer;
+        Step step = p.step_for(group, std::move(name));
+        b.note(step);
+        step.work = portable_work(kernel, b);
+        p.add(std::move(step));
+        return true;
+    }
+    return false;
+}
+
+std::optional<std::vector<std::size_t>> constant_axes(const Planner& p, const Node& node) {
+    const Tensor* tensor = p.graph().constant(node.inputs[1]);
+    if (!tensor) return std::nullopt;
+    std::vector<std::size_t> axes;
+    for (auto a : tensor->integers()) axes.push_back(normalise_axis(a, p.graph().shape(node.inputs[0]).rank()));
+    if (axes.empty()) return std::nullopt;
+    return axes;
+}
+
+// The layout of a reduced value whose other axes stay in the order they have in memory; nothing where neither layout is that.
+std::optional<Layout> reduced_layout(std::size_t rank, const std::vector<std::size_t>& axes, bool keep_dims, Layout layout) {
+    if (keep_dims) return layout;
+    std::vector<std::size_t> left;
+    for (std::size_t i = 0; i < rank; ++i)
+        if (std::ranges::find(axes, i) == axes.end()) left.push_back(memory_axis(i, rank, layout));
+    if (std::ranges::is_sorted(left)) return Layout::plain;
+    if (left.size() < 3) return std::nullopt;
+    std::rotate(left.begin() + 1, left.begin() + 2, left.end());
+    return std::ranges::is_sorted(left) ? std::optional(Layout::channels_last) : std::nullopt;
+}
+
+portable::ReduceMean mean_kernel(const portable::AxisShape& shape, bool sum) {
+    portable::ReduceMean kernel;
+    kernel.outer = shape.outer;
+    kernel.axis = shape.axis;
+    kernel.inner = shape.inner;
+    if (sum) kernel.epilogue.ops = {{.kind = EpilogueOp::Kind::scale_shift, .scale = {static_cast<float>(shape.axis)}, .shift = {0}}};
+    return kernel;
+}
+
+// One window as long as the axis.
+portable::Pool maximum_kernel(const portable::AxisShape& shape, DataType type) {
+    portable::Pool kernel;
+    kernel.kind = portable::Pool::Kind::max;
+    kernel.input = kernel.epilogue.result = type;
+    if (type == DataType::s8) kernel.epilogue.low = -128;
+    if (type == DataType::s8) kernel.epilogue.high = 127;
+    kernel.batch = shape.outer;
+    kernel.channels = shape.inner;
+    kernel.window.input[2] = kernel.window.kernel[2] = shape.axis;
+    return kernel;
+}
+
+bool keeps_dims(const Op& op) {
+    if (const auto* mean = op.as<ReduceMean>()) return mean->keep_dims;
+    if (const auto* sum = op.as<ReduceSum>()) return sum->keep_dims;
+    return op.get<ReduceMax>().keep_dims;
+}
+
+}  // namespace
+
+bool plan_softmax(Planner& p, const Group& group) {
+    const Node& node = p.graph().node(group.core);
+    const std::size_t axis = normalise_axis(node.op.get<SoftMax>().axis, p.graph().shape(node.inputs[0]).rank());
+    return plan_along(p, group, "portable_softmax", {axis}, portable::SoftMax{});
+}
+
+bool plan_mvn(Planner& p, const Group& group) {
+    const Node& node = p.graph().node(group.core);
+    const auto& op = node.op.get<Mvn>();
+    const auto axes = constant_axes(p, node);
+    if (!axes) return false;
+    using Kind = portable::Normalize::Kind;
+    portable::Normalize kernel;
+    kernel.kind = !op.normalize_variance ? Kind::mean : op.eps_mode == EpsMode::inside_sqrt ? Kind::mean_variance_inside : Kind::mean_variance_outside;
+    kernel.epsilon = static_cast<float>(op.eps);
+    return plan_along(p, group, "portable_mvn", *axes, kernel);
+}
+
+bool plan_normalize_l2(Planner& p, const Group& group) {
+    const Node& node = p.graph().node(group.core);
+    const auto& op = node.op.get<NormalizeL2>();
+    const auto axes = constant_axes(p, node);
+    if (!axes) return false;
+    portable::Normalize kernel;
+    kernel.kind = op.eps_mode == L2EpsMode::add ? portable::Normalize::Kind::l2_add : portable::Normalize::Kind::l2_max;
+    kernel.epsilon = static_cast<float>(op.eps);
+    return plan_along(p, group, "portable_normalize_l2", *axes, kernel);
+}
+
+bool plan_lrn(Planner& p, const Group& group) {
+    const Node& node = p.graph().node(group.core);
+    const auto& op = node.op.get<Lrn>();
+    const auto axes = constant_axes(p, node);
+    if (!axes || axes->size() != 1) return false;
+    portable::LocalResponse kernel;
+    kernel.size = static_cast<std::size_t>(op.size);
+    kernel.alpha = static_cast<float>(op.alpha / static_cast<double>(op.size));
+    kernel.beta = static_cast<float>(op.beta);
+    kernel.bias = static_cast<float>(op.bias);
+    return plan_along(p, group, "portable_lrn", *axes, kernel);
+}
+
+bool plan_reduce(Planner& p, const Group& group) {
+    const Node& node = p.graph().node(group.core);
+    const Value data = node.inputs[0];
+    const auto axes = constant_axes(p, node);
+    const bool maximum = node.op.is<ReduceMax>();
+    const Element element = p.graph().element(data);
+    const bool codes = element == Element::u8 || element == Element::i8;
+    const Dims dims = dims_of(p, data);
+    if (!axes || product(dims) == 0 || (element != Element::f32 && !(maximum && codes))) return false;
+    for (Layout layout : layouts_to_try(p, data)) {
+        const auto shape = axes_in(dims, *axes, layout);
+        const auto result = reduced_layout(dims.size(), *axes, keeps_dims(node.op), layout);
+        if (!shape || !result) continue;
+        StepBuffers b;
+        b.in = p.input(data, layout).buffer;
+        b.out = p.output({group.core, 0}, *result).buffer;
+        Step step = p.step_for(group, "portable_reduce");
+        b.note(step);
+        step.work = maximum ? portable_work(maximum_kernel(*shape, data_type(element)), b) : portable_work(mean_kernel(*shape, node.op.is<ReduceSum>()), b);
+        p.add(std::move(step));
+        return true;
+    }
+    return false;
+}
+
+}  // namespace octet::cpu

@@ -1,0 +1,52 @@
+#include "plugins/cpu/steps/other.hpp"
+
+#include <algorithm>
+
+namespace octet::cpu {
+
+using namespace ir;
+
+std::vector<std::ptrdiff_t> memory_steps(const Dims& dims, Layout layout) {
+    const auto memory = memory_dims(dims, layout);
+    std::vector<std::ptrdiff_t> dense(dims.size(), 1);
+    for (std::size_t i = dims.size(); i-- > 1;) dense[i - 1] = dense[i] * static_cast<std::ptrdiff_t>(memory[i]);
+    std::vector<std::ptrdiff_t> steps;
+    for (std::size_t axis = 0; axis < dims.size(); ++axis) steps.push_back(dense[memory_axis(axis, dims.size(), layout)]);
+    return steps;
+}
+
+void Copies::add(portable::StridedCopy copy, BufferId source, BufferId target) {
+    if (std::ranges::any_of(copy.dims, [](const auto& d) { return d.extent == 0; })) return;
+    copy.simplify();
+    parts.push_back({std::move(copy), source, target});
+}
+
+void Copies::run(const Frame& f) const {
+    std::size_t units = 0;
+    for (const Part& part : parts) units += part.copy.units();
+    f.pool->parallel(units, [&](std::size_t begin, std::size_t end, int) {
+        std::size_t first = 0;  // unit of the part
+        for (const Part& part : parts) {
+            const std::size_t past = first + part.copy.units();
+            if (begin < past && end > first)
+                part.copy.run(f.at(part.source), f.at(part.target), std::max(begin, first) - first, std::min(end, past) - first);
+            first = past;
+        }
+    });
+}
+
+void Copies::note(Step& step) const {
+    for (const Part& part : parts) {
+        step.reads.push_back(part.source);
+        step.writes.push_back(part.target);
+    }
+}
+
+void add_copies(Planner& p, const Group& group, std::string kernel, Copies copies) {
+    Step step = p.step_for(group, std::move(kernel));
+    copies.note(step);
+    step.work = work([copies = std::move(copies)](const Frame& f) { copies.run(f); });
+    p.add(std::move(step));
+}
+
+}  // namespace octet::cpu

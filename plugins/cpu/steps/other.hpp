@@ -1,0 +1,70 @@
+#pragma once
+// Makers of steps for ops that are a group alone. Each returns false where it has no kernel; nothing is planned then.
+#include <string>
+#include <vector>
+
+#include "plugins/cpu/kernels/portable/copy.hpp"
+#include "plugins/cpu/planner.hpp"
+
+namespace octet::cpu {
+
+// movement.cpp
+bool plan_reshape(Planner& p, const Group& group);
+bool plan_transpose(Planner& p, const Group& group);
+bool plan_concat(Planner& p, const Group& group);
+bool plan_split(Planner& p, const Group& group);
+bool plan_slice(Planner& p, const Group& group);
+bool plan_strided_slice(Planner& p, const Group& group);
+bool plan_gather(Planner& p, const Group& group);
+
+// rearranging.cpp
+bool plan_pad(Planner& p, const Group& group);
+bool plan_tile(Planner& p, const Group& group);
+bool plan_broadcast(Planner& p, const Group& group);
+bool plan_depth_to_space(Planner& p, const Group& group);
+bool plan_space_to_depth(Planner& p, const Group& group);
+bool plan_shuffle_channels(Planner& p, const Group& group);
+
+// axis.cpp
+bool plan_softmax(Planner& p, const Group& group);
+bool plan_mvn(Planner& p, const Group& group);
+bool plan_normalize_l2(Planner& p, const Group& group);
+bool plan_lrn(Planner& p, const Group& group);
+bool plan_reduce(Planner& p, const Group& group);
+
+// resample.cpp
+bool plan_interpolate(Planner& p, const Group& group);
+// Padding with elements of the data.
+bool plan_edge_pad(Planner& p, const Group& group);
+
+inline ir::Dims dims_of(const Planner& p, ir::Value v) { return p.graph().shape(v).sizes(); }
+inline std::size_t bytes_each(const Planner& p, ir::Value v) { return bits_of(p.graph().element(v)) / 8; }
+inline bool whole_bytes(const Planner& p, ir::Value v) { return bits_of(p.graph().element(v)) % 8 == 0; }
+
+// Where an axis of the model stands in memory.
+inline std::size_t memory_axis(std::size_t axis, std::size_t rank, Layout layout) {
+    if (layout == Layout::plain || rank < 3 || axis == 0) return axis;
+    return axis == 1 ? rank - 1 : axis - 1;
+}
+// Elements from one place of an axis of the model to the next.
+std::vector<std::ptrdiff_t> memory_steps(const ir::Dims& dims, Layout layout);
+
+// Copies that read and write different elements: run together, in one parallel region.
+struct Copies {
+    struct Part {
+        portable::StridedCopy copy;
+        BufferId source = 0;
+        BufferId target = 0;
+    };
+    std::vector<Part> parts = {};
+
+    // Of copies over nothing, none is kept.
+    void add(portable::StridedCopy copy, BufferId source, BufferId target);
+    void run(const Frame& f) const;
+    // Notes what is read and written.
+    void note(Step& step) const;
+};
+// The step is the copies alone.
+void add_copies(Planner& p, const Group& group, std::string kernel, Copies copies);
+
+}  // namespace octet::cpu
