@@ -28,6 +28,7 @@ struct Layer {
     std::int64_t ic = 0;
     std::int64_t oc = 0;
     std::int64_t groups = 1;
+    int zero_points = 0;  // none, one, or one per channel; only depthwise
     double operations() const {
         return 2.0 * static_cast<double>(window.batch * window.out_height() * window.out_width() * window.taps() * oc) *
                static_cast<double>(ic / groups);
@@ -52,6 +53,13 @@ std::vector<Layer> layers() {
                                          {672, 14, 5, 1}, {960, 7, 5, 1},  {64, 28, 7, 1}};
     for (const auto& [channels, size, kernel, stride] : depthwise) {
         add("depthwise", size, kernel, stride, channels, channels, channels);
+    }
+    for (const auto& [channels, size] : {std::pair{64, 256}, std::pair{128, 128}}) {
+        for (const int zero_points : {0, 1, channels}) {
+            add("depthwise", size, 3, 1, channels, channels, channels);
+            all.back().name += fmt::format("/{}zp", zero_points);
+            all.back().zero_points = zero_points;
+        }
     }
     add("first", 224, 3, 2, 3, 32, 1);
     add("first", 224, 7, 2, 3, 64, 1);
@@ -130,6 +138,9 @@ Prepared own(const Layer& layer, Buffers& buffers) {
         x64::DepthwiseDesc desc;
         desc.window = layer.window;
         desc.channels = layer.ic;
+        for (int i = 0; i < layer.zero_points; ++i) {
+            desc.zero_points.push_back(static_cast<std::uint8_t>(100 + i));
+        }
         desc.epilogue = requantize(layer);
         return finish(std::make_shared<x64::DepthwiseConvolution>(desc, weights, *code), code,
                       {buffers.in.data(), buffers.out.data()}, x64::DepthwiseConvolution::packed_size(desc));
@@ -252,6 +263,9 @@ int main(int argc, char** argv) {
     for (const octet::cpu::Layer& layer : octet::cpu::layers()) {
         octet::cpu::add(layer, "own", octet::cpu::own);
 #ifdef OCTET_BENCH_ONEDNN
+        if (layer.zero_points > 0) {
+            continue;
+        }
         octet::cpu::add(layer, "onednn", octet::cpu::onednn_layer);
 #endif
     }

@@ -158,12 +158,15 @@ void softmax(benchmark::State& state) {
 }
 BENCHMARK(softmax)->Args({12 * 128, 128, 1})->Args({1, 1000, 1})->Args({1917, 2, 1})->Args({1917, 21, 1})->Args({1, 21, 4096});
 
-// 3x3 on 28x28: range(0) channels, range(1) groups; range(2) is 1 for integers.
+// 3x3 on 28x28: range(0) channels, range(1) groups; range(2) is 1 for integers, 2 for those with a zero point for each channel.
 void convolution(benchmark::State& state) {
     Convolution op;
     op.in_channels = op.out_channels = static_cast<std::size_t>(state.range(0));
     op.groups = static_cast<std::size_t>(state.range(1));
-    const bool integer = state.range(2) == 1;
+    const bool integer = state.range(2) != 0;
+    for (std::int32_t i = 0; state.range(2) == 2 && i < state.range(0); ++i) {
+        op.zero_points.push_back(i % 256);
+    }
     op.input = integer ? DataType::u8 : DataType::f32;
     op.window = {{1, 28, 28}, {1, 28, 28}, {1, 3, 3}, {1, 1, 1}, {1, 1, 1}, {0, 1, 1}};
     op.epilogue = requantize(op.out_channels);
@@ -176,7 +179,7 @@ void convolution(benchmark::State& state) {
     }
     report(state, 2.0 * static_cast<double>(weights.size()) * 28 * 28);
 }
-BENCHMARK(convolution)->Args({128, 1, 1})->Args({128, 1, 0})->Args({192, 192, 1})->Args({192, 192, 0});
+BENCHMARK(convolution)->Args({128, 1, 1})->Args({128, 1, 0})->Args({192, 192, 1})->Args({192, 192, 2})->Args({192, 192, 0});
 
 void attention_product(benchmark::State& state) {
     MatMul op;

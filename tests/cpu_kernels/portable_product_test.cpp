@@ -28,6 +28,7 @@ double plain_convolution(const Convolution& op, const void* input, const void* w
     const std::size_t group = channel / (op.out_channels / op.groups);
     const std::array<std::size_t, 3> out = {row / (w.output[1] * w.output[2]) % w.output[0], row / w.output[2] % w.output[1], row % w.output[2]};
     const double zero = zeros.empty() ? 0 : zeros[zeros.size() == 1 ? 0 : channel];
+    const auto input_zero = [&](std::size_t i) { return op.zero_points.empty() ? 0 : op.zero_points[op.zero_points.size() == 1 ? 0 : i]; };
     double sum = 0;
     for (std::size_t tap = 0; tap < w.taps(); ++tap) {
         const std::array<std::size_t, 3> k = {tap / (w.kernel[1] * w.kernel[2]), tap / w.kernel[2] % w.kernel[1], tap % w.kernel[2]};
@@ -40,7 +41,7 @@ double plain_convolution(const Convolution& op, const void* input, const void* w
             pixel = pixel * extent + at;
         }
         for (std::size_t i = 0; inside && i < per_group; ++i) {
-            const double x = element(op.input, input, static_cast<std::size_t>(pixel) * stride + group * per_group + i) - op.zero_point;
+            const double x = element(op.input, input, static_cast<std::size_t>(pixel) * stride + group * per_group + i) - input_zero(group * per_group + i);
             sum += x * (element(weight_type, weights, (channel * per_group + i) * w.taps() + tap) - zero);
         }
     }
@@ -106,10 +107,10 @@ const ConvolutionCase kConvolutions[] = {
     {"channel slice", 1, 10, 11, 1, {{1, 4, 4}, {1, 4, 4}, {1, 3, 3}, {1, 1, 1}, {1, 1, 1}, {0, 1, 1}}, 27},
 };
 
-Convolution described(const ConvolutionCase& c, DataType input, std::int32_t zero_point) {
+Convolution described(const ConvolutionCase& c, DataType input, std::vector<std::int32_t> zero_points) {
     Convolution op;
     op.input = input;
-    op.zero_point = zero_point;
+    op.zero_points = std::move(zero_points);
     op.batch = c.batch;
     op.in_channels = c.in_channels;
     op.out_channels = c.out_channels;
@@ -123,10 +124,26 @@ TEST(PortableConvolution, IntegersAreExact) {
     for (const ConvolutionCase& c : kConvolutions) {
         for (const Guard guard : kGuards) {
             SCOPED_TRACE(c.name);
-            ASSERT_NO_FATAL_FAILURE(check_convolution(described(c, DataType::u8, 0), DataType::s8, guard));
-            ASSERT_NO_FATAL_FAILURE(check_convolution(described(c, DataType::u8, 131), DataType::s8, guard));
-            ASSERT_NO_FATAL_FAILURE(check_convolution(described(c, DataType::u8, 255), DataType::u8, guard));
-            ASSERT_NO_FATAL_FAILURE(check_convolution(described(c, DataType::s8, -7), DataType::s8, guard));
+            ASSERT_NO_FATAL_FAILURE(check_convolution(described(c, DataType::u8, {}), DataType::s8, guard));
+            ASSERT_NO_FATAL_FAILURE(check_convolution(described(c, DataType::u8, {131}), DataType::s8, guard));
+            ASSERT_NO_FATAL_FAILURE(check_convolution(described(c, DataType::u8, {255}), DataType::u8, guard));
+            ASSERT_NO_FATAL_FAILURE(check_convolution(described(c, DataType::s8, {-7}), DataType::s8, guard));
+        }
+    }
+}
+
+TEST(PortableConvolution, ZeroPointOfEachChannel) {
+    for (const ConvolutionCase& c : kConvolutions) {
+        std::vector<std::int32_t> codes;
+        std::vector<std::int32_t> signed_codes;
+        for (std::size_t i = 0; i < c.in_channels; ++i) {
+            codes.push_back(static_cast<std::int32_t>(i * 255 / (c.in_channels - 1)));
+            signed_codes.push_back(codes.back() - 128);
+        }
+        for (const Guard guard : kGuards) {
+            SCOPED_TRACE(c.name);
+            ASSERT_NO_FATAL_FAILURE(check_convolution(described(c, DataType::u8, codes), DataType::s8, guard));
+            ASSERT_NO_FATAL_FAILURE(check_convolution(described(c, DataType::s8, signed_codes), DataType::u8, guard));
         }
     }
 }
@@ -134,8 +151,8 @@ TEST(PortableConvolution, IntegersAreExact) {
 TEST(PortableConvolution, FloatsAreClose) {
     for (const ConvolutionCase& c : kConvolutions) {
         SCOPED_TRACE(c.name);
-        ASSERT_NO_FATAL_FAILURE(check_convolution(described(c, DataType::f32, 0), DataType::f32, Guard::after));
-        ASSERT_NO_FATAL_FAILURE(check_convolution(described(c, DataType::f32, 0), DataType::f32, Guard::before));
+        ASSERT_NO_FATAL_FAILURE(check_convolution(described(c, DataType::f32, {}), DataType::f32, Guard::after));
+        ASSERT_NO_FATAL_FAILURE(check_convolution(described(c, DataType::f32, {}), DataType::f32, Guard::before));
     }
 }
 

@@ -7,10 +7,12 @@
 namespace octet::cpu::testing {
 namespace {
 
+constexpr int kVaried = -1;  // one for each channel, 0 and 255 among them
+
 struct Case {
     x64::Window window;
     std::int64_t channels = 1;
-    std::uint8_t zero_point = 0;
+    int zero_point = 0;
     std::int64_t in_gap = 0, out_gap = 0;
     int threads = 1;
 };
@@ -25,6 +27,17 @@ std::string name_of(const Case& test, int which) {
         test.threads, which);
 }
 
+std::vector<std::uint8_t> zero_points_of(const Case& test) {
+    if (test.zero_point != kVaried) {
+        return {static_cast<std::uint8_t>(test.zero_point)};
+    }
+    std::vector<std::uint8_t> values;
+    for (std::int64_t channel = 0; channel < test.channels; ++channel) {
+        values.push_back(static_cast<std::uint8_t>(channel * 255 / std::max<std::int64_t>(1, test.channels - 1)));
+    }
+    return values;
+}
+
 void check(const Case& test, int which, Guard guard) {
     const x64::Window& w = test.window;
     const std::int64_t c = test.channels;
@@ -36,7 +49,7 @@ void check(const Case& test, int which, Guard guard) {
     desc.channels = c;
     desc.in_stride = test.in_gap != 0 ? c + test.in_gap : 0;
     desc.out_stride = test.out_gap != 0 ? c + test.out_gap : 0;
-    desc.zero_point = test.zero_point;
+    desc.zero_points = zero_points_of(test);
     desc.epilogue = made.epilogue;
     desc.operand_strides = made.strides;
     desc.threads = test.threads;
@@ -64,6 +77,7 @@ void check(const Case& test, int which, Guard guard) {
         [&](std::int64_t row, std::int64_t channel) {
             const std::int64_t y = row % pixels / w.out_width();
             const std::int64_t x = row % w.out_width();
+            const std::int32_t zero = desc.zero_point(channel);
             std::int32_t sum = 0;
             for (std::int64_t i = 0; i < w.kernel_height; ++i) {
                 for (std::int64_t j = 0; j < w.kernel_width; ++j) {
@@ -73,8 +87,8 @@ void check(const Case& test, int which, Guard guard) {
                     const std::int32_t value =
                         inside ? in[static_cast<std::size_t>(
                                      ((row / pixels * w.height + in_y) * w.width + in_x) * stride + channel)]
-                               : test.zero_point;
-                    sum += (value - test.zero_point) *
+                               : zero;
+                    sum += (value - zero) *
                            weights[static_cast<std::size_t>((channel * w.kernel_height + i) * w.kernel_width + j)];
                 }
             }
@@ -105,8 +119,7 @@ TEST(X64Depthwise, EverySize) {
             for (std::int64_t size = kernel; size <= 13; ++size) {
                 const Guard guard = size % 2 == 0 ? Guard::after : Guard::before;
                 for (const std::int64_t channels : {16, 32, 64, 80}) {
-                    check({square(size, 18 - size, kernel, stride, kernel / 2), channels,
-                           static_cast<std::uint8_t>(size % 3 * 100)},
+                    check({square(size, 18 - size, kernel, stride, kernel / 2), channels, static_cast<int>(size % 3 * 100)},
                           0, guard);
                 }
                 check({square(size, kernel, kernel, stride, 0), 20, 7, 3, 5}, 3, guard);
@@ -152,12 +165,39 @@ TEST(X64Depthwise, TallMapsAndManyUnits) {
     check({square(40, 5, 5, 1, 2), 70, 4, 0, 0, 16}, 0, Guard::after);
 }
 
+TEST(X64Depthwise, ZeroPointOfEachChannel) {
+    OCTET_NEEDS_VNNI();
+    for (const Guard guard : kGuards) {
+        for (std::int64_t channels = 1; channels <= 130; ++channels) {
+            const int which = static_cast<int>(channels % kEpilogues);
+            check({square(5, 6, 3, 1, 1), channels, kVaried}, 0, guard);
+            check({square(12, 11, 3, 2, 1), channels, kVaried, 5, 3}, which, guard);
+            check({{1, 13, 12, 3, 3, 1, 1, 2, 3, 2, 3, 2, 3}, channels, kVaried}, 0, guard);
+        }
+        for (const std::int64_t channels : {1, 16, 24, 33, 64, 96}) {
+            for (int which = 0; which < kEpilogues; ++which) {
+                check({square(9, 10, 3, 1, 1, 2), channels, kVaried, which % 2 * 3, which % 3}, which, guard);
+            }
+            check({square(6, 7, 7, 1, 3, 2), channels, kVaried}, 0, guard);
+            check({square(12, 9, 5, 2, 2), channels, kVaried, 0, 0, 3}, 0, guard);
+            check({{1, 4, 4, 9, 9, 1, 1, 1, 1, 4, 4, 4, 4}, channels, kVaried}, 0, guard);
+            check({{2, 8, 9, 3, 5, 1, 2, 1, 1, 2, 0, 0, 4}, channels, kVaried}, 3, guard);
+            check({{1, 12, 12, 3, 3, 2, 2, 1, 1, 1, 1, -1, -2}, channels, kVaried}, 0, guard);
+        }
+        check({square(300, 5, 3, 1, 1), 48, kVaried}, 0, guard);
+    }
+}
+
 TEST(X64Depthwise, Declines) {
     x64::DepthwiseDesc desc;
     desc.window = square(3, 3, 3, 1, 0);
     EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, vnni_machine()).reason, "an empty convolution");
     desc.channels = 1;
     EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, Machine{}).reason, "needs AVX-512 VNNI");
+    desc.zero_points = {1, 2};
+    EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, vnni_machine()).reason,
+              "zero points that are neither one nor one for each channel");
+    desc.zero_points = {};
     desc.window = square(100, 100, 64, 1, 0);
     EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, vnni_machine()).reason,
               "a window of more than 1024 taps or 256 rows");
