@@ -16,6 +16,13 @@ using testing::HasSubstr;
 
 constexpr auto kMax = std::numeric_limits<std::int64_t>::max();
 
+TEST(Ops, EachHasAReferenceKernel) {
+    for (const OpDef* def : all_ops())
+        if (def != &kOp<Opaque>) {
+            EXPECT_TRUE(eval::has_kernel(Op(def, def->make()))) << "no kernel for " << def->name;
+        }
+}
+
 TEST(Types, DimensionsAddAndMultiplyWithinBounds) {
     EXPECT_EQ(Dim(2, 5) + Dim(1, 3), Dim(3, 8));
     EXPECT_EQ(Dim(2, 5) * Dim(3), Dim(6, 15));
