@@ -113,11 +113,14 @@ std::optional<Tensor> reshaped(const Tensor& parameter, const ir::Shape& from, c
     std::int64_t product = 1;
     for (std::size_t i = same; i < to.rank(); ++i) {
         if (!to[i].is_static()) return std::nullopt;
-        if (product == before && to[i].low == extent) {
-            Dims dims(to.rank(), 1);
-            dims[i] = extent;
-            return parameter.reshaped(std::move(dims));
+        // The axis may also be cut into several: output channels into groups.
+        std::int64_t part = 1;
+        Dims dims(to.rank(), 1);
+        for (std::size_t j = i; product == before && j < to.rank() && to[j].is_static() && part < extent; ++j) {
+            dims[j] = to[j].low;
+            part *= dims[j];
         }
+        if (product == before && part == extent) return parameter.reshaped(std::move(dims));
         product *= to[i].low;
     }
     return std::nullopt;

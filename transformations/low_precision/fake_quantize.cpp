@@ -28,7 +28,7 @@ Tensor of_full_rank(const Tensor& tensor, std::size_t rank) {
     return full;
 }
 
-// f(a, b) element by element, where each is one number or both vary along the same axis.
+// f(a, b) element by element, where each is one number or both vary alike.
 template <class F>
 Tensor combine(const Tensor& a, const Tensor& b, F f) {
     const Tensor& larger = a.size() >= b.size() ? a : b;
@@ -41,22 +41,23 @@ Tensor combine(const Tensor& a, const Tensor& b, F f) {
 }
 
 DecompositionOrReason decompose_into(const ir::Graph& graph, const ir::Node& node, ir::Element element,
-                                     std::int64_t qmin) {
+                                     std::int64_t qmin, bool weights) {
     const std::int64_t levels = node.op.get<ir::FakeQuantize>().levels;
     const ir::Shape& shape = node.outputs[0].type.shape;
     if (!shape.ranked()) return refused(Code::dynamic_rank, "the rank of '{layer}' is not known", node.name);
     std::array<Tensor, 4> ends;
-    std::optional<std::size_t> axis;
+    const Tensor* varying = nullptr;
     for (std::size_t i = 0; i < 4; ++i) {
         const Tensor* tensor = graph.constant(node.inputs[i + 1]);
         if (!tensor)
             return refused(Code::intervals_not_const, "the intervals of '{layer}' are not constant", node.name);
         ends[i] = of_full_rank(*tensor, shape.rank());
         if (per_tensor(ends[i])) continue;
-        const auto varies = axis_of(ends[i]);
-        if (!varies || (axis && *axis != *varies))
+        // Weights of grouped ops have two axes of output channels; data has one axis of channels.
+        const bool alike = !varying || varying->dims() == ends[i].dims();
+        varying = &ends[i];
+        if (!alike || (!weights && !axis_of(ends[i])))
             return refused(Code::shape_unsupported, "the intervals of '{layer}' vary along several axes", node.name);
-        axis = varies;
     }
     const auto& [input_low, input_high, output_low, output_high] = ends;
     const auto steps = static_cast<double>(levels - 1);
@@ -86,7 +87,7 @@ DecompositionOrReason decompose(const ir::Graph& graph, const ir::Node& node) {
     if (levels < 2 || levels > 256)
         return refused(Code::levels_unsupported, "'{layer}' has {0} levels, 8 bits hold 2 to 256", node.name,
                        {static_cast<double>(levels)});
-    return decompose_into(graph, node, ir::Element::u8, 0);
+    return decompose_into(graph, node, ir::Element::u8, 0, false);
 }
 
 DecompositionOrReason decompose_weights(const ir::Graph& graph, const ir::Node& node) {
@@ -94,7 +95,7 @@ DecompositionOrReason decompose_weights(const ir::Graph& graph, const ir::Node& 
     if (levels < 2 || levels > 256)
         return refused(Code::levels_unsupported, "'{layer}' has {0} levels, 8 bits hold 2 to 256", node.name,
                        {static_cast<double>(levels)});
-    return decompose_into(graph, node, ir::Element::i8, -(levels / 2));
+    return decompose_into(graph, node, ir::Element::i8, -(levels / 2), true);
 }
 
 }  // namespace octet::low_precision
