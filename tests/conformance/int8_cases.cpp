@@ -88,6 +88,25 @@ void add_convolutions(Cases& cases) {
                          const Value y = b.add(GroupConvolution{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, {x, b.weights({19, 1, 1, 3, 3}, 2)});
                          b.result(b.quantize(y, -3, 3));
                      }, 6.0 / 255});
+    // Channels between -1 and 1 with a zero point of their own.
+    const auto offset_channels = [](Builder& b, std::int64_t channels) {
+        std::vector<float> lows, highs;
+        for (std::int64_t i = 0; i < channels; ++i) {
+            lows.push_back(-b.uniform(0.1f, 1));
+            highs.push_back(b.uniform(0.1f, 1));
+        }
+        const Value low = b.numbers({1, channels, 1, 1}, lows), high = b.numbers({1, channels, 1, 1}, highs);
+        return b.add(FakeQuantize{256}, {b.input({2, channels, 9, 8}, -1.1f, 1.1f), low, high, low, high});
+    };
+    cases.push_back({"int8_channel_zero_points_into_depthwise", [offset_channels](Builder& b) {
+                         const Value x = offset_channels(b, 70);
+                         const Value y = b.add(GroupConvolution{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, {x, b.weights({70, 1, 1, 3, 3}, 2)});
+                         b.result(b.quantize(y, -3, 3));
+                     }, 6.0 / 255, {}, true});
+    cases.push_back({"int8_channel_zero_points_into_1x1", [offset_channels](Builder& b) {
+                         const Value x = offset_channels(b, 20);
+                         b.result(b.quantize(b.add(Convolution{{1, 1}, {0, 0}, {0, 0}, {1, 1}}, {x, b.weights({24, 20, 1, 1})}), -4, 4));
+                     }, 8.0 / 255});
     cases.push_back({"int8_backprop", [](Builder& b) {
                          const Value x = b.quantize(b.input({1, 8, 5, 6}, -0.2f, 1.2f), 0, 1);
                          const Value w = b.quantize(b.random({8, 6, 4, 4}), -1, 1, 255);
