@@ -18,7 +18,7 @@ constexpr auto kMax = std::numeric_limits<std::int64_t>::max();
 
 TEST(Ops, EachHasAReferenceKernel) {
     for (const OpDef* def : all_ops())
-        if (def != &kOp<Opaque>) {
+        if (def->id != kOp<Opaque>.id) {
             EXPECT_TRUE(eval::has_kernel(Op(def, def->make()))) << "no kernel for " << def->name;
         }
 }

@@ -4,6 +4,9 @@
 #include "tests/tools/program.hpp"
 
 namespace octet::tools {
+
+const char* const kProgram = OCTET_PROGRAM;
+
 namespace {
 
 using testing::AllOf;

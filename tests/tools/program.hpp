@@ -17,6 +17,8 @@
 
 namespace octet::tools {
 
+extern const char* const kProgram;  // the path of octet
+
 struct Answer {
     int status = 0;
     std::string out;
@@ -28,7 +30,7 @@ protected:
     // `arguments` as a shell takes them; files are those of the test's folder.
     Answer octet(const std::string& arguments) const {
         const auto out = folder / ".out", error = folder / ".error";
-        const std::string command = "cd '" + folder.string() + "' && '" OCTET_PROGRAM "' " + arguments + " >'" +
+        const std::string command = "cd '" + folder.string() + "' && '" + kProgram + "' " + arguments + " >'" +
                                     out.string() + "' 2>'" + error.string() + "'";
         const int status = std::system(command.c_str());
         Answer answer{WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(out), read_file(error)};
