@@ -128,8 +128,13 @@ private:
 CpuExecutable::CpuExecutable(const Graph& graph, Machine machine, Settings settings)
     : machine_(std::move(machine)), settings_(std::move(settings)), lowered_(lower(graph, settings_.low_precision)) {
     static_shapes_ = std::ranges::all_of(graph.parameters(), [&](NodeId id) { return graph.shape({id, 0}).is_static(); });
-    std::vector<int> cpus;
-    for (int s = 0; s < settings_.streams; ++s) pools_.push_back(std::make_unique<ThreadPool>(settings_.threads_per_stream(), cpus));
+    const std::vector<int> allowed = settings_.pinning ? allowed_processors() : std::vector<int>{};
+    const auto per_stream = static_cast<std::size_t>(settings_.threads_per_stream());
+    for (std::size_t s = 0; s < static_cast<std::size_t>(settings_.streams); ++s) {
+        std::vector<int> processors;
+        for (std::size_t t = 0; t < per_stream && !allowed.empty(); ++t) processors.push_back(allowed[(s * per_stream + t) % allowed.size()]);
+        pools_.push_back(std::make_unique<ThreadPool>(settings_.threads_per_stream(), std::move(processors)));
+    }
     if (static_shapes_) {
         std::vector<Dims> shapes;
         for (NodeId id : graph.parameters()) shapes.push_back(graph.shape({id, 0}).sizes());

@@ -93,14 +93,8 @@ std::size_t cache_bytes(int name, std::size_t otherwise) {
 }
 
 int cores_of_affinity() {
-    // The kernel refuses a mask smaller than its own; machines with more than 1024 processors exist.
-    for (std::size_t words = 16; words <= 4096; words *= 4) {
-        std::vector<unsigned long> mask(words);
-        const std::size_t bytes = words * sizeof(unsigned long);
-        if (sched_getaffinity(0, bytes, reinterpret_cast<cpu_set_t*>(mask.data())) == 0) {
-            return std::max(1, CPU_COUNT_S(bytes, reinterpret_cast<cpu_set_t*>(mask.data())));
-        }
-    }
+    const auto processors = allowed_processors();
+    if (!processors.empty()) return static_cast<int>(processors.size());
     return static_cast<int>(std::clamp(sysconf(_SC_NPROCESSORS_ONLN), 1L, 1L << 16));
 }
 
@@ -152,6 +146,20 @@ std::string_view name_of(Isa isa) { return kIsaNames[static_cast<std::size_t>(is
 std::optional<Isa> isa_of(std::string_view name) {
     const auto found = std::find(kIsaNames.begin(), kIsaNames.end(), name);
     return found == kIsaNames.end() ? std::nullopt : std::optional(static_cast<Isa>(found - kIsaNames.begin()));
+}
+
+std::vector<int> allowed_processors() {
+    // The kernel refuses a mask smaller than its own; machines with more than 1024 processors exist.
+    for (std::size_t words = 16; words <= 4096; words *= 4) {
+        std::vector<unsigned long> mask(words);
+        const std::size_t bytes = words * sizeof(unsigned long);
+        if (sched_getaffinity(0, bytes, reinterpret_cast<cpu_set_t*>(mask.data())) != 0) continue;
+        std::vector<int> processors;
+        for (std::size_t i = 0; i < bytes * 8; ++i)
+            if (CPU_ISSET_S(i, bytes, reinterpret_cast<cpu_set_t*>(mask.data()))) processors.push_back(static_cast<int>(i));
+        return processors;
+    }
+    return {};
 }
 
 std::optional<int> cores_of_control_groups(const std::filesystem::path& root) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace octet::cpu {
 
@@ -38,6 +39,9 @@ Machine detect_machine(std::optional<Isa> cap);
 
 // detect_machine under the cap OCTET_MAX_CPU_ISA; an unknown value is an octet::Error that lists the known ones.
 Machine detect_machine();
+
+// Processors that this process may run on, by number.
+std::vector<int> allowed_processors();
 
 // Whole cores that the control groups (v1 and v2) of this process grant, at least 1; nothing where there is no limit. `root` stands
 // for "/": files under root/proc and root/sys are read. Unreadable or malformed files mean no limit.

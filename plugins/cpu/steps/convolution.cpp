@@ -237,18 +237,6 @@ Acceptance try_onednn(Planner& planner, const Problem& p) {
 }
 #endif
 
-std::array<std::size_t, 3> three(const Dims& values, std::size_t absent) {
-    std::array<std::size_t, 3> result{absent, absent, absent};
-    for (std::size_t i = 0; i < values.size(); ++i) result[3 - values.size() + i] = static_cast<std::size_t>(values[i]);
-    return result;
-}
-
-std::array<std::ptrdiff_t, 3> three_signed(const Dims& values) {
-    std::array<std::ptrdiff_t, 3> result{0, 0, 0};
-    for (std::size_t i = 0; i < values.size(); ++i) result[3 - values.size() + i] = values[i];
-    return result;
-}
-
 Acceptance try_portable(Planner& planner, const Problem& p, const Acceptance& better) {
     if (p.backward) return declined("it runs backward");
     const ir::Window& w = p.window;
@@ -259,7 +247,7 @@ Acceptance try_portable(Planner& planner, const Problem& p, const Acceptance& be
     kernel.in_channels = static_cast<std::size_t>(p.groups * p.ic);
     kernel.out_channels = static_cast<std::size_t>(p.groups * p.oc);
     kernel.groups = static_cast<std::size_t>(p.groups);
-    kernel.window = {three(w.data, 1), three(w.output, 1), three(w.kernel, 1), three(w.strides, 1), three(w.dilations, 1), three_signed(w.pads_begin), three_signed(w.pads_end)};
+    kernel.window = portable_window(w);
     kernel.epilogue = p.program.epilogue;
     StepBuffers b = buffers_of(planner, p);
     b.out = planner.output(p.group.output, Layout::channels_last).buffer;

@@ -54,18 +54,6 @@ Problem problem_of(Planner& planner, const Group& group) {
     return p;
 }
 
-std::array<std::size_t, 3> three(const Dims& values, std::size_t absent) {
-    std::array<std::size_t, 3> result{absent, absent, absent};
-    for (std::size_t i = 0; i < values.size(); ++i) result[3 - values.size() + i] = static_cast<std::size_t>(values[i]);
-    return result;
-}
-
-std::array<std::ptrdiff_t, 3> three_signed(const Dims& values) {
-    std::array<std::ptrdiff_t, 3> result{0, 0, 0};
-    for (std::size_t i = 0; i < values.size(); ++i) result[3 - values.size() + i] = values[i];
-    return result;
-}
-
 void finish(Planner& planner, Problem& p, std::string kernel, std::shared_ptr<const Work> work, const Acceptance& better) {
     Step step = planner.step_for(p.group, std::move(kernel));
     p.buffers.note(step);
@@ -114,7 +102,7 @@ void plan_pool(Planner& planner, const Group& group) {
     kernel.batch = static_cast<std::size_t>(p.data[0]);
     kernel.channels = static_cast<std::size_t>(p.data[1]);
     const ir::Window& w = p.window;
-    kernel.window = {three(w.data, 1), three(w.output, 1), three(w.kernel, 1), three(w.strides, 1), three(w.dilations, 1), three_signed(w.pads_begin), three_signed(w.pads_end)};
+    kernel.window = portable_window(w);
     kernel.padding = p.padding;
     kernel.epilogue = p.program.epilogue;
     make_output(planner, p);

@@ -4,7 +4,9 @@
 #include <memory>
 #include <vector>
 
+#include "ir/ops/convolution.hpp"
 #include "plugins/cpu/kernels/portable/epilogue.hpp"
+#include "plugins/cpu/kernels/portable/window.hpp"
 #include "plugins/cpu/planner.hpp"
 #if OCTET_ONEDNN
 #include "plugins/cpu/kernels/onednn/kernel.hpp"
@@ -30,6 +32,22 @@ struct StepBuffers {
         step.writes = {out};
     }
 };
+
+// A window of up to three spatial axes as the portable kernels want it: absent axes come first.
+inline portable::Window portable_window(const ir::Window& w) {
+    portable::Window result;
+    const std::size_t first = 3 - w.kernel.size();
+    for (std::size_t i = 0; i < w.kernel.size(); ++i) {
+        result.input[first + i] = static_cast<std::size_t>(w.data[i]);
+        result.output[first + i] = static_cast<std::size_t>(w.output[i]);
+        result.kernel[first + i] = static_cast<std::size_t>(w.kernel[i]);
+        result.stride[first + i] = static_cast<std::size_t>(w.strides[i]);
+        result.dilation[first + i] = static_cast<std::size_t>(w.dilations[i]);
+        result.pad_begin[first + i] = w.pads_begin[i];
+        result.pad_end[first + i] = w.pads_end[i];
+    }
+    return result;
+}
 
 // A portable kernel with run(Arguments, begin, end) and units().
 template <class Kernel>
