@@ -19,6 +19,7 @@ struct Case {
     Make make;
     double tolerance = 0;
     Element element = Element::f32;
+    bool wants_plain = false;  // data that lies channels last is reordered before the step
 };
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
@@ -69,6 +70,10 @@ void check_case(const Case& c, Lies lies) {
     const auto step = std::ranges::find_if(plan.steps, [&](const Step& s) { return !s.nodes.empty() && s.nodes[0] == y.node; });
     ASSERT_NE(step, plan.steps.end());
     EXPECT_EQ(step->kernel, c.kernel);
+    const bool reordered = std::any_of(plan.steps.begin(), step, [&](const Step& s) { return s.name == graph.node(d).name + "/reorder"; });
+    if (lies == Lies::channels_last) {
+        EXPECT_EQ(reordered, c.wants_plain);
+    }
     const Tensors wanted = eval::evaluate(graph, inputs);
     const Tensors got = run_plan(plan, inputs, 2);
     ASSERT_EQ(wanted.size(), got.size());
@@ -124,7 +129,9 @@ std::vector<Case> parts() {
     strided("strided_new_axis", {.new_axis_mask = {0, 1, 0}}, {{1, 0, 2}, {2, 0, 5}, {1, 1, 1}});
     strided("strided_ellipsis", {.ellipsis_mask = {0, 1, 0}}, {{0, 0, 1}, {1, 0, 4}, {1, 1, 1}});
     const auto gather = [&](std::string name, std::string kernel, Tensor indices, std::int64_t at) {
-        cases.push_back({std::move(name), std::move(kernel), kImage, [indices, at](Edit& edit, Value d) { return edit.add(Gather{}, {d, edit.constant(indices), axis(edit, at)}); }});
+        const bool wants_plain = kernel == "portable_gather";
+        cases.push_back({std::move(name), std::move(kernel), kImage, [indices, at](Edit& edit, Value d) { return edit.add(Gather{}, {d, edit.constant(indices), axis(edit, at)}); },
+                         0, Element::f32, wants_plain});
     };
     gather("gather_one", "portable_slice", Tensor::scalar<std::int64_t>(-2), 1);
     gather("gather_slice", "portable_slice", Tensor::vector<std::int32_t>({5, 3, 1}), 1);
@@ -135,7 +142,7 @@ std::vector<Case> parts() {
         cases.push_back({fmt::format("gather_given_{}", name_of(element)), "portable_gather", kImage, [element](Edit& edit, Value d) {
                              const Value indices = edit.add(Parameter{element, Shape{3, 2}, {}}, {}, "indices");
                              return edit.add(Gather{}, {d, indices, axis(edit, 1)});
-                         }});
+                         }, 0, Element::f32, true});
     for (std::int64_t at = 0; at < 4; ++at)
         cases.push_back({fmt::format("concat_{}", at), "portable_concat", kImage, [at](Edit& edit, Value d) {
                              Dims dims = kImage;
@@ -147,7 +154,7 @@ std::vector<Case> parts() {
     cases.push_back({"split_lengths", "portable_split", kImage, [](Edit& edit, Value d) { return edit.add(VariadicSplit{}, {d, axis(edit, -2), list(edit, {4, 1, -1})}); }});
     cases.push_back({"transpose", "portable_transpose", kImage, with_lists(Transpose{}, Lists{{3, 1, 0, 2}})});
     cases.push_back({"transpose_reversed", "portable_transpose", kImage, with_lists(Transpose{}, Lists{{}})});
-    cases.push_back({"reshape", "view", kImage, with_lists(Reshape{}, Lists{{4, 3, -1}})});
+    cases.push_back({"reshape", "view", kImage, with_lists(Reshape{}, Lists{{4, 3, -1}}), 0, Element::f32, true});
     return cases;
 }
 INSTANTIATE_TEST_SUITE_P(Parts, Steps, ::testing::ValuesIn(parts()), [](const auto& i) { return i.param.name; });
@@ -204,7 +211,7 @@ std::vector<Case> along_axes() {
     }
     cases.push_back({"mvn_mean_only", "portable_mvn", kImage, with_lists(Mvn{.normalize_variance = false}, {{2, 3}}), 1e-5});
     cases.push_back({"max_codes", "portable_reduce", kImage, with_lists(ReduceMax{true}, {{2, 3}}), 0, Element::u8});
-    cases.push_back({"max_batch", "portable_reduce", kImage, with_lists(ReduceMax{false}, {{0}})});
+    cases.push_back({"max_batch", "portable_reduce", kImage, with_lists(ReduceMax{false}, {{0}}), 0, Element::f32, true});
     for (std::int64_t at = 1; at < 4; ++at) cases.push_back({fmt::format("softmax_{}", at), "portable_softmax", kImage, alone(SoftMax{at}), 1e-6});
     cases.push_back({"lrn", "portable_lrn", kImage, with_lists(Lrn{.alpha = 0.1, .size = 3}, {{1}}), 1e-5});
     return cases;
@@ -221,6 +228,12 @@ std::vector<Case> conversions() {
     return cases;
 }
 INSTANTIATE_TEST_SUITE_P(Conversions, Steps, ::testing::ValuesIn(conversions()), [](const auto& i) { return i.param.name; });
+
+TEST(Transpose, WhatLiesChannelsLastIsGivenOutAsItLies) {
+    const auto make = [](std::string kernel) { return Case{"", std::move(kernel), kImage, with_lists(Transpose{}, {{0, 2, 3, 1}})}; };
+    check_case(make("portable_transpose"), Lies::plain);
+    check_case(make("view"), Lies::channels_last);
+}
 
 TEST(Convert, WhatIsOutOfRangeSaturates) {
     Graph graph;

@@ -86,8 +86,7 @@ bool plan_tile(Planner& p, const Group& group) {
     const Place in = p.input(node.inputs[0]);
     const Dims dims = in.dims(), result = dims_of(p, {group.core, 0});
     const Place out = p.output({group.core, 0}, dims.size() == result.size() ? in.layout : Layout::plain);
-    const Place source = dims.size() == result.size() ? in : p.input(node.inputs[0], Layout::plain);
-    const auto from = memory_steps(dims, source.layout);
+    const auto from = memory_steps(dims, in.layout);
     const auto to = memory_steps(result, out.layout);
     const std::size_t missing = result.size() - dims.size();
     portable::StridedCopy copy{bytes_each(p, node.inputs[0])};
@@ -96,7 +95,7 @@ bool plan_tile(Planner& p, const Group& group) {
         copy.dims.push_back({extent(size == 0 ? 0 : result[i] / size), 0, to[i] * size});
         if (i >= missing) copy.dims.push_back({extent(size), from[i - missing], to[i]});
     }
-    return add_copy(p, group, "portable_tile", std::move(copy), source.buffer, out.buffer);
+    return add_copy(p, group, "portable_tile", std::move(copy), in.buffer, out.buffer);
 }
 
 bool plan_broadcast(Planner& p, const Group& group) {
@@ -105,9 +104,8 @@ bool plan_broadcast(Planner& p, const Group& group) {
     const Tensor* mapping = named ? p.graph().constant(node.inputs[2]) : nullptr;
     if (!whole_bytes(p, node.inputs[0]) || (named && !mapping)) return false;
     const Dims dims = dims_of(p, node.inputs[0]), result = dims_of(p, {group.core, 0});
-    const bool same_axes = dims.size() == result.size();
-    const Place in = same_axes ? p.input(node.inputs[0]) : p.input(node.inputs[0], Layout::plain);
-    const Place out = p.output({group.core, 0}, in.layout);
+    const Place in = p.input(node.inputs[0]);
+    const Place out = p.output({group.core, 0}, dims.size() == result.size() ? in.layout : Layout::plain);
     const auto from = memory_steps(dims, in.layout);
     const auto to = memory_steps(result, out.layout);
     portable::StridedCopy copy{bytes_each(p, node.inputs[0])};

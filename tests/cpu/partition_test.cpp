@@ -1,0 +1,127 @@
+#include <gtest/gtest.h>
+
+#include "ir/text.hpp"
+#include "plugins/cpu/partition.hpp"
+
+namespace octet::cpu {
+namespace {
+
+std::string groups_of(std::string_view text) {
+    const ir::Graph graph = ir::parse(text);
+    return "\n" + print(graph, partition(graph));
+}
+
+constexpr std::string_view kQuantized = R"(x : u8[1,4,6,6] = parameter() element=u8 shape=[1,4,6,6]
+w : i8[8,4,1,1] = constant() value=i8[8,4,1,1] random(1)
+c : i32[1,8,6,6] = convolution(x, w) strides=[1,1] pads_begin=[0,0] pads_end=[0,0] dilations=[1,1]
+dq : f32[1,8,6,6] = dequantize(c) scale=f32[1,1,1,1]{0.5} zero_point=f32[1,1,1,1]{0}
+b : f32[1,8,1,1] = constant() value=f32[1,8,1,1] random(2)
+s : f32[1,8,6,6] = add(dq, b)
+r : f32[1,8,6,6] = relu(s)
+)";
+
+TEST(Partition, AConvolutionTakesWhatFollowsUpToItsCodes) {
+    EXPECT_EQ(groups_of(std::string(kQuantized) + R"(q : u8[1,8,6,6] = quantize(r) low=f32[1,1,1,1]{0} high=f32[1,1,1,1]{255}
+d : f32[1,8,6,6] = dequantize(q) scale=f32[1,1,1,1]{1} zero_point=f32[1,1,1,1]{0}
+t : f32[1,8,6,6] = tanh(d)
+o : f32[1,8,6,6] = result(t)
+)"), R"(
+convolution: convolution 'c' > dequantize 'dq' > add 's' > relu 'r' > quantize 'q' : u8[1,8,6,6]
+elementwise: tanh 't' : f32[1,8,6,6]
+)");
+}
+
+TEST(Partition, AValueThatIsReadTwiceIsStored) {
+    EXPECT_EQ(groups_of(std::string(kQuantized) + R"(t : f32[1,8,6,6] = tanh(r)
+o : f32[1,8,6,6] = result(r)
+p : f32[1,8,6,6] = result(t)
+)"), R"(
+convolution: convolution 'c' > dequantize 'dq' > add 's' > relu 'r' : f32[1,8,6,6]
+elementwise: tanh 't' : f32[1,8,6,6]
+)");
+}
+
+TEST(Partition, AResidualSumBelongsToTheLaterConvolution) {
+    EXPECT_EQ(groups_of(std::string(kQuantized) + R"(w2 : i8[8,4,1,1] = constant() value=i8[8,4,1,1] random(3)
+c2 : i32[1,8,6,6] = convolution(x, w2) strides=[1,1] pads_begin=[0,0] pads_end=[0,0] dilations=[1,1]
+dq2 : f32[1,8,6,6] = dequantize(c2) scale=f32[1,1,1,1]{0.5} zero_point=f32[1,1,1,1]{0}
+sum : f32[1,8,6,6] = add(r, dq2)
+o : f32[1,8,6,6] = result(sum)
+)"), R"(
+convolution: convolution 'c' > dequantize 'dq' > add 's' > relu 'r' : f32[1,8,6,6]
+convolution: convolution 'c2' > dequantize 'dq2' > add 'sum' : f32[1,8,6,6]
+)");
+}
+
+TEST(Partition, AFloatConvolutionStoresFloats) {
+    EXPECT_EQ(groups_of(R"(x : f32[1,4,6,6] = parameter() shape=[1,4,6,6]
+w : f32[8,4,1,1] = constant() value=f32[8,4,1,1] random(1)
+c : f32[1,8,6,6] = convolution(x, w) strides=[1,1] pads_begin=[0,0] pads_end=[0,0] dilations=[1,1]
+r : f32[1,8,6,6] = relu(c)
+q : u8[1,8,6,6] = quantize(r) low=f32[1,1,1,1]{0} high=f32[1,1,1,1]{255}
+o : u8[1,8,6,6] = result(q)
+)"), R"(
+convolution: convolution 'c' > relu 'r' : f32[1,8,6,6]
+elementwise: quantize 'q' : u8[1,8,6,6]
+)");
+}
+
+TEST(Partition, OperandsPerChannelFollowTheLayoutOfTheCore) {
+    EXPECT_EQ(groups_of(R"(x : f32[2,5,6] = parameter() shape=[2,5,6]
+w : f32[6,4] = constant() value=f32[6,4] random(1)
+m : f32[2,5,4] = matmul(x, w)
+last : f32[4] = constant() value=f32[4] random(2)
+a : f32[2,5,4] = add(m, last)
+middle : f32[1,5,1] = constant() value=f32[1,5,1] random(3)
+b : f32[2,5,4] = multiply(a, middle)
+o : f32[2,5,4] = result(b)
+)"), R"(
+matmul: matmul 'm' > add 'a' : f32[2,5,4]
+elementwise: multiply 'b' : f32[2,5,4]
+)");
+}
+
+TEST(Partition, MeansOverAllSpatialAxesArePools) {
+    EXPECT_EQ(groups_of(R"(x : f32[1,4,6,6] = parameter() shape=[1,4,6,6]
+space : i64[2] = constant() value=i64[2]{2, 3}
+channel : i64[1] = constant() value=i64[1]{1}
+m : f32[1,4,1,1] = reduce_mean(x, space) keep_dims=true
+s : f32[1,4,1,1] = sigmoid(m)
+n : f32[1,6,6] = reduce_mean(x, channel)
+y : f32[1,4,6,6] = multiply(x, s)
+o : f32[1,4,6,6] = result(y)
+p : f32[1,6,6] = result(n)
+)"), R"(
+pool: reduce_mean 'm' > sigmoid 's' : f32[1,4,1,1]
+other: reduce_mean 'n' : f32[1,6,6]
+elementwise: multiply 'y' : f32[1,4,6,6]
+)");
+}
+
+TEST(Partition, ADequantizeIsMadeOnlyForThoseWhoCannotApplyIt) {
+    EXPECT_EQ(groups_of(R"(x : u8[1,4,6,6] = parameter() element=u8 shape=[1,4,6,6]
+d : f32[1,4,6,6] = dequantize(x) scale=f32[1,1,1,1]{0.5} zero_point=f32[1,1,1,1]{3}
+p : f32[1,4,6,6] = relu(d)
+s : f32[1,4,6,6] = softmax(d)
+o : f32[1,4,6,6] = result(p)
+q : f32[1,4,6,6] = result(s)
+)"), R"(
+elementwise: relu 'p' : f32[1,4,6,6]
+elementwise: dequantize 'd' : f32[1,4,6,6]
+other: softmax 's' : f32[1,4,6,6]
+)");
+}
+
+TEST(Partition, ShapesThatDependOnDataAreApart) {
+    EXPECT_EQ(groups_of(R"(x : f32[4] = parameter() shape=[4]
+r : f32[4] = relu(x)
+n : i64[1,0..4] = non_zero(r)
+o : i64[1,0..4] = result(n)
+)"), R"(
+elementwise: relu 'r' : f32[4]
+dynamic: non_zero 'n' : i64[1,0..4]
+)");
+}
+
+}  // namespace
+}  // namespace octet::cpu
