@@ -1,5 +1,7 @@
 #include "plugins/cpu/lower.hpp"
 
+#include <algorithm>
+
 #include "ir/edit.hpp"
 #include "ir/ops/core.hpp"
 #include "transformations/common/constants.hpp"
@@ -8,6 +10,28 @@
 namespace octet::cpu {
 
 using namespace ir;
+
+namespace {
+
+bool known(const Output& output) {
+    return output.partial && std::ranges::all_of(*output.partial, [](Dim d) { return d.is_static(); });
+}
+
+std::vector<bool> constant_layers(const Graph& graph) {
+    std::vector<bool> constant(graph.size());
+    std::vector<bool> layers(graph.layers().size());
+    for (NodeId id : graph.order()) {
+        const Node& node = graph.node(id);
+        const bool computed = !node.inputs.empty() && !node.op.traits().effect &&
+                              std::ranges::all_of(node.inputs, [&](Value v) { return constant[v.node]; });
+        constant[id] = node.op.is<Constant>() || computed || std::ranges::all_of(node.outputs, known);
+        if (constant[id])
+            for (auto layer : node.origins) layers[layer] = true;
+    }
+    return layers;
+}
+
+}  // namespace
 
 Lowered lower(const Graph& source, bool integers) {
     Graph graph = source;
@@ -20,7 +44,7 @@ Lowered lower(const Graph& source, bool integers) {
     const auto restrictions = integers ? low_precision::cpu_restrictions() : low_precision::no_restrictions();
     rewrite::run(low_precision_pipeline(restrictions, plan), graph, options);
     rewrite::run(finish(), graph, options);
-    return {std::make_shared<const Graph>(std::move(graph)), std::move(plan)};
+    return {std::make_shared<const Graph>(std::move(graph)), std::move(plan), constant_layers(source)};
 }
 
 std::shared_ptr<const Graph> specialise(const Graph& graph, const std::vector<Dims>& shapes) {

@@ -1,6 +1,7 @@
 #pragma once
 // From the graph of the file to the one that is planned.
 #include <memory>
+#include <vector>
 
 #include "ir/graph.hpp"
 #include "transformations/low_precision/precision_plan.hpp"
@@ -10,6 +11,7 @@ namespace octet::cpu {
 struct Lowered {
     std::shared_ptr<const ir::Graph> graph;
     std::shared_ptr<const low_precision::PrecisionPlan> precisions;
+    std::vector<bool> constant_layers;  // layers of the file whose values do not depend on its inputs
 };
 
 // Canonical, with integers where the plan pays for them. Shapes may be unknown.

@@ -72,7 +72,9 @@ private:
         for (NodeId id : step.nodes) {
             int best = -1;
             for (auto layer : plan_.graph->node(id).origins)
-                if (best < 0 || rank_of(layers_[layer].type) > rank_of(layers_[static_cast<std::size_t>(best)].type)) best = static_cast<int>(layer);
+                if (!lowered_.constant_layers[layer] &&
+                    (best < 0 || rank_of(layers_[layer].type) > rank_of(layers_[static_cast<std::size_t>(best)].type)))
+                    best = static_cast<int>(layer);
             if (best >= 0 && rank_of(layers_[static_cast<std::size_t>(best)].type) >= 0) return best;
         }
         return -1;
@@ -101,7 +103,7 @@ private:
         for (NodeId id : step.nodes)
             for (auto layer : plan_.graph->node(id).origins) {
                 LayerReport& row = rows_[layer];
-                if (owner_[layer] >= 0 || rank_of(row.type) < 0) continue;
+                if (owner_[layer] >= 0 || rank_of(row.type) < 0 || lowered_.constant_layers[layer]) continue;
                 owner_[layer] = static_cast<int>(k);
                 fill(row, step);
                 row.kernel.clear();
@@ -117,25 +119,33 @@ private:
                 const bool own = layers_[layer].name == answer.layer;
                 if (own || !reasons.contains(layer)) reasons[layer] = &answer.decision;
             }
+        std::vector<std::uint32_t> waiting;
         for (std::uint32_t i = 0; i < rows_.size(); ++i) {
             LayerReport& row = rows_[i];
             const bool runs = row.status == LayerStatus::executed || row.status == LayerStatus::fused;
             if (!runs || row.int8 || !row.compute) continue;
-            const auto it = reasons.find(i);
             const Step& step = plan_.steps[static_cast<std::size_t>(owner_[i])];
+            if (row.status == LayerStatus::fused) {
+                waiting.push_back(i);
+                continue;
+            }
+            const auto it = reasons.find(i);
             if (it != reasons.end() && !it->second->ok) {
                 row.code = name_of(it->second->code);
                 row.reason = text_of(*it->second);
             } else if (!step.note.empty()) {
                 row.code = step.code.empty() ? "EXECUTOR_FALLBACK" : step.code;
                 row.reason = step.note;
-            } else if (row.status == LayerStatus::fused) {
-                row.code = "NO_ACT_FQ";
-                row.reason = "it runs inside '" + row.fused_into + "', which is float";
             } else {
                 row.code = "EXECUTOR_FALLBACK";
                 row.reason = "the CPU has no int8 kernel for " + row.type;
             }
+        }
+        // What is fused shares the fate of the layer whose step it is part of.
+        for (std::uint32_t i : waiting) {
+            const int primary = primary_[static_cast<std::size_t>(owner_[i])];
+            rows_[i].code = rows_[static_cast<std::size_t>(primary)].code;
+            rows_[i].reason = "it runs inside '" + rows_[i].fused_into + "', which is float";
         }
     }
 
