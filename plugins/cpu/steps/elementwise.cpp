@@ -6,6 +6,7 @@
 #include "plugins/cpu/steps/run.hpp"
 #if defined(__x86_64__)
 #include "plugins/cpu/kernels/x64/elementwise.hpp"
+#include "plugins/cpu/kernels/x64/image_quantize.hpp"
 #endif
 
 namespace octet::cpu {
@@ -42,23 +43,43 @@ bool quantize_image(Planner& planner, const Group& group, const Program& program
     if (type.shape.rank() < 3 || type.element == Element::f32 || group.inputs.size() != 1 || graph.element(group.inputs[0]) != Element::f32) return false;
     if (!read_by_windows(graph, group.output) || same_in_memory(type.shape.sizes())) return false;
     const Epilogue& e = program.epilogue;
-    if (e.ops.size() != 1 || e.ops[0].kind != EpilogueOp::Kind::scale_shift) return false;
+    const bool factor = e.ops.size() == 1 && e.ops[0].kind == EpilogueOp::Kind::scale_shift;
+    if (!factor && !e.ops.empty()) return false;
     if (planner.input(group.inputs[0]).layout != Layout::plain) return false;
     const Dims dims = type.shape.sizes();
-    portable::QuantizeToChannelsLast kernel;
-    kernel.batch = static_cast<std::size_t>(dims[0]);
-    kernel.channels = static_cast<std::size_t>(dims[1]);
-    kernel.pixels = static_cast<std::size_t>(product(dims) / std::max<std::int64_t>(dims[0] * dims[1], 1));
-    kernel.result = e.result;
-    kernel.scale = e.ops[0].scale;
-    kernel.shift = e.ops[0].shift;
-    kernel.low = e.low;
-    kernel.high = e.high;
+    const std::vector<float> scale = factor ? e.ops[0].scale : std::vector<float>{1};
+    const std::vector<float> shift = factor ? e.ops[0].shift : std::vector<float>{0};
     const BufferId in = planner.input(group.inputs[0]).buffer;
     const BufferId out = planner.output(group.output, Layout::channels_last).buffer;
     Step step = planner.step_for(group, "portable_quantize");
     step.reads = {in};
     step.writes = {out};
+    const std::int64_t pixels = product(dims) / std::max<std::int64_t>(dims[0] * dims[1], 1);
+#if defined(__x86_64__)
+    const std::int64_t width = dims.back();
+    const x64::ImageQuantizeDesc desc{dims[0], pixels / std::max<std::int64_t>(width, 1), width, dims[1], scale, shift, e.low, e.high};
+    if (e.result == DataType::u8 && x64::ImageQuantize::accepts(desc, planner.machine())) {
+        auto kernel = std::make_shared<const x64::ImageQuantize>(desc, planner.code());
+        step.kernel = "jit_quantize_avx512";
+        step.work = work([kernel, in, out](const Frame& f) {
+            const x64::ImageQuantize::Args args{reinterpret_cast<const float*>(f.at(in)), reinterpret_cast<std::uint8_t*>(f.at(out))};
+            f.pool->parallel(static_cast<std::size_t>(kernel->units()), [&](std::size_t begin, std::size_t end, int) {
+                kernel->run(args, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
+            });
+        });
+        planner.add(std::move(step));
+        return true;
+    }
+#endif
+    portable::QuantizeToChannelsLast kernel;
+    kernel.batch = static_cast<std::size_t>(dims[0]);
+    kernel.channels = static_cast<std::size_t>(dims[1]);
+    kernel.pixels = static_cast<std::size_t>(pixels);
+    kernel.result = e.result;
+    kernel.scale = scale;
+    kernel.shift = shift;
+    kernel.low = e.low;
+    kernel.high = e.high;
     step.work = work([kernel, in, out](const Frame& f) {
         f.pool->parallel(kernel.units(), [&](std::size_t begin, std::size_t end, int) {
             kernel.run(reinterpret_cast<const float*>(f.at(in)), f.at(out), begin, end);
