@@ -31,19 +31,15 @@ Layout common_layout(Planner& p, const Node& node) {
     return votes > 0 ? Layout::channels_last : Layout::plain;
 }
 
-// A box of the data; axes in `dropped` have one place and are not in the result, which may have axes of 1 that the data has not.
+// A box of the data. Without `same_axes` axes of one place may be missing from the result or new in it.
 bool plan_box(Planner& p, const Group& group, std::string kernel, const std::vector<AxisSlice>& slices, bool same_axes) {
     const Place in = p.input(p.graph().node(group.core).inputs[0]);
     const Dims dims = in.dims();
-    const Dims result = dims_of(p, {group.core, 0});
-    const auto from = memory_steps(dims, in.layout);
     const Place out = p.output({group.core, 0}, same_axes ? in.layout : Layout::plain);
-    std::vector<std::ptrdiff_t> to = memory_steps(result, out.layout);
-    if (!same_axes) {  // axes of 1 came or went: the others are walked in the same order
-        Dims box;
-        for (const AxisSlice& s : slices) box.push_back(s.count);
-        to = memory_steps(box, Layout::plain);
-    }
+    Dims box;
+    for (const AxisSlice& s : slices) box.push_back(s.count);
+    const auto from = memory_steps(dims, in.layout);
+    const auto to = memory_steps(box, out.layout);
     portable::StridedCopy copy{bits_of(in.type.element) / 8};
     for (std::size_t i = 0; i < dims.size(); ++i) {
         copy.dims.push_back({static_cast<std::size_t>(slices[i].count), from[i] * slices[i].step, to[i]});

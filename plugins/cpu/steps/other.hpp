@@ -58,7 +58,7 @@ struct Copies {
     };
     std::vector<Part> parts = {};
 
-    // Of copies over nothing, none is kept.
+    // A copy of no elements is left out.
     void add(portable::StridedCopy copy, BufferId source, BufferId target);
     void run(const Frame& f) const;
     // Notes what is read and written.
