@@ -67,7 +67,8 @@ void Edit::connect(NodeId id) {
 
 Value Edit::add(Op op, std::vector<Value> inputs, std::string_view name) {
     for (Value v : inputs)
-        check(v.node < graph_.nodes_.size() && graph_.nodes_[v.node].alive && v.port < graph_.nodes_[v.node].outputs.size(),
+        check(v.node < graph_.nodes_.size() && graph_.nodes_[v.node].alive &&
+                  v.port < graph_.nodes_[v.node].outputs.size(),
               "'{}' reads a value that does not exist", name);
     Node node;
     node.generated = name.empty();
@@ -149,14 +150,16 @@ void Edit::replace(Value from, Value to) {
     if (from == to) return;
     const Type was = graph_.type(from);
     const Type is = graph_.type(to);
-    check(was.element == is.element && compatible(was.shape, is.shape), "replacing '{}' would change its type from {} to {}",
-          graph_.node(from).name, to_string(was), to_string(is));
+    check(was.element == is.element && compatible(was.shape, is.shape),
+          "replacing '{}' would change its type from {} to {}", graph_.node(from).name, to_string(was), to_string(is));
     // Shapes may follow from the numbers of a small constant, such as scales.
     const Tensor* number = graph_.constant(to);
     const Tensor* old_number = graph_.constant(from);
-    const bool other_numbers = number && number->size() <= static_cast<std::size_t>(kPartialLimit) && !(old_number && *old_number == *number);
-    const bool known_better =
-        was.shape != is.shape || other_numbers || !same(graph_.node(from).outputs[from.port].partial, graph_.node(to).outputs[to.port].partial);
+    const bool other_numbers = number && number->size() <= static_cast<std::size_t>(kPartialLimit) &&
+                               !(old_number && *old_number == *number);
+    const bool known_better = was.shape != is.shape || other_numbers ||
+                              !same(graph_.node(from).outputs[from.port].partial,
+                                    graph_.node(to).outputs[to.port].partial);
     // The new node itself may read the value it replaces; such a use stays.
     std::vector<Use> kept;
     auto uses = std::move(graph_.nodes_[from.node].outputs[from.port].uses);
@@ -185,9 +188,10 @@ void Edit::replace(Value from, Value to) {
 }
 
 void Edit::replace(NodeId node, std::span<const Value> with) {
-    check(with.size() == graph_.nodes_[node].outputs.size(), "'{}' has {} outputs, {} values replace them", graph_.nodes_[node].name,
-          graph_.nodes_[node].outputs.size(), with.size());
-    for (std::uint32_t port = 0; port < with.size() && graph_.nodes_[node].alive; ++port) replace(Value{node, port}, with[port]);
+    check(with.size() == graph_.nodes_[node].outputs.size(), "'{}' has {} outputs, {} values replace them",
+          graph_.nodes_[node].name, graph_.nodes_[node].outputs.size(), with.size());
+    for (std::uint32_t port = 0; port < with.size() && graph_.nodes_[node].alive; ++port)
+        replace(Value{node, port}, with[port]);
 }
 
 void Edit::replace_input(NodeId node, std::size_t input, Value with) {
@@ -230,7 +234,8 @@ void Edit::set_op(NodeId node, Op op) {
     graph_.nodes_[node].op = std::move(op);
     touched_.push_back(node);
     if (infer_again(node)) infer_users(node);
-    check(graph_.nodes_[node].outputs.size() == outputs, "another op gave '{}' another number of outputs", graph_.nodes_[node].name);
+    check(graph_.nodes_[node].outputs.size() == outputs, "another op gave '{}' another number of outputs",
+          graph_.nodes_[node].name);
 }
 
 void Edit::set_name(NodeId node, std::string_view name) {
@@ -242,7 +247,9 @@ void Edit::set_origins(NodeId node, Origins origins) { graph_.nodes_[node].origi
 void Edit::add_origins(NodeId node, const Origins& origins) {
     graph_.nodes_[node].origins = united(graph_.nodes_[node].origins, origins);
 }
-void Edit::set_layers(std::vector<Layer> layers) { graph_.layers_ = std::make_shared<const std::vector<Layer>>(std::move(layers)); }
+void Edit::set_layers(std::vector<Layer> layers) {
+    graph_.layers_ = std::make_shared<const std::vector<Layer>>(std::move(layers));
+}
 void Edit::set_source(std::string source) { graph_.source_ = std::move(source); }
 
 }  // namespace octet::ir

@@ -30,7 +30,7 @@ public:
     void replace(Value from, Value to);
     void replace(NodeId node, std::span<const Value> with);  // one value per output
     void replace_input(NodeId node, std::size_t input, Value with);
-    void remove_unused(NodeId node);                         // and its operands, as far as nothing uses them
+    void remove_unused(NodeId node);  // and its operands, as far as nothing uses them
 
     // The same node with another op: fields changed, or a body. Types are inferred again.
     void set_op(NodeId node, Op op);

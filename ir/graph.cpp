@@ -119,7 +119,8 @@ bool Graph::operator==(const Graph& other) const {
         const Node& b = other.nodes_[*found];
         if (!(a.op == b.op) || a.inputs.size() != b.inputs.size() || a.outputs.size() != b.outputs.size()) return false;
         for (std::size_t i = 0; i < a.inputs.size(); ++i)
-            if (a.inputs[i].port != b.inputs[i].port || node(a.inputs[i]).name != other.node(b.inputs[i]).name) return false;
+            if (a.inputs[i].port != b.inputs[i].port || node(a.inputs[i]).name != other.node(b.inputs[i]).name)
+                return false;
         for (std::size_t i = 0; i < a.outputs.size(); ++i)
             if (a.outputs[i].type != b.outputs[i].type) return false;
     }

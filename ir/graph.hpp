@@ -50,7 +50,7 @@ struct Node {
     std::vector<Output> outputs;
     Origins origins = {};
     bool alive = true;
-    bool generated = false;  // the name was made up; a value it replaces gives it its own
+    bool generated = false;                  // the name was made up; a value it replaces gives it its own
     std::vector<std::uint32_t> use_at = {};  // by input: its place in the use list of the value it reads
 };
 
@@ -71,8 +71,9 @@ private:
         NodeId id = kFree;
     };
     void grow();
-    std::vector<Entry> entries_;  // a power of two of them, looked through from the hash on; never more than three quarters taken
-    std::size_t taken_ = 0;       // erased ones included
+    std::vector<Entry>
+        entries_;  // a power of two of them, looked through from the hash on; never more than three quarters taken
+    std::size_t taken_ = 0;  // erased ones included
     std::size_t live_ = 0;
 };
 
@@ -88,19 +89,20 @@ public:
     // The constant tensor behind a value, null when it is not a constant.
     const Tensor* constant(Value v) const;
 
-    std::size_t size() const { return nodes_.size(); }   // ids are below this; removed nodes included
+    std::size_t size() const { return nodes_.size(); }  // ids are below this; removed nodes included
     std::size_t live() const { return live_; }
     const std::vector<NodeId>& parameters() const { return parameters_; }  // in order of the model's inputs
     const std::vector<NodeId>& results() const { return results_; }        // in order of the model's outputs
     const std::vector<NodeId>& sinks() const { return sinks_; }
-    std::vector<NodeId> order() const;                   // live nodes, operands first; deterministic
-    const NodeId* find(std::string_view name) const;     // null when no live node has this name
+    std::vector<NodeId> order() const;                // live nodes, operands first; deterministic
+    const NodeId* find(std::string_view name) const;  // null when no live node has this name
 
     const std::vector<Layer>& layers() const { return *layers_; }
     const std::string& source() const { return source_; }  // the file it was read from, for messages
 
-    std::size_t hash() const;                // structural: ops, fields, edges; not names
-    bool operator==(const Graph& other) const;  // ops, fields, edges and names, in topological order; ids and removed nodes do not count
+    std::size_t hash() const;  // structural: ops, fields, edges; not names
+    bool operator==(const Graph& other)
+        const;  // ops, fields, edges and names, in topological order; ids and removed nodes do not count
 
 private:
     friend class Edit;

@@ -13,13 +13,17 @@ void mix(std::size_t& h, std::size_t value) { h = (h ^ value) * 1099511628211ull
 struct EqualTo {
     FieldRef other;
     template <class T>
-    bool operator()(T* a) const { return *a == **std::get_if<T*>(&other); }
+    bool operator()(T* a) const {
+        return *a == **std::get_if<T*>(&other);
+    }
     bool operator()(double* a) const {  // by bits, so that nan equals itself and -0 differs from 0
         return std::bit_cast<std::uint64_t>(*a) == std::bit_cast<std::uint64_t>(**std::get_if<double*>(&other));
     }
     bool operator()(std::vector<double>* a) const {
         const auto& b = **std::get_if<std::vector<double>*>(&other);
-        return std::ranges::equal(*a, b, [](double x, double y) { return std::bit_cast<std::uint64_t>(x) == std::bit_cast<std::uint64_t>(y); });
+        return std::ranges::equal(*a, b, [](double x, double y) {
+            return std::bit_cast<std::uint64_t>(x) == std::bit_cast<std::uint64_t>(y);
+        });
     }
     bool operator()(EnumRef a) const { return *a.value == *std::get_if<EnumRef>(&other)->value; }
     bool operator()(GraphPtr* a) const {
@@ -36,23 +40,47 @@ struct HashInto {
     void operator()(std::string* v) const { mix(h, std::hash<std::string>{}(*v)); }
     void operator()(Element* v) const { mix(h, static_cast<std::size_t>(*v)); }
     void operator()(EnumRef v) const { mix(h, *v.value); }
-    void operator()(std::vector<std::int64_t>* v) const { for (auto x : *v) mix(h, static_cast<std::size_t>(x)); mix(h, v->size()); }
-    void operator()(std::vector<double>* v) const { for (auto x : *v) mix(h, std::bit_cast<std::size_t>(x)); mix(h, v->size()); }
-    void operator()(std::vector<std::string>* v) const { for (auto& x : *v) mix(h, std::hash<std::string>{}(x)); mix(h, v->size()); }
+    void operator()(std::vector<std::int64_t>* v) const {
+        for (auto x : *v) mix(h, static_cast<std::size_t>(x));
+        mix(h, v->size());
+    }
+    void operator()(std::vector<double>* v) const {
+        for (auto x : *v) mix(h, std::bit_cast<std::size_t>(x));
+        mix(h, v->size());
+    }
+    void operator()(std::vector<std::string>* v) const {
+        for (auto& x : *v) mix(h, std::hash<std::string>{}(x));
+        mix(h, v->size());
+    }
     void operator()(Shape* v) const {
         mix(h, v->ranked());
-        for (Dim d : v->dims()) { mix(h, static_cast<std::size_t>(d.low)); mix(h, static_cast<std::size_t>(d.high)); }
+        for (Dim d : v->dims()) {
+            mix(h, static_cast<std::size_t>(d.low));
+            mix(h, static_cast<std::size_t>(d.high));
+        }
     }
     void operator()(Tensor* v) const { mix(h, v->hash()); }
-    void operator()(GraphPtr* v) const { if (*v) mix(h, (*v)->hash()); }
+    void operator()(GraphPtr* v) const {
+        if (*v) mix(h, (*v)->hash());
+    }
     void operator()(std::vector<PortMap>* v) const {
-        for (auto& m : *v) { mix(h, static_cast<std::size_t>(m.outer)); mix(h, static_cast<std::size_t>(m.inner)); mix(h, static_cast<std::size_t>(m.axis)); }
+        for (auto& m : *v) {
+            mix(h, static_cast<std::size_t>(m.outer));
+            mix(h, static_cast<std::size_t>(m.inner));
+            mix(h, static_cast<std::size_t>(m.axis));
+        }
     }
     void operator()(Attributes* v) const {
-        for (auto& [key, value] : *v) { mix(h, std::hash<std::string>{}(key)); mix(h, std::hash<std::string>{}(value)); }
+        for (auto& [key, value] : *v) {
+            mix(h, std::hash<std::string>{}(key));
+            mix(h, std::hash<std::string>{}(value));
+        }
     }
     void operator()(Types* v) const {
-        for (auto& t : *v) { mix(h, static_cast<std::size_t>(t.element)); (*this)(&t.shape); }
+        for (auto& t : *v) {
+            mix(h, static_cast<std::size_t>(t.element));
+            (*this)(&t.shape);
+        }
     }
 };
 

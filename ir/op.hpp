@@ -43,9 +43,9 @@ struct EnumRef {
     std::span<const std::string_view> names;
 };
 
-using FieldRef = std::variant<bool*, std::int64_t*, double*, std::string*, Element*, EnumRef, std::vector<std::int64_t>*,
-                              std::vector<double>*, std::vector<std::string>*, Shape*, Tensor*, GraphPtr*, std::vector<PortMap>*,
-                              Attributes*, Types*>;
+using FieldRef = std::variant<bool*, std::int64_t*, double*, std::string*, Element*, EnumRef,
+                              std::vector<std::int64_t>*, std::vector<double>*, std::vector<std::string>*, Shape*,
+                              Tensor*, GraphPtr*, std::vector<PortMap>*, Attributes*, Types*>;
 
 struct FieldDef {
     std::string_view name;
@@ -67,8 +67,7 @@ constexpr FieldDef field(std::string_view name) {
                 auto& member = static_cast<typename MemberOf<Member>::Class*>(op)->*Member;
                 if constexpr (std::is_enum_v<Field> && !std::is_same_v<Field, Element>)
                     return EnumRef{reinterpret_cast<std::uint8_t*>(&member), enum_names(Field{})};
-                else
-                    return &member;
+                else return &member;
             }};
 }
 using NoFields = std::array<FieldDef, 0>;
@@ -88,10 +87,10 @@ using Inputs = std::span<const Input>;
 // What rules and tests may know of an op without knowing the op.
 struct Traits {
     bool commutative = false;
-    bool elementwise = false;   // one result element from the elements at the same place (after broadcasting)
-    bool moves_data = false;    // results are elements of the first operand, somewhere else or repeated
-    bool monotone = false;      // non-decreasing function of one value
-    bool effect = false;        // never dead, never folded
+    bool elementwise = false;  // one result element from the elements at the same place (after broadcasting)
+    bool moves_data = false;   // results are elements of the first operand, somewhere else or repeated
+    bool monotone = false;     // non-decreasing function of one value
+    bool effect = false;       // never dead, never folded
 };
 
 // Identity of an op goes by its name, also across libraries.
@@ -107,7 +106,8 @@ struct OpDef {
     Traits traits;
     std::span<const FieldDef> fields;
     Types (*infer)(const void* op, Inputs inputs);
-    Partials (*partial)(const void* op, Inputs inputs, const Types& outputs);  // null: nothing is known of the results' numbers
+    Partials (*partial)(const void* op, Inputs inputs,
+                        const Types& outputs);  // null: nothing is known of the results' numbers
     std::shared_ptr<void> (*make)();
     std::shared_ptr<void> (*clone)(const void*);
 };
@@ -125,7 +125,7 @@ constexpr bool brace_initialised_from(std::index_sequence<I...>) {
 // A struct has N members when N values fit between its braces and N + 1 do not.
 template <class T>
 concept ListsEveryField = brace_initialised_from<T>(std::make_index_sequence<T::fields().size()>{}) &&
-                          !brace_initialised_from<T>(std::make_index_sequence<T::fields().size() + 1>{});
+    !brace_initialised_from<T>(std::make_index_sequence<T::fields().size() + 1>{});
 
 template <class T>
 constexpr Traits traits_of() {
@@ -145,7 +145,10 @@ constexpr auto partial_function() -> Partials (*)(const void*, Inputs, const Typ
 }  // namespace detail
 
 template <class T>
-concept OpStruct = std::is_aggregate_v<T> && requires { std::string_view(T::name); T::fields(); };
+concept OpStruct = std::is_aggregate_v<T> && requires {
+    std::string_view(T::name);
+    T::fields();
+};
 
 template <class T>
 constexpr auto kFields = T::fields();
@@ -153,7 +156,10 @@ constexpr auto kFields = T::fields();
 template <OpStruct T>
 constexpr OpDef make_op_def() {
     static_assert(detail::ListsEveryField<T>, "fields() must list every member of the op");
-    return {T::name, op_id(T::name), detail::traits_of<T>(), kFields<T>,
+    return {T::name,
+            op_id(T::name),
+            detail::traits_of<T>(),
+            kFields<T>,
             [](const void* op, Inputs inputs) { return infer(*static_cast<const T*>(op), inputs); },
             detail::partial_function<T>(),
             []() -> std::shared_ptr<void> { return std::make_shared<T>(); },
@@ -176,9 +182,13 @@ public:
     const Traits& traits() const { return def_->traits; }
     const void* data() const { return data_.get(); }
     template <OpStruct T>
-    bool is() const { return def_ && def_->id == kOp<T>.id; }
+    bool is() const {
+        return def_ && def_->id == kOp<T>.id;
+    }
     template <OpStruct T>
-    const T* as() const { return is<T>() ? static_cast<const T*>(data_.get()) : nullptr; }
+    const T* as() const {
+        return is<T>() ? static_cast<const T*>(data_.get()) : nullptr;
+    }
     template <OpStruct T>
     const T& get() const {
         check(is<T>(), "'{}' read as '{}'", def_ ? name() : "nothing", T::name);

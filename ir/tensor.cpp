@@ -41,7 +41,8 @@ auto with_storage(Element element, F f) {
         case Element::u16: return f(std::uint16_t{});
         case Element::u32: return f(std::uint32_t{});
         case Element::u64: return f(std::uint64_t{});
-        default: throw InternalError("internal error: no storage for elements of type " + std::string(name_of(element)));
+        default:
+            throw InternalError("internal error: no storage for elements of type " + std::string(name_of(element)));
     }
 }
 
@@ -79,7 +80,11 @@ Tensor::Tensor(Element element, Dims dims) : element_(element), dims_(std::move(
 }
 
 Tensor::Tensor(Element element, Dims dims, const std::byte* data, std::shared_ptr<const void> owner)
-    : element_(element), dims_(std::move(dims)), size_(static_cast<std::size_t>(product(dims_))), data_(data), owner_(std::move(owner)) {}
+    : element_(element),
+      dims_(std::move(dims)),
+      size_(static_cast<std::size_t>(product(dims_))),
+      data_(data),
+      owner_(std::move(owner)) {}
 
 Tensor Tensor::filled(Element element, Dims dims, double value) {
     Tensor t(element, std::move(dims));
@@ -143,7 +148,8 @@ std::int64_t Tensor::integer_at(std::size_t index) const {
         const auto value = static_cast<std::int64_t>(bits_at(data_, index, width));
         return element_ == Element::i4 && value > 7 ? value - 16 : value;
     }
-    return with_storage(element_, [&](auto sample) { return convert<std::int64_t>(load<decltype(sample)>(data_, index)); });
+    return with_storage(element_,
+                        [&](auto sample) { return convert<std::int64_t>(load<decltype(sample)>(data_, index)); });
 }
 
 std::vector<float> Tensor::floats() const {

@@ -15,19 +15,58 @@ namespace octet::ir {
 
 template <class T>
 constexpr Element element_of();
-template <> constexpr Element element_of<bool>() { return Element::boolean; }
-template <> constexpr Element element_of<float16>() { return Element::f16; }
-template <> constexpr Element element_of<bfloat16>() { return Element::bf16; }
-template <> constexpr Element element_of<float>() { return Element::f32; }
-template <> constexpr Element element_of<double>() { return Element::f64; }
-template <> constexpr Element element_of<std::int8_t>() { return Element::i8; }
-template <> constexpr Element element_of<std::int16_t>() { return Element::i16; }
-template <> constexpr Element element_of<std::int32_t>() { return Element::i32; }
-template <> constexpr Element element_of<std::int64_t>() { return Element::i64; }
-template <> constexpr Element element_of<std::uint8_t>() { return Element::u8; }
-template <> constexpr Element element_of<std::uint16_t>() { return Element::u16; }
-template <> constexpr Element element_of<std::uint32_t>() { return Element::u32; }
-template <> constexpr Element element_of<std::uint64_t>() { return Element::u64; }
+template <>
+constexpr Element element_of<bool>() {
+    return Element::boolean;
+}
+template <>
+constexpr Element element_of<float16>() {
+    return Element::f16;
+}
+template <>
+constexpr Element element_of<bfloat16>() {
+    return Element::bf16;
+}
+template <>
+constexpr Element element_of<float>() {
+    return Element::f32;
+}
+template <>
+constexpr Element element_of<double>() {
+    return Element::f64;
+}
+template <>
+constexpr Element element_of<std::int8_t>() {
+    return Element::i8;
+}
+template <>
+constexpr Element element_of<std::int16_t>() {
+    return Element::i16;
+}
+template <>
+constexpr Element element_of<std::int32_t>() {
+    return Element::i32;
+}
+template <>
+constexpr Element element_of<std::int64_t>() {
+    return Element::i64;
+}
+template <>
+constexpr Element element_of<std::uint8_t>() {
+    return Element::u8;
+}
+template <>
+constexpr Element element_of<std::uint16_t>() {
+    return Element::u16;
+}
+template <>
+constexpr Element element_of<std::uint32_t>() {
+    return Element::u32;
+}
+template <>
+constexpr Element element_of<std::uint64_t>() {
+    return Element::u64;
+}
 
 class Tensor {
 public:
@@ -57,11 +96,11 @@ public:
     Element element() const { return element_; }
     const Dims& dims() const { return dims_; }
     Type type() const { return {element_, Shape(dims_)}; }
-    std::size_t size() const { return size_; }                  // elements
+    std::size_t size() const { return size_; }  // elements
     std::size_t bytes() const { return bytes_of(element_, size_); }
     std::span<const std::byte> raw() const { return {data_, bytes()}; }
     const std::byte* data() const { return data_; }
-    std::span<std::byte> write_raw();                           // only of memory made by Tensor(element, dims)
+    std::span<std::byte> write_raw();  // only of memory made by Tensor(element, dims)
     const std::shared_ptr<const void>& owner() const { return owner_; }
 
     // The elements, which must be of type T and aligned (see `aligned`).
@@ -76,10 +115,11 @@ public:
         check(element_of<T>() == element_, "a tensor of {} written as {}", name_of(element_), name_of(element_of<T>()));
         return {reinterpret_cast<T*>(write_raw().data()), size_};
     }
-    Tensor aligned() const;                  // this, or a copy where the data does not lie on a multiple of its element size
-    Tensor reshaped(Dims dims) const;        // same elements
-    Tensor converted(Element element) const; // values converted: floats truncate towards zero, what is out of range saturates
-    double at(std::size_t index) const;      // any element type, any alignment
+    Tensor aligned() const;            // this, or a copy where the data does not lie on a multiple of its element size
+    Tensor reshaped(Dims dims) const;  // same elements
+    Tensor converted(
+        Element element) const;  // values converted: floats truncate towards zero, what is out of range saturates
+    double at(std::size_t index) const;                // any element type, any alignment
     std::int64_t integer_at(std::size_t index) const;  // without the rounding of a double
     std::vector<float> floats() const;
     std::vector<std::int64_t> integers() const;

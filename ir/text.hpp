@@ -17,8 +17,9 @@
 namespace octet::ir {
 
 struct PrintOptions {
-    std::size_t elide_above = SIZE_MAX;  // constants with more elements are shown by a hash; the text can then not be read back
-    bool origins = false;                // the file's layers behind each node, as a comment
+    std::size_t elide_above =
+        SIZE_MAX;          // constants with more elements are shown by a hash; the text can then not be read back
+    bool origins = false;  // the file's layers behind each node, as a comment
 };
 std::string print(const Graph& graph, const PrintOptions& options = {});
 std::string print(const Graph& graph, NodeId node, const PrintOptions& options = {});

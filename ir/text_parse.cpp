@@ -61,10 +61,12 @@ private:
             const Value v = edit.add(Op(def, std::move(data)), std::move(inputs), name);
             const Node& made = edit.graph().node(v);
             if (made.name != name) error(fmt::format("the name '{}' stands twice", name));
-            if (made.outputs.size() != types.size()) error(fmt::format("'{}' has {} outputs, the text says {}", name, made.outputs.size(), types.size()));
+            if (made.outputs.size() != types.size())
+                error(fmt::format("'{}' has {} outputs, the text says {}", name, made.outputs.size(), types.size()));
             for (std::size_t i = 0; i < types.size(); ++i)
                 if (made.outputs[i].type != types[i])
-                    error(fmt::format("'{}' is {}, the text says {}", name, to_string(made.outputs[i].type), to_string(types[i])));
+                    error(fmt::format("'{}' is {}, the text says {}", name, to_string(made.outputs[i].type),
+                                      to_string(types[i])));
         } catch (const Error& e) {
             if (std::string_view(e.what()).starts_with("line ")) throw;
             throw Error(fmt::format("line {}: {}", line, e.what()));
@@ -142,11 +144,19 @@ private:
             }
         error(fmt::format("'{}' is none of its values", name));
     }
-    void read(std::vector<std::int64_t>* v) { items([&] { v->push_back(integer()); }); }
-    void read(std::vector<double>* v) { items([&] { v->push_back(real()); }); }
-    void read(std::vector<std::string>* v) { items([&] { v->push_back(quoted()); }); }
+    void read(std::vector<std::int64_t>* v) {
+        items([&] { v->push_back(integer()); });
+    }
+    void read(std::vector<double>* v) {
+        items([&] { v->push_back(real()); });
+    }
+    void read(std::vector<std::string>* v) {
+        items([&] { v->push_back(quoted()); });
+    }
     void read(Shape* v) { *v = shape(); }
-    void read(Types* v) { items([&] { v->push_back(type()); }); }
+    void read(Types* v) {
+        items([&] { v->push_back(type()); });
+    }
     void read(std::vector<PortMap>* v) {
         items([&] {
             PortMap m;
@@ -201,7 +211,9 @@ private:
     }
 
     void store(Tensor& t, std::size_t i) {
-        const auto put = [&](auto value) { std::memcpy(t.write_raw().data() + i * sizeof(value), &value, sizeof(value)); };
+        const auto put = [&](auto value) {
+            std::memcpy(t.write_raw().data() + i * sizeof(value), &value, sizeof(value));
+        };
         switch (t.element()) {
             case Element::f64: return put(real());
             case Element::f32: return put(static_cast<float>(real()));
@@ -230,7 +242,8 @@ private:
         };
         if (is_float(t.element())) {
             Tensor values(Element::f32, t.dims());
-            for (float& x : values.write<float>()) x = static_cast<float>(static_cast<double>(next() >> 40) * 0x1p-23 - 1);
+            for (float& x : values.write<float>())
+                x = static_cast<float>(static_cast<double>(next() >> 40) * 0x1p-23 - 1);
             t = values.converted(t.element());
             return;
         }
@@ -245,7 +258,10 @@ private:
     void skip_blank_lines() {
         for (skip(); !done() && (peek() == '\n' || peek() == '#'); skip()) {
             while (!done() && peek() != '\n') ++at_;
-            if (!done()) { ++at_; ++line_; }
+            if (!done()) {
+                ++at_;
+                ++line_;
+            }
         }
     }
     bool accept(char c) {
@@ -255,12 +271,15 @@ private:
         return true;
     }
     void expect(char c) {
-        if (!accept(c)) error(fmt::format("wanted '{}', got '{}'", c, done() ? std::string("the end") : std::string(1, peek())));
+        if (!accept(c))
+            error(fmt::format("wanted '{}', got '{}'", c, done() ? std::string("the end") : std::string(1, peek())));
     }
     std::string word(std::string_view what) {
         skip();
         const std::size_t start = at_;
-        while (!done() && (std::isalnum(static_cast<unsigned char>(peek())) || peek() == '_' || peek() == '.' || peek() == '/' || peek() == '-')) ++at_;
+        while (!done() && (std::isalnum(static_cast<unsigned char>(peek())) || peek() == '_' || peek() == '.' ||
+                           peek() == '/' || peek() == '-'))
+            ++at_;
         if (at_ == start) error(fmt::format("wanted {}", what));
         return std::string(text_.substr(start, at_ - start));
     }

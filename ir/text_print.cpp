@@ -8,7 +8,8 @@ namespace {
 
 bool plain(std::string_view name) {
     return !name.empty() && std::ranges::all_of(name, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '/' || c == '-';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+               c == '/' || c == '-';
     });
 }
 
@@ -56,11 +57,19 @@ struct FieldText {
     std::string operator()(std::string* v) const { return quoted(*v); }
     std::string operator()(Element* v) const { return std::string(name_of(*v)); }
     std::string operator()(EnumRef v) const { return std::string(v.names[*v.value]); }
-    std::string operator()(std::vector<std::int64_t>* v) const { return list(*v, [](std::int64_t x) { return fmt::format("{}", x); }); }
-    std::string operator()(std::vector<double>* v) const { return list(*v, [](double x) { return number(x); }); }
-    std::string operator()(std::vector<std::string>* v) const { return list(*v, [](const std::string& s) { return quoted(s); }); }
+    std::string operator()(std::vector<std::int64_t>* v) const {
+        return list(*v, [](std::int64_t x) { return fmt::format("{}", x); });
+    }
+    std::string operator()(std::vector<double>* v) const {
+        return list(*v, [](double x) { return number(x); });
+    }
+    std::string operator()(std::vector<std::string>* v) const {
+        return list(*v, [](const std::string& s) { return quoted(s); });
+    }
     std::string operator()(Shape* v) const { return to_string(*v); }
-    std::string operator()(Types* v) const { return list(*v, [](const Type& t) { return to_string(t); }); }
+    std::string operator()(Types* v) const {
+        return list(*v, [](const Type& t) { return to_string(t); });
+    }
     std::string operator()(Tensor* v) const {
         std::string text = to_string(v->type());
         if (v->size() > options.elide_above) return text + fmt::format("#{:016x}", v->hash());
@@ -74,7 +83,8 @@ struct FieldText {
     std::string operator()(GraphPtr* v) const { return *v ? "{\n" + print(**v, options) + "}" : "{}"; }
     std::string operator()(std::vector<PortMap>* v) const {
         return list(*v, [](const PortMap& m) {
-            return fmt::format("({},{},{},{},{},{},{},{})", m.outer, m.inner, m.axis, m.start, m.end, m.stride, m.part_size, quoted(m.purpose));
+            return fmt::format("({},{},{},{},{},{},{},{})", m.outer, m.inner, m.axis, m.start, m.end, m.stride,
+                               m.part_size, quoted(m.purpose));
         });
     }
     std::string operator()(Attributes* v) const {
@@ -92,7 +102,8 @@ std::string print_fields(const Op& op, const PrintOptions& options) {
     for (const FieldDef& f : op.def().fields) {
         const OpDef one{op.name(), op.id(), {}, std::span(&f, 1), nullptr, nullptr, nullptr, nullptr};
         if (equal_fields(one, op.data(), fresh.get())) continue;
-        text += fmt::format("{}{}={}", text.empty() ? "" : " ", f.name, std::visit(FieldText{options}, f.at(const_cast<void*>(op.data()))));
+        text += fmt::format("{}{}={}", text.empty() ? "" : " ", f.name,
+                            std::visit(FieldText{options}, f.at(const_cast<void*>(op.data()))));
     }
     return text;
 }

@@ -15,7 +15,8 @@ std::int64_t add_saturated(std::int64_t a, std::int64_t b) {
 std::int64_t multiply_saturated(std::int64_t a, std::int64_t b) {
     if (a == 0 || b == 0) return 0;
     std::int64_t result = 0;
-    return a == Dim::kUnbounded || b == Dim::kUnbounded || __builtin_mul_overflow(a, b, &result) ? Dim::kUnbounded : result;
+    return a == Dim::kUnbounded || b == Dim::kUnbounded || __builtin_mul_overflow(a, b, &result) ? Dim::kUnbounded
+                                                                                                 : result;
 }
 
 Dim broadcast(Dim a, Dim b) {

@@ -16,7 +16,8 @@ void check_edges(const Graph& g, NodeId id, std::vector<Violation>& found) {
             continue;
         }
         const auto uses = g.uses(v);
-        if (node.use_at.size() <= i || node.use_at[i] >= uses.size() || uses[node.use_at[i]] != Use{id, i}) found.push_back({id, fmt::format("input {} is not in the use list of '{}'", i, g.node(v).name)});
+        if (node.use_at.size() <= i || node.use_at[i] >= uses.size() || uses[node.use_at[i]] != Use{id, i})
+            found.push_back({id, fmt::format("input {} is not in the use list of '{}'", i, g.node(v).name)});
     }
     for (std::uint32_t port = 0; port < node.outputs.size(); ++port)
         for (const Use use : node.outputs[port].uses)
@@ -33,7 +34,8 @@ void check_types(const Graph& g, NodeId id, std::vector<Violation>& found) {
         const Types types = node.op.def().infer(node.op.data(), inputs);
         for (std::size_t i = 0; i < types.size() && i < node.outputs.size(); ++i)
             if (types[i] != node.outputs[i].type)
-                found.push_back({id, fmt::format("output {} is recorded as {}, it is {}", i, to_string(node.outputs[i].type), to_string(types[i]))});
+                found.push_back({id, fmt::format("output {} is recorded as {}, it is {}", i,
+                                                 to_string(node.outputs[i].type), to_string(types[i]))});
     } catch (const Error& e) {
         found.push_back({id, e.what()});
     }
@@ -50,7 +52,8 @@ void check_node(const Graph& g, NodeId id, std::vector<Violation>& found) {
 void throw_if_any(const Graph& graph, std::string_view after, const std::vector<Violation>& found) {
     if (found.empty()) return;
     std::string text = fmt::format("internal error: the graph is not valid after {}:", after);
-    for (const Violation& v : found) text += fmt::format("\n  {}\n    {}", print(graph, v.node, {.elide_above = 16}), v.text);
+    for (const Violation& v : found)
+        text += fmt::format("\n  {}\n    {}", print(graph, v.node, {.elide_above = 16}), v.text);
     throw InternalError(text);
 }
 

@@ -40,9 +40,15 @@ bool needs_widening(const Graph& graph) {
         const Node& node = graph.node(id);
         if (!node.alive || node.op.is<Parameter>() || node.op.is<Result>()) continue;
         const bool behind_parameter = node.op.is<Convert>() && graph.node(node.inputs[0]).op.is<Parameter>();
-        const bool before_result = node.op.is<Convert>() && std::ranges::all_of(node.outputs[0].uses, [&](Use u) { return graph.node(u.node).op.is<Result>(); });
-        if (!before_result && std::ranges::any_of(node.outputs, [](const Output& o) { return narrow(o.type.element); })) return true;
-        if (!behind_parameter && std::ranges::any_of(node.inputs, [&](Value v) { return graph.node(v).op.is<Parameter>() && narrow(graph.element(v)); })) return true;
+        const bool before_result = node.op.is<Convert>() && std::ranges::all_of(node.outputs[0].uses, [&](Use u) {
+                                       return graph.node(u.node).op.is<Result>();
+                                   });
+        if (!before_result && std::ranges::any_of(node.outputs, [](const Output& o) { return narrow(o.type.element); }))
+            return true;
+        if (!behind_parameter && std::ranges::any_of(node.inputs, [&](Value v) {
+                return graph.node(v).op.is<Parameter>() && narrow(graph.element(v));
+            }))
+            return true;
     }
     return false;
 }

@@ -61,8 +61,8 @@ public:
 class Plugin {
 public:
     virtual ~Plugin() = default;
-    virtual std::string_view name() const = 0;       // "CPU"
-    virtual std::string full_name() const = 0;       // the processor's name
+    virtual std::string_view name() const = 0;  // "CPU"
+    virtual std::string full_name() const = 0;  // the processor's name
     // One row per layer: what would run where and in which precision, and why not.
     virtual std::shared_ptr<Executable> compile(const ir::Graph& graph, const Config& config) = 0;
     // Names, defaults and legal values of the settings `compile` takes; for help texts and messages.

@@ -16,40 +16,51 @@ Pipeline canonicalise() {
     return {
         {"recognise-dequantize", "before constants fold: weights must stay integers", common::dequantize_rules()},
         {"widen", "every later step knows one float type only", [](Graph& g) { return common::widen(g); }},
-        {"fold-constants", "the fusions look for constant operands", [](Graph& g) { return fold_constants(g, Fold::all_but_quantization); }},
-        {"remove-identities", "what does nothing must not stand between what fuses", [](Graph& g) { return common::remove_identities(g); }},
-        {"merge-equal", "one FakeQuantize for all readers, so that it can be fused above", [](Graph& g) { return common::merge_equal(g); }},
+        {"fold-constants", "the fusions look for constant operands",
+         [](Graph& g) { return fold_constants(g, Fold::all_but_quantization); }},
+        {"remove-identities", "what does nothing must not stand between what fuses",
+         [](Graph& g) { return common::remove_identities(g); }},
+        {"merge-equal", "one FakeQuantize for all readers, so that it can be fused above",
+         [](Graph& g) { return common::merge_equal(g); }},
         {"quantize-weights", "their intervals are constants now", low_precision::quantize_weights_rules()},
         {"activations", "one op for each activation function", common::activation_rules()},
         {"scale-shift", "BatchNorm and constant factors go into weights", common::scale_shift_rules()},
-        {"fold-scale-shift", "the weights that were scaled", [](Graph& g) { return fold_constants(g, Fold::all_but_quantization); }},
+        {"fold-scale-shift", "the weights that were scaled",
+         [](Graph& g) { return fold_constants(g, Fold::all_but_quantization); }},
     };
 }
 
-Pipeline low_precision_pipeline(const low_precision::Restrictions& restrictions, std::shared_ptr<low_precision::PrecisionPlan> plan) {
+Pipeline low_precision_pipeline(const low_precision::Restrictions& restrictions,
+                                std::shared_ptr<low_precision::PrecisionPlan> plan) {
     return {
         {"plan", "precisions are decided once, before any rewrite",
          [restrictions, plan](Graph& g) {
              *plan = low_precision::make_plan(g, restrictions);
              return false;
          }},
-        {"decompose", "quantize and dequantize where the plan pays for them", [plan](Graph& g) { return low_precision::decompose_planned(g, *plan); }},
+        {"decompose", "quantize and dequantize where the plan pays for them",
+         [plan](Graph& g) { return low_precision::decompose_planned(g, *plan); }},
         {"propagate", "codes reach the ops that work on them", low_precision::movement_rules()},
-        {"fold-codes", "weights that were moved are constants again", [](Graph& g) { return fold_constants(g, Fold::all_but_quantization); }},
+        {"fold-codes", "weights that were moved are constants again",
+         [](Graph& g) { return fold_constants(g, Fold::all_but_quantization); }},
         {"integers", "convolutions and products on codes", low_precision::weighted_rules(plan)},
     };
 }
 
 Pipeline finish() {
-    return {{"fold-float", "what stayed float needs its weights as numbers", [](Graph& g) { return fold_constants(g, Fold::everything); }}};
+    return {{"fold-float", "what stayed float needs its weights as numbers",
+             [](Graph& g) { return fold_constants(g, Fold::everything); }}};
 }
 
 const std::vector<NamedPipeline>& named_pipelines() {
     static const std::vector<NamedPipeline> pipelines{
         {"canonicalise", canonicalise},
-        {"low-precision", [] {
+        {"low-precision",
+         [] {
              Pipeline all = canonicalise();
-             for (auto& step : low_precision_pipeline(low_precision::cpu_restrictions(), std::make_shared<low_precision::PrecisionPlan>())) all.push_back(step);
+             for (auto& step : low_precision_pipeline(low_precision::cpu_restrictions(),
+                                                      std::make_shared<low_precision::PrecisionPlan>()))
+                 all.push_back(step);
              for (auto& step : finish()) all.push_back(step);
              return all;
          }},

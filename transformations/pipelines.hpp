@@ -13,7 +13,8 @@ namespace octet {
 rewrite::Pipeline canonicalise();
 
 // Integers where the device of `restrictions` gains from them. What was decided goes into `plan`.
-rewrite::Pipeline low_precision_pipeline(const low_precision::Restrictions& restrictions, std::shared_ptr<low_precision::PrecisionPlan> plan);
+rewrite::Pipeline low_precision_pipeline(const low_precision::Restrictions& restrictions,
+                                         std::shared_ptr<low_precision::PrecisionPlan> plan);
 
 // Constants that stayed float, at the end.
 rewrite::Pipeline finish();

@@ -28,7 +28,8 @@ Tensors filled(const Slots& slots) {
 
 Tensors in_output_order(const std::vector<PortMap>& outputs, const std::vector<Tensor>& values) {
     Tensors result(outputs.size());
-    for (std::size_t i = 0; i < outputs.size(); ++i) result[place(outputs[i].outer, result.size(), "output")] = values[i];
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+        result[place(outputs[i].outer, result.size(), "output")] = values[i];
     return result;
 }
 
@@ -54,9 +55,15 @@ Tensors if_kernel(const If& op, std::span<const Tensor> in, State* state) {
 // A body that runs again and again: Loop and TensorIterator.
 class Iteration {
 public:
-    Iteration(const Graph& body, const std::vector<PortMap>& inputs, const std::vector<PortMap>& outputs, const std::vector<PortMap>& back_edges,
-              std::span<const Tensor> in)
-        : body_(body), inputs_(inputs), outputs_(outputs), back_edges_(back_edges), in_(in), slots_(body.parameters().size()), parts_(outputs.size()) {
+    Iteration(const Graph& body, const std::vector<PortMap>& inputs, const std::vector<PortMap>& outputs,
+              const std::vector<PortMap>& back_edges, std::span<const Tensor> in)
+        : body_(body),
+          inputs_(inputs),
+          outputs_(outputs),
+          back_edges_(back_edges),
+          in_(in),
+          slots_(body.parameters().size()),
+          parts_(outputs.size()) {
         for (const PortMap& m : inputs_)
             if (m.axis < 0) slots_[place(m.inner, slots_.size(), "parameter")] = operand(m);
     }
@@ -73,17 +80,23 @@ public:
         return count;
     }
 
-    void set_parameter(std::int64_t index, Tensor value) { slots_[place(index, slots_.size(), "parameter")] = std::move(value); }
-    const Type& parameter_type(std::int64_t index) const { return body_.type({body_.parameters()[place(index, slots_.size(), "parameter")], 0}); }
+    void set_parameter(std::int64_t index, Tensor value) {
+        slots_[place(index, slots_.size(), "parameter")] = std::move(value);
+    }
+    const Type& parameter_type(std::int64_t index) const {
+        return body_.type({body_.parameters()[place(index, slots_.size(), "parameter")], 0});
+    }
 
     const Tensors& run(std::int64_t iteration, State* state) {
         for (const PortMap& m : inputs_)
             if (m.axis >= 0) slots_[place(m.inner, slots_.size(), "parameter")] = slice(m, iteration);
         results_ = evaluate(body_, filled(slots_), state);
         for (const PortMap& edge : back_edges_)
-            slots_[place(edge.inner, slots_.size(), "parameter")] = results_[place(edge.outer, results_.size(), "result")];
+            slots_[place(edge.inner, slots_.size(), "parameter")] =
+                results_[place(edge.outer, results_.size(), "result")];
         for (std::size_t i = 0; i < outputs_.size(); ++i)
-            if (outputs_[i].axis >= 0) parts_[i].push_back(results_[place(outputs_[i].inner, results_.size(), "result")]);
+            if (outputs_[i].axis >= 0)
+                parts_[i].push_back(results_[place(outputs_[i].inner, results_.size(), "result")]);
         return results_;
     }
 
@@ -96,7 +109,9 @@ public:
 
 private:
     const Tensor& operand(const PortMap& m) const { return in_[place(m.outer, in_.size(), "input")]; }
-    std::int64_t size_along(const PortMap& m) const { return operand(m).dims()[normalise_axis(m.axis, operand(m).dims().size())]; }
+    std::int64_t size_along(const PortMap& m) const {
+        return operand(m).dims()[normalise_axis(m.axis, operand(m).dims().size())];
+    }
 
     Tensor slice(const PortMap& m, std::int64_t iteration) const {
         const Tensor& whole = operand(m);
@@ -105,8 +120,8 @@ private:
         Dims first(whole.dims().size(), 0), dims = whole.dims();
         first[axis] = start + iteration * m.stride - (m.stride < 0 ? m.part_size - 1 : 0);
         dims[axis] = m.part_size;
-        require(first[axis] >= 0 && first[axis] + m.part_size <= whole.dims()[axis], "slice {} begins at {} of {}", iteration, first[axis],
-                whole.dims()[axis]);
+        require(first[axis] >= 0 && first[axis] + m.part_size <= whole.dims()[axis], "slice {} begins at {} of {}",
+                iteration, first[axis], whole.dims()[axis]);
         return boxed(whole, first, std::move(dims));
     }
 
@@ -119,7 +134,8 @@ private:
         if (m.axis < 0 && !results_.empty()) return results_[place(m.inner, results_.size(), "result")];
         // The body never ran: a value that goes round is still the first one, a joined one is empty.
         for (const PortMap& edge : back_edges_)
-            if (m.axis < 0 && edge.outer == m.inner && slots_[static_cast<std::size_t>(edge.inner)]) return *slots_[static_cast<std::size_t>(edge.inner)];
+            if (m.axis < 0 && edge.outer == m.inner && slots_[static_cast<std::size_t>(edge.inner)])
+                return *slots_[static_cast<std::size_t>(edge.inner)];
         require(m.axis >= 0, "output {} has no value, the body never ran", m.outer);
         const Type& type = types[static_cast<std::size_t>(m.outer)];
         Dims dims;
@@ -137,7 +153,8 @@ private:
 };
 
 Tensor iteration_number(const Type& wanted, std::int64_t number) {
-    return Tensor::of<std::int64_t>(wanted.shape.ranked() && wanted.shape.rank() == 0 ? Dims{} : Dims{1}, {&number, 1}).converted(wanted.element);
+    return Tensor::of<std::int64_t>(wanted.shape.ranked() && wanted.shape.rank() == 0 ? Dims{} : Dims{1}, {&number, 1})
+        .converted(wanted.element);
 }
 
 Tensors loop(const Loop& op, std::span<const Tensor> in, State* state) {
@@ -149,7 +166,9 @@ Tensors loop(const Loop& op, std::span<const Tensor> in, State* state) {
     bool goes_on = is_true(in[1], "the condition");
     for (std::int64_t i = 0; goes_on && (trips < 0 || i < trips); ++i) {
         require(!slices || i < *slices, "iteration {} of {} slices", i, slices.value_or(0));
-        if (op.current_iteration >= 0) iteration.set_parameter(op.current_iteration, iteration_number(iteration.parameter_type(op.current_iteration), i));
+        if (op.current_iteration >= 0)
+            iteration.set_parameter(op.current_iteration,
+                                    iteration_number(iteration.parameter_type(op.current_iteration), i));
         const Tensors& results = iteration.run(i, state);
         if (op.execution_condition >= 0)
             goes_on = is_true(results[place(op.execution_condition, results.size(), "result")], "the condition");
@@ -181,12 +200,8 @@ Tensors assign(const Assign& op, std::span<const Tensor> in, State* state) {
 }
 
 constexpr Kernel kTable[] = {
-    kernel<If, if_kernel>(),
-    kernel<Loop, loop>(),
-    kernel<TensorIterator, tensor_iterator>(),
-    kernel<ReadValue, read_value>(),
-    kernel<Assign, assign>(),
-    kernel<LstmSequence, lstm_sequence>(),
+    kernel<If, if_kernel>(),         kernel<Loop, loop>(),     kernel<TensorIterator, tensor_iterator>(),
+    kernel<ReadValue, read_value>(), kernel<Assign, assign>(), kernel<LstmSequence, lstm_sequence>(),
     kernel<GruCell, gru_cell>(),
 };
 

@@ -34,7 +34,8 @@ template <class T>
 void copy_nest(const T* from, T* to, std::span<const CopyAxis> axes, bool transposed) {
     if (axes.size() == 1) return copy_line(from, to, axes[0]);
     if (axes.size() == 2 && transposed) return copy_transposed(from, to, axes[0], axes[1]);
-    for (std::int64_t i = 0; i < axes[0].count; ++i) copy_nest(from + i * axes[0].from, to + i * axes[0].to, axes.subspan(1), transposed);
+    for (std::int64_t i = 0; i < axes[0].count; ++i)
+        copy_nest(from + i * axes[0].from, to + i * axes[0].to, axes.subspan(1), transposed);
 }
 
 // Axes of 1 vanish, neighbours that run on into each other melt.
@@ -44,8 +45,7 @@ std::vector<CopyAxis> melted(const std::vector<CopyAxis>& axes) {
         if (a.count == 1) continue;
         if (!result.empty() && result.back().from == a.from * a.count && result.back().to == a.to * a.count)
             result.back() = {result.back().count * a.count, a.from, a.to};
-        else
-            result.push_back(a);
+        else result.push_back(a);
     }
     if (result.empty()) result.push_back({1, 1, 1});
     return result;
@@ -64,7 +64,8 @@ std::int64_t product_of(const Dims& dims, std::size_t from, std::size_t to) {
 }
 
 template <class T>
-T* take(const T* data, T* to, std::span<const std::vector<std::int64_t>> indices, std::span<const std::int64_t> strides) {
+T* take(const T* data, T* to, std::span<const std::vector<std::int64_t>> indices,
+        std::span<const std::int64_t> strides) {
     if (indices.empty()) {
         *to = *data;
         return to + 1;
@@ -104,7 +105,8 @@ void copy_elements(std::size_t size, const std::byte* from, std::byte* to, std::
     if (transposed) std::rotate(run, run + 1, axes.end() - 1);
     const auto copy = [&](auto sample) {
         using T = decltype(sample);
-        copy_nest(reinterpret_cast<const T*>(from), reinterpret_cast<T*>(to), std::span<const CopyAxis>(axes), transposed);
+        copy_nest(reinterpret_cast<const T*>(from), reinterpret_cast<T*>(to), std::span<const CopyAxis>(axes),
+                  transposed);
     };
     switch (size) {
         case 1: return copy(std::uint8_t{});
@@ -122,7 +124,8 @@ Tensor permuted(const Tensor& data, const Dims& view, std::span<const std::size_
         extents.push_back(view[axis]);
         from.push_back(strides[axis]);
     }
-    copy_elements(element_bytes(data.element()), data.data(), out.write_raw().data(), box_axes(extents, from, row_major_strides(extents)));
+    copy_elements(element_bytes(data.element()), data.data(), out.write_raw().data(),
+                  box_axes(extents, from, row_major_strides(extents)));
     return out;
 }
 
@@ -134,7 +137,8 @@ Tensor taken(const Tensor& data, const std::vector<std::vector<std::int64_t>>& i
     const Dims strides = row_major_strides(data.dims());
     with_bits(data.element(), [&](auto sample) {
         using T = decltype(sample);
-        take(reinterpret_cast<const T*>(data.data()), reinterpret_cast<T*>(out.write_raw().data()), std::span(indices), std::span(strides));
+        take(reinterpret_cast<const T*>(data.data()), reinterpret_cast<T*>(out.write_raw().data()), std::span(indices),
+             std::span(strides));
     });
     return out;
 }
@@ -176,7 +180,8 @@ Tensor concat(std::span<const Tensor> parts, std::size_t axis) {
     std::byte* to = out.write_raw().data();
     for (const Tensor& t : parts) {
         const std::int64_t block = product_of(t.dims(), axis, t.dims().size());
-        copy_elements(static_cast<std::size_t>(size), t.data(), to, {{product_of(dims, 0, axis), block, row}, {block, 1, 1}});
+        copy_elements(static_cast<std::size_t>(size), t.data(), to,
+                      {{product_of(dims, 0, axis), block, row}, {block, 1, 1}});
         to += block * size;
     }
     return out;

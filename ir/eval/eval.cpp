@@ -11,8 +11,9 @@ namespace {
 const Kernel* find(std::uint64_t op) {
     static const auto table = [] {
         std::unordered_map<std::uint64_t, const Kernel*> rows;
-        for (const auto& family : {kActivationKernels, kBinaryKernels, kControlKernels, kConvolutionKernels, kDetectionKernels,
-                                   kMovementKernels, kNormalizationKernels, kQuantizationKernels, kReductionKernels})
+        for (const auto& family :
+             {kActivationKernels, kBinaryKernels, kControlKernels, kConvolutionKernels, kDetectionKernels,
+              kMovementKernels, kNormalizationKernels, kQuantizationKernels, kReductionKernels})
             for (const Kernel& k : family) rows.emplace(k.op, &k);
         return rows;
     }();
@@ -47,7 +48,8 @@ Tensors evaluate(const Op& op, std::span<const Tensor> inputs, State* state) {
 }
 
 Tensors evaluate(const Graph& graph, std::span<const Tensor> parameters, State* state) {
-    check(parameters.size() == graph.parameters().size(), "{} tensors for {} parameters", parameters.size(), graph.parameters().size());
+    check(parameters.size() == graph.parameters().size(), "{} tensors for {} parameters", parameters.size(),
+          graph.parameters().size());
     Frame frame;
     // Variables change after the inference: what reads them here sees what they held before.
     State before = state ? *state : State{};

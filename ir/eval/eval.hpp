@@ -33,13 +33,12 @@ constexpr Kernel kernel() {
     return {kOp<T>.id, [](const void* op, std::span<const Tensor> inputs, [[maybe_unused]] State* state) -> Tensors {
                 if constexpr (requires { F(*static_cast<const T*>(op), inputs, state); })
                     return F(*static_cast<const T*>(op), inputs, state);
-                else
-                    return F(*static_cast<const T*>(op), inputs);
+                else return F(*static_cast<const T*>(op), inputs);
             }};
 }
 
 // The tables, one a family.
-extern const std::span<const Kernel> kActivationKernels, kBinaryKernels, kControlKernels, kConvolutionKernels, kDetectionKernels,
-    kMovementKernels, kNormalizationKernels, kQuantizationKernels, kReductionKernels;
+extern const std::span<const Kernel> kActivationKernels, kBinaryKernels, kControlKernels, kConvolutionKernels,
+    kDetectionKernels, kMovementKernels, kNormalizationKernels, kQuantizationKernels, kReductionKernels;
 
 }  // namespace octet::ir::eval

@@ -65,7 +65,8 @@ Tensors strided_slice(const StridedSlice& op, std::span<const Tensor> in) {
             box[s.axis] = 1;
             continue;
         }
-        const AxisSlice slice = slice_axis(data[s.axis], begin, bound(op.end_mask, in[2]), in.size() > 3 ? in[3].integer_at(s.entry) : 1);
+        const AxisSlice slice = slice_axis(data[s.axis], begin, bound(op.end_mask, in[2]),
+                                           in.size() > 3 ? in[3].integer_at(s.entry) : 1);
         first[s.axis] = slice.first;
         step[s.axis] = slice.step;
         box[s.axis] = slice.count;
@@ -78,7 +79,8 @@ Tensors slice(const Slice& op, std::span<const Tensor> in) {
     Dims first(dims.size(), 0), step(dims.size(), 1);
     for (std::size_t i = 0; i < in[1].size(); ++i) {
         const std::size_t axis = in.size() > 4 ? normalise_axis(in[4].integer_at(i), dims.size()) : i;
-        const AxisSlice s = slice_axis(in[0].dims()[axis], in[1].integer_at(i), in[2].integer_at(i), in[3].integer_at(i));
+        const AxisSlice s = slice_axis(in[0].dims()[axis], in[1].integer_at(i), in[2].integer_at(i),
+                                       in[3].integer_at(i));
         first[axis] = s.first;
         step[axis] = s.step;
     }
@@ -89,7 +91,8 @@ Tensors gather(const Gather& op, std::span<const Tensor> in) {
     const Dims& data = in[0].dims();
     const Dims& indices = in[1].dims();
     Tensor out(in[0].element(), result_dims(op, in));
-    const auto batch = static_cast<std::size_t>(op.batch_dims < 0 ? op.batch_dims + static_cast<std::int64_t>(indices.size()) : op.batch_dims);
+    const auto batch = static_cast<std::size_t>(
+        op.batch_dims < 0 ? op.batch_dims + static_cast<std::int64_t>(indices.size()) : op.batch_dims);
     const std::size_t axis = axis_of(in[2], data.size());
     const auto size = static_cast<std::int64_t>(extent_of(data, axis));
     const std::size_t batches = count(data, 0, batch), outer = count(data, batch, axis);
@@ -145,7 +148,8 @@ Tensors gather_elements(const GatherElements& op, std::span<const Tensor> in) {
 // Offset, in blocks, of the tuple of indices at `from` into axes first, first + 1, ... of the data.
 std::int64_t tuple_offset(std::span<const std::int64_t> tuple, const Dims& data, std::size_t first) {
     std::int64_t offset = 0;
-    for (std::size_t k = 0; k < tuple.size(); ++k) offset = offset * data[first + k] + place_on_axis(tuple[k], data[first + k]);
+    for (std::size_t k = 0; k < tuple.size(); ++k)
+        offset = offset * data[first + k] + place_on_axis(tuple[k], data[first + k]);
     return offset;
 }
 
@@ -199,7 +203,8 @@ Tensors scatter_update(const ScatterUpdate& op, std::span<const Tensor> in) {
     for (std::size_t o = 0; o < count(data, 0, axis); ++o)
         for (std::size_t i = 0; i < places.size(); ++i) {
             const auto at = static_cast<std::size_t>(place_on_axis(places[i], data[axis]));
-            std::memcpy(out.write_raw().data() + (o * extent_of(data, axis) + at) * block, in[2].data() + (o * places.size() + i) * block, block);
+            std::memcpy(out.write_raw().data() + (o * extent_of(data, axis) + at) * block,
+                        in[2].data() + (o * places.size() + i) * block, block);
         }
     return {out};
 }
@@ -217,12 +222,15 @@ Tensors scatter_elements_update(const ScatterElementsUpdate& op, std::span<const
     return {out};
 }
 
-Tensors shape_of(const ShapeOf& op, std::span<const Tensor> in) { return {Tensor::vector(in[0].dims()).converted(op.element)}; }
+Tensors shape_of(const ShapeOf& op, std::span<const Tensor> in) {
+    return {Tensor::vector(in[0].dims()).converted(op.element)};
+}
 
 Tensors range(const Range& op, std::span<const Tensor> in) {
     Tensor out(op.element, result_dims(op, in));
     if (is_integer(op.element)) {
-        const std::int64_t start = in[0].converted(op.element).integer_at(0), step = in[2].converted(op.element).integer_at(0);
+        const std::int64_t start = in[0].converted(op.element).integer_at(0),
+                           step = in[2].converted(op.element).integer_at(0);
         std::vector<std::int64_t> numbers(out.size());
         for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = start + static_cast<std::int64_t>(i) * step;
         return {Tensor::vector(numbers).converted(op.element)};
@@ -257,7 +265,8 @@ Tensors one_hot(const OneHot& op, std::span<const Tensor> in) {
         std::fill_n(to, out.size(), *reinterpret_cast<const T*>(in[3].data()));
         for (std::size_t i = 0; i < indices.size(); ++i) {
             if (indices[i] < 0 || indices[i] >= static_cast<std::int64_t>(depth)) continue;
-            to[(i / inner * depth + static_cast<std::size_t>(indices[i])) * inner + i % inner] = *reinterpret_cast<const T*>(in[2].data());
+            to[(i / inner * depth + static_cast<std::size_t>(indices[i])) * inner + i % inner] =
+                *reinterpret_cast<const T*>(in[2].data());
         }
     });
     return {out};

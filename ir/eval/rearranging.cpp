@@ -49,7 +49,8 @@ Tensor padded(const Tensor& data, const Dims& begin, const Dims& end, const Tens
         using T = decltype(sample);
         T* memory = reinterpret_cast<T*>(out.write_raw().data());
         if (T fill = *reinterpret_cast<const T*>(value.data()); fill != 0) std::fill_n(memory, out.size(), fill);
-        copy_elements(sizeof(T), data.data() + source * static_cast<std::int64_t>(sizeof(T)), reinterpret_cast<std::byte*>(memory + target), axes);
+        copy_elements(sizeof(T), data.data() + source * static_cast<std::int64_t>(sizeof(T)),
+                      reinterpret_cast<std::byte*>(memory + target), axes);
     });
     return out;
 }
@@ -57,7 +58,8 @@ Tensor padded(const Tensor& data, const Dims& begin, const Dims& end, const Tens
 Tensors pad(const Pad& op, std::span<const Tensor> in) {
     const Dims dims = result_dims(op, in);
     const Dims begin = in[1].integers();
-    if (op.mode == PadMode::constant) return {padded(in[0], begin, in[2].integers(), in.size() > 3 ? in[3] : Tensor(in[0].element(), {1}))};
+    if (op.mode == PadMode::constant)
+        return {padded(in[0], begin, in[2].integers(), in.size() > 3 ? in[3] : Tensor(in[0].element(), {1}))};
     std::vector<std::vector<std::int64_t>> indices;
     for (std::size_t axis = 0; axis < dims.size(); ++axis) {
         indices.emplace_back(extent_of(dims, axis));
@@ -88,8 +90,8 @@ Tensors broadcast_kernel(const Broadcast& op, std::span<const Tensor> in) {
     std::vector<CopyAxis> axes;
     for (std::size_t i = 0; i < to.size(); ++i) axes.push_back({out.dims()[i], 0, to[i]});
     for (std::size_t i = 0; i < data.size(); ++i) {
-        const std::size_t axis =
-            op.mode == BroadcastMode::explicit_ ? normalise_axis(in[2].integer_at(i), to.size()) : i + to.size() - data.size();
+        const std::size_t axis = op.mode == BroadcastMode::explicit_ ? normalise_axis(in[2].integer_at(i), to.size())
+                                                                     : i + to.size() - data.size();
         if (data[i] != 1) axes[axis].from = from[i];
     }
     repeat(in[0], out, std::move(axes));
@@ -188,7 +190,8 @@ Tensors space_to_batch(const SpaceToBatch& op, std::span<const Tensor> in) {
 Tensors reverse_sequence(const ReverseSequence& op, std::span<const Tensor> in) {
     result_types(op, in);
     const Dims& dims = in[0].dims();
-    const std::size_t batch = normalise_axis(op.batch_axis, dims.size()), seq = normalise_axis(op.seq_axis, dims.size());
+    const std::size_t batch = normalise_axis(op.batch_axis, dims.size()),
+                      seq = normalise_axis(op.seq_axis, dims.size());
     const Dims strides = row_major_strides(dims);
     const auto size = static_cast<std::int64_t>(element_bytes(in[0].element()));
     Tensor out(in[0].element(), dims);
@@ -202,7 +205,8 @@ Tensors reverse_sequence(const ReverseSequence& op, std::span<const Tensor> in) 
             for (std::size_t i = 0; i < dims.size(); ++i)
                 if (i != batch && i != seq) axes.push_back({dims[i], strides[i], strides[i]});
             axes.push_back({turned ? length : dims[seq] - length, turned ? -strides[seq] : strides[seq], strides[seq]});
-            copy_elements(static_cast<std::size_t>(size), in[0].data() + from * size, out.write_raw().data() + to * size, std::move(axes));
+            copy_elements(static_cast<std::size_t>(size), in[0].data() + from * size,
+                          out.write_raw().data() + to * size, std::move(axes));
         }
     }
     return {out};

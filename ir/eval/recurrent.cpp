@@ -41,8 +41,11 @@ Activation activation(const T& op, std::size_t place, std::string_view otherwise
     for (const char c : place < op.activations.size() ? op.activations[place] : std::string(otherwise))
         if (c != ' ') name += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     const auto found = std::ranges::find(kActivations, name, &NamedActivation::name);
-    if (found == std::end(kActivations)) throw Unsupported(std::string(T::name), "there is no activation '" + name + "'");
-    const auto given = [&](const std::vector<double>& list, float value) { return place < list.size() ? static_cast<float>(list[place]) : value; };
+    if (found == std::end(kActivations))
+        throw Unsupported(std::string(T::name), "there is no activation '" + name + "'");
+    const auto given = [&](const std::vector<double>& list, float value) {
+        return place < list.size() ? static_cast<float>(list[place]) : value;
+    };
     return {found->function, given(op.activations_alpha, found->alpha), given(op.activations_beta, found->beta)};
 }
 
@@ -57,7 +60,8 @@ Floats turned(const float* from, std::size_t rows, std::size_t columns) {
 }
 
 // to[0..outputs) += x * weights, weights [inputs, stride].
-void add_product(const float* x, std::size_t inputs, const float* weights, std::size_t stride, std::size_t outputs, float* to) {
+void add_product(const float* x, std::size_t inputs, const float* weights, std::size_t stride, std::size_t outputs,
+                 float* to) {
     for (std::size_t k = 0; k < inputs; ++k) {
         const float* row = weights + k * stride;
         for (std::size_t j = 0; j < outputs; ++j) to[j] += x[k] * row[j];
@@ -96,14 +100,17 @@ struct Lstm {
 Tensors lstm_sequence(const LstmSequence& op, std::span<const Tensor> in) {
     const Types types = result_types(op, in);
     const Dims& x = in[0].dims();
-    const std::size_t batch = extent_of(x, 0), steps = extent_of(x, 1), inputs = extent_of(x, 2), hidden = static_cast<std::size_t>(op.hidden_size);
+    const std::size_t batch = extent_of(x, 0), steps = extent_of(x, 1), inputs = extent_of(x, 2),
+                      hidden = static_cast<std::size_t>(op.hidden_size);
     const std::size_t directions = op.direction == RecurrentDirection::bidirectional ? 2 : 1;
-    const Lstm lstm{op, inputs, hidden, activation(op, 0, "sigmoid"), activation(op, 1, "tanh"), activation(op, 2, "tanh")};
+    const Lstm lstm{
+        op, inputs, hidden, activation(op, 0, "sigmoid"), activation(op, 1, "tanh"), activation(op, 2, "tanh")};
     const Floats values = in[0].floats(), w = in[4].floats(), r = in[5].floats(), bias = in[6].floats();
     Floats state = in[1].floats(), cell = in[2].floats(), gates(4 * hidden);
     Tensor y(Element::f32, types[0].shape.sizes());
     for (std::size_t d = 0; d < directions; ++d) {
-        const LstmWeights weights{turned(w.data() + d * 4 * hidden * inputs, 4 * hidden, inputs), turned(r.data() + d * 4 * hidden * hidden, 4 * hidden, hidden),
+        const LstmWeights weights{turned(w.data() + d * 4 * hidden * inputs, 4 * hidden, inputs),
+                                  turned(r.data() + d * 4 * hidden * hidden, 4 * hidden, hidden),
                                   bias.data() + d * 4 * hidden};
         const bool backwards = op.direction == RecurrentDirection::reverse || d == 1;
         for (std::size_t n = 0; n < batch; ++n) {
@@ -113,19 +120,22 @@ Tensors lstm_sequence(const LstmSequence& op, std::span<const Tensor> in) {
             const std::size_t at = n * directions + d;
             for (std::size_t i = 0; i < length; ++i) {
                 const std::size_t t = backwards ? length - 1 - i : i;
-                lstm.step(weights, values.data() + (n * steps + t) * inputs, state.data() + at * hidden, cell.data() + at * hidden, gates);
+                lstm.step(weights, values.data() + (n * steps + t) * inputs, state.data() + at * hidden,
+                          cell.data() + at * hidden, gates);
                 std::copy_n(state.data() + at * hidden, hidden, y.write<float>().data() + (at * steps + t) * hidden);
             }
         }
     }
     const Dims last = types[1].shape.sizes();
     const Element element = in[0].element();
-    return {y.converted(element), Tensor::of<float>(last, state).converted(element), Tensor::of<float>(last, cell).converted(element)};
+    return {y.converted(element), Tensor::of<float>(last, state).converted(element),
+            Tensor::of<float>(last, cell).converted(element)};
 }
 
 Tensors gru_cell(const GruCell& op, std::span<const Tensor> in) {
     const Dims dims = result_dims(op, in);
-    const std::size_t batch = extent_of(dims, 0), inputs = extent_of(in[0].dims(), 1), hidden = static_cast<std::size_t>(op.hidden_size);
+    const std::size_t batch = extent_of(dims, 0), inputs = extent_of(in[0].dims(), 1),
+                      hidden = static_cast<std::size_t>(op.hidden_size);
     const Activation f = activation(op, 0, "sigmoid"), g = activation(op, 1, "tanh");
     const Floats x = in[0].floats(), before = in[1].floats(), w = turned(in[2].floats().data(), 3 * hidden, inputs),
                  r = turned(in[3].floats().data(), 3 * hidden, hidden);

@@ -29,8 +29,10 @@ struct AxisScale {
 std::int64_t nearest_place(float x, NearestMode mode, bool shrinks) {
     const float floored = std::floor(x);
     switch (mode) {
-        case NearestMode::round_prefer_floor: return static_cast<std::int64_t>(x == floored + 0.5f ? floored : std::round(x));
-        case NearestMode::round_prefer_ceil: return static_cast<std::int64_t>(x == floored + 0.5f ? floored + 1 : std::round(x));
+        case NearestMode::round_prefer_floor:
+            return static_cast<std::int64_t>(x == floored + 0.5f ? floored : std::round(x));
+        case NearestMode::round_prefer_ceil:
+            return static_cast<std::int64_t>(x == floored + 0.5f ? floored + 1 : std::round(x));
         case NearestMode::floor: return static_cast<std::int64_t>(floored);
         case NearestMode::ceil: return static_cast<std::int64_t>(std::ceil(x));
         default: return static_cast<std::int64_t>(shrinks ? std::ceil(x) : x);
@@ -55,7 +57,9 @@ Taps linear_taps(const AxisScale& axis, const Interpolate& op) {
         const std::size_t first = taps.weights.size();
         float sum = 0;
         for (std::int64_t i = centre - reach; i <= centre + reach; ++i) {
-            const float weight = i < 0 || i >= axis.size ? 0.0f : std::max(0.0f, 1.0f - std::fabs(slope * (x - static_cast<float>(i))));
+            const float weight = i < 0 || i >= axis.size
+                                     ? 0.0f
+                                     : std::max(0.0f, 1.0f - std::fabs(slope * (x - static_cast<float>(i))));
             taps.add(axis.inside(i), weight);
             sum += weight;
         }
@@ -98,9 +102,11 @@ Taps compacted(Taps taps) {
     const std::size_t places = taps.count == 0 ? 0 : taps.places.size() / taps.count;
     std::size_t most = 1;
     for (std::size_t o = 0; o < places; ++o)
-        most = std::max(most, static_cast<std::size_t>(std::count_if(taps.weights.begin() + static_cast<std::ptrdiff_t>(o * taps.count),
-                                                                     taps.weights.begin() + static_cast<std::ptrdiff_t>((o + 1) * taps.count),
-                                                                     [](float w) { return w != 0; })));
+        most = std::max(most,
+                        static_cast<std::size_t>(
+                            std::count_if(taps.weights.begin() + static_cast<std::ptrdiff_t>(o * taps.count),
+                                          taps.weights.begin() + static_cast<std::ptrdiff_t>((o + 1) * taps.count),
+                                          [](float w) { return w != 0; })));
     Taps result{most};
     for (std::size_t o = 0; o < places; ++o) {
         for (std::size_t k = o * taps.count; k < (o + 1) * taps.count; ++k)
@@ -112,7 +118,8 @@ Taps compacted(Taps taps) {
 
 }  // namespace
 
-std::vector<float> axis_scales(const Interpolate& op, const Dims& data, const Dims& result, const Tensor& given, const Tensor* axes) {
+std::vector<float> axis_scales(const Interpolate& op, const Dims& data, const Dims& result, const Tensor& given,
+                               const Tensor* axes) {
     std::vector<float> scales;
     for (std::size_t i = 0; i < data.size(); ++i)
         scales.push_back(static_cast<float>(result[i]) / static_cast<float>(std::max<std::int64_t>(data[i], 1)));

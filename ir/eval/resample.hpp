@@ -21,7 +21,8 @@ struct Taps {
 };
 
 // How many times longer each axis becomes. `given`: the second operand; `axes`: the third, null for all axes.
-std::vector<float> axis_scales(const Interpolate& op, const Dims& data, const Dims& result, const Tensor& given, const Tensor* axes);
+std::vector<float> axis_scales(const Interpolate& op, const Dims& data, const Dims& result, const Tensor& given,
+                               const Tensor* axes);
 
 // The taps of an axis of `size` places that becomes one of `result`. Nearest has one of weight 1.
 Taps axis_taps(const Interpolate& op, std::int64_t size, std::int64_t result, float scale);

@@ -17,7 +17,9 @@ struct Candidate {
 
 // Best first; the one that comes first among equals.
 void keep_best(std::vector<Candidate>& found, std::int64_t most) {
-    const auto better = [](const Candidate& a, const Candidate& b) { return a.score != b.score ? a.score > b.score : a.prior < b.prior; };
+    const auto better = [](const Candidate& a, const Candidate& b) {
+        return a.score != b.score ? a.score > b.score : a.prior < b.prior;
+    };
     const auto end = most >= 0 && most < static_cast<std::int64_t>(found.size()) ? found.begin() + most : found.end();
     std::partial_sort(found.begin(), end, found.end(), better);
     found.erase(end, found.end());
@@ -26,7 +28,9 @@ void keep_best(std::vector<Candidate>& found, std::int64_t most) {
 // The numbers of one image's head.
 class Head {
 public:
-    Head(const DetectionOutput& op, std::span<const std::vector<float>> in, std::size_t image, std::size_t images, bool own_priors) : op_(op) {
+    Head(const DetectionOutput& op, std::span<const std::vector<float>> in, std::size_t image, std::size_t images,
+         bool own_priors)
+        : op_(op) {
         const std::size_t prior_size = op.normalized ? 4 : 5;
         const std::size_t all = in[2].size() / (own_priors ? images : 1);
         priors_ = all / prior_size / (op.variance_encoded_in_target ? 1 : 2);
@@ -59,14 +63,16 @@ public:
             from = {from.x1 / width, from.y1 / height, from.x2 / width, from.y2 / height};
         }
         std::array<float, 4> variance{1, 1, 1, 1};
-        if (!op_.variance_encoded_in_target) std::copy_n(proposals_.data() + priors_ * size + prior * 4, 4, variance.begin());
+        if (!op_.variance_encoded_in_target)
+            std::copy_n(proposals_.data() + priors_ * size + prior * 4, 4, variance.begin());
         if (!refinement_.empty()) from = decoded(from, variance, refinement_.data() + place * 4);
         Box result = decoded(from, variance, boxes_.data() + place * 4);
         return op_.clip_before_nms ? clipped(result) : result;
     }
 
     static Box clipped(const Box& b) {
-        return {std::clamp(b.x1, 0.0f, 1.0f), std::clamp(b.y1, 0.0f, 1.0f), std::clamp(b.x2, 0.0f, 1.0f), std::clamp(b.y2, 0.0f, 1.0f)};
+        return {std::clamp(b.x1, 0.0f, 1.0f), std::clamp(b.y1, 0.0f, 1.0f), std::clamp(b.x2, 0.0f, 1.0f),
+                std::clamp(b.y2, 0.0f, 1.0f)};
     }
 
 private:
@@ -76,9 +82,11 @@ private:
 
     Box decoded(const Box& prior, const std::array<float, 4>& variance, const float* by) const {
         if (op_.code_type == BoxCode::corner)
-            return {prior.x1 + variance[0] * by[0], prior.y1 + variance[1] * by[1], prior.x2 + variance[2] * by[2], prior.y2 + variance[3] * by[3]};
+            return {prior.x1 + variance[0] * by[0], prior.y1 + variance[1] * by[1], prior.x2 + variance[2] * by[2],
+                    prior.y2 + variance[3] * by[3]};
         const float width = prior.x2 - prior.x1, height = prior.y2 - prior.y1;
-        const float x = variance[0] * by[0] * width + (prior.x1 + prior.x2) / 2, y = variance[1] * by[1] * height + (prior.y1 + prior.y2) / 2;
+        const float x = variance[0] * by[0] * width + (prior.x1 + prior.x2) / 2,
+                    y = variance[1] * by[1] * height + (prior.y1 + prior.y2) / 2;
         const float w = std::exp(variance[2] * by[2]) * width, h = std::exp(variance[3] * by[3]) * height;
         return {x - w / 2, y - h / 2, x + w / 2, y + h / 2};
     }
@@ -108,9 +116,11 @@ Detections per_class(const DetectionOutput& op, const Head& head) {
         if (static_cast<std::int64_t>(label) == op.background_label_id) continue;
         found.clear();
         for (std::size_t prior = 0; prior < head.priors(); ++prior)
-            if (const float score = head.score(prior, label); score > static_cast<float>(op.confidence_threshold)) found.push_back({score, prior, label});
+            if (const float score = head.score(prior, label); score > static_cast<float>(op.confidence_threshold))
+                found.push_back({score, prior, label});
         keep_best(found, op.top_k);
-        for (const Candidate& c : found) add_unless_covered(kept[label], {c.score, head.box(c.prior, label)}, op.nms_threshold);
+        for (const Candidate& c : found)
+            add_unless_covered(kept[label], {c.score, head.box(c.prior, label)}, op.nms_threshold);
     }
     return kept;
 }
@@ -126,7 +136,8 @@ Detections per_prior(const DetectionOutput& op, const Head& head) {
     }
     keep_best(found, op.top_k);
     Detections kept;
-    for (const Candidate& c : found) add_unless_covered(kept[c.label], {c.score, head.box(c.prior, c.label)}, op.nms_threshold);
+    for (const Candidate& c : found)
+        add_unless_covered(kept[c.label], {c.score, head.box(c.prior, c.label)}, op.nms_threshold);
     return kept;
 }
 
@@ -142,13 +153,15 @@ void keep_top(Detections& kept, std::int64_t most) {
     const float least = *last;
     auto equals = most - std::ranges::count_if(scores, [&](float s) { return s > least; });
     for (auto& entry : kept)
-        std::erase_if(entry.second, [&](const Detection& d) { return d.score < least || (d.score == least && equals-- <= 0); });
+        std::erase_if(entry.second,
+                      [&](const Detection& d) { return d.score < least || (d.score == least && equals-- <= 0); });
 }
 
 }  // namespace
 
 float intersection_over_union(const Box& a, const Box& b) {
-    const float width = std::min(a.x2, b.x2) - std::max(a.x1, b.x1), height = std::min(a.y2, b.y2) - std::max(a.y1, b.y1);
+    const float width = std::min(a.x2, b.x2) - std::max(a.x1, b.x1),
+                height = std::min(a.y2, b.y2) - std::max(a.y1, b.y1);
     if (!(width > 0 && height > 0)) return 0;
     const float both = width * height;
     return both / ((a.x2 - a.x1) * (a.y2 - a.y1) + (b.x2 - b.x1) * (b.y2 - b.y1) - both);
@@ -160,7 +173,8 @@ Tensors detection_output(const DetectionOutput& op, std::span<const Tensor> in) 
     std::vector<std::vector<float>> numbers;
     for (const Tensor& t : in) numbers.push_back(t.floats());
     const std::size_t images = extent_of(in[0].dims(), 0);
-    require(in[2].dims()[0] == 1 || in[2].dims()[0] == in[0].dims()[0], "proposals {} for {} images", to_string(in[2].dims()), images);
+    require(in[2].dims()[0] == 1 || in[2].dims()[0] == in[0].dims()[0], "proposals {} for {} images",
+            to_string(in[2].dims()), images);
     auto to = out.write<float>();
     for (std::size_t image = 0; image < images; ++image) {
         const Head head(op, numbers, image, images, in[2].dims()[0] != 1);
@@ -232,9 +246,9 @@ std::vector<Box> read_boxes(const NonMaxSuppression& op, const float* from, std:
     for (Box& b : boxes) {
         // Corners come in any order, as y, x, y, x.
         if (op.box_encoding == BoxEncoding::corner)
-            b = {std::min(from[1], from[3]), std::min(from[0], from[2]), std::max(from[1], from[3]), std::max(from[0], from[2])};
-        else
-            b = {from[0] - from[2] / 2, from[1] - from[3] / 2, from[0] + from[2] / 2, from[1] + from[3] / 2};
+            b = {std::min(from[1], from[3]), std::min(from[0], from[2]), std::max(from[1], from[3]),
+                 std::max(from[0], from[2])};
+        else b = {from[0] - from[2] / 2, from[1] - from[3] / 2, from[0] + from[2] / 2, from[1] + from[3] / 2};
         from += 4;
     }
     return boxes;
@@ -246,13 +260,15 @@ Tensors non_max_suppression(const NonMaxSuppression& op, std::span<const Tensor>
     result_types(op, in);
     const auto number = [&](std::size_t i) { return in.size() > i ? static_cast<float>(in[i].at(0)) : 0.0f; };
     const SuppressionLimits limits{in.size() > 2 ? in[2].integer_at(0) : 0, number(3), number(4), number(5)};
-    const std::size_t batches = extent_of(in[1].dims(), 0), classes = extent_of(in[1].dims(), 1), count = extent_of(in[1].dims(), 2);
+    const std::size_t batches = extent_of(in[1].dims(), 0), classes = extent_of(in[1].dims(), 1),
+                      count = extent_of(in[1].dims(), 2);
     const std::vector<float> coordinates = in[0].floats(), scores = in[1].floats();
     std::vector<Selected> found;
     for (std::size_t b = 0; b < batches; ++b) {
         const auto boxes = read_boxes(op, coordinates.data() + b * count * 4, count);
         for (std::size_t c = 0; c < classes; ++c)
-            for (const Waiting& w : suppressed(scores.data() + (b * classes + c) * count, boxes, limits)) found.push_back({b, c, w.box, w.score});
+            for (const Waiting& w : suppressed(scores.data() + (b * classes + c) * count, boxes, limits))
+                found.push_back({b, c, w.box, w.score});
     }
     if (op.sort_result_descending)
         std::ranges::stable_sort(found, [](const Selected& x, const Selected& y) {
@@ -264,11 +280,13 @@ Tensors non_max_suppression(const NonMaxSuppression& op, std::span<const Tensor>
     for (std::size_t i = 0; i < found.size(); ++i) {
         const Selected& s = found[i];
         const std::array<std::size_t, 3> row{s.batch, s.label, s.box};
-        std::ranges::transform(row, indices.write<std::int64_t>().begin() + static_cast<std::ptrdiff_t>(3 * i), [](std::size_t n) { return static_cast<std::int64_t>(n); });
+        std::ranges::transform(row, indices.write<std::int64_t>().begin() + static_cast<std::ptrdiff_t>(3 * i),
+                               [](std::size_t n) { return static_cast<std::int64_t>(n); });
         const std::array<float, 3> value{static_cast<float>(s.batch), static_cast<float>(s.label), s.score};
         std::ranges::copy(value, values.write<float>().begin() + static_cast<std::ptrdiff_t>(3 * i));
     }
-    return {indices.converted(op.index_element), values, Tensor::vector<std::int64_t>({rows}).converted(op.index_element)};
+    return {indices.converted(op.index_element), values,
+            Tensor::vector<std::int64_t>({rows}).converted(op.index_element)};
 }
 
 }  // namespace octet::ir::eval

@@ -41,10 +41,12 @@ std::vector<Known> infer_body(const Graph& body, const std::vector<Known>& param
         if (def.partial) partials = def.partial(node.op.data(), inputs, types);
         auto& outputs = known[id];
         for (std::size_t i = 0; i < types.size(); ++i)
-            outputs.push_back({std::move(types[i]), i < partials.size() ? partials[i] : nullptr, body.constant({id, static_cast<std::uint32_t>(i)})});
+            outputs.push_back({std::move(types[i]), i < partials.size() ? partials[i] : nullptr,
+                               body.constant({id, static_cast<std::uint32_t>(i)})});
     }
     std::vector<Known> results;
-    for (const NodeId id : body.results()) results.push_back(known.at(body.node(id).inputs[0].node)[body.node(id).inputs[0].port]);
+    for (const NodeId id : body.results())
+        results.push_back(known.at(body.node(id).inputs[0].node)[body.node(id).inputs[0].port]);
     return results;
 }
 
@@ -64,7 +66,8 @@ std::size_t place(std::int64_t index, std::size_t count, std::string_view what) 
 std::size_t output_count(const std::vector<PortMap>& outputs) {
     std::int64_t count = 0;
     for (const PortMap& m : outputs) count = std::max(count, m.outer + 1);
-    require(count <= static_cast<std::int64_t>(outputs.size()), "port maps for {} outputs, wanted {}", outputs.size(), count);
+    require(count <= static_cast<std::int64_t>(outputs.size()), "port maps for {} outputs, wanted {}", outputs.size(),
+            count);
     return static_cast<std::size_t>(count);
 }
 
@@ -72,7 +75,8 @@ std::size_t output_count(const std::vector<PortMap>& outputs) {
 Shape united_shape(const Shape& a, const Shape& b) {
     if (!a.ranked() || !b.ranked() || a.rank() != b.rank()) return Shape::unranked();
     Shape result = a;
-    for (std::size_t i = 0; i < a.rank(); ++i) result[i] = {std::min(a[i].low, b[i].low), std::max(a[i].high, b[i].high)};
+    for (std::size_t i = 0; i < a.rank(); ++i)
+        result[i] = {std::min(a[i].low, b[i].low), std::max(a[i].high, b[i].high)};
     return result;
 }
 
@@ -93,7 +97,8 @@ Types branch(const GraphPtr& body, const std::vector<PortMap>& in, const std::ve
     }
     const auto results = infer_body(*body, parameters);
     Types types(output_count(out));
-    for (const PortMap& m : out) types[place(m.outer, types.size(), "output")] = results[place(m.inner, results.size(), "result")].type;
+    for (const PortMap& m : out)
+        types[place(m.outer, types.size(), "output")] = results[place(m.inner, results.size(), "result")].type;
     return types;
 }
 
@@ -102,15 +107,19 @@ Types branch(const GraphPtr& body, const std::vector<PortMap>& in, const std::ve
 Types infer(const If& op, Inputs inputs) {
     require(!inputs.empty(), "got no inputs, wanted 1 or more");
     const Input& condition = inputs[0];
-    require(condition.element() == Element::boolean || is_integer(condition.element()), "the condition is of type {}, wanted boolean", name_of(condition.element()));
+    require(condition.element() == Element::boolean || is_integer(condition.element()),
+            "the condition is of type {}, wanted boolean", name_of(condition.element()));
     Types then_types = branch(op.then_body, op.then_inputs, op.then_outputs, inputs);
     Types else_types = branch(op.else_body, op.else_inputs, op.else_outputs, inputs);
-    require(then_types.size() == else_types.size(), "branches with {} and {} outputs, wanted as many of both", then_types.size(), else_types.size());
+    require(then_types.size() == else_types.size(), "branches with {} and {} outputs, wanted as many of both",
+            then_types.size(), else_types.size());
     for (std::size_t i = 0; i < then_types.size(); ++i)
-        require(then_types[i].element == else_types[i].element, "output {} is of type {} in one branch and {} in the other", i,
-                name_of(then_types[i].element), name_of(else_types[i].element));
+        require(then_types[i].element == else_types[i].element,
+                "output {} is of type {} in one branch and {} in the other", i, name_of(then_types[i].element),
+                name_of(else_types[i].element));
     if (condition.value && condition.value->size() == 1) return condition.value->at(0) != 0 ? then_types : else_types;
-    for (std::size_t i = 0; i < then_types.size(); ++i) then_types[i].shape = united_shape(then_types[i].shape, else_types[i].shape);
+    for (std::size_t i = 0; i < then_types.size(); ++i)
+        then_types[i].shape = united_shape(then_types[i].shape, else_types[i].shape);
     return then_types;
 }
 
@@ -154,7 +163,8 @@ std::vector<Known> first_parameters(const Body& body, Inputs inputs) {
         parameters[p] = known(input);
         if (m.axis < 0) continue;
         parameters[p] = {*input.type};
-        if (input.shape().ranked()) parameters[p].type.shape[normalise_axis(m.axis, input.shape().rank())] = m.part_size;
+        if (input.shape().ranked())
+            parameters[p].type.shape[normalise_axis(m.axis, input.shape().rank())] = m.part_size;
     }
     return parameters;
 }
@@ -212,10 +222,12 @@ Types infer(const Loop& op, Inputs inputs) {
     }
     const auto results = settled_results(body, std::move(parameters));
     Dim iterations = sliced_iterations(body, inputs);
-    const bool goes_on = op.execution_condition < 0 || known_true(results[place(op.execution_condition, results.size(), "result")].value);
+    const bool goes_on = op.execution_condition < 0 ||
+                         known_true(results[place(op.execution_condition, results.size(), "result")].value);
     const bool surely = goes_on && known_true(inputs[1].value);
     if (const auto trips = known_number(inputs[0], "the trip count"); trips && *trips >= 0) {
-        require(!surely || *trips <= iterations.high, "a trip count of {} for {} slices", *trips, to_string(iterations));
+        require(!surely || *trips <= iterations.high, "a trip count of {} for {} slices", *trips,
+                to_string(iterations));
         iterations = {std::min(*trips, iterations.low), std::min(*trips, iterations.high)};
         if (surely) iterations.low = iterations.high;
     }
@@ -233,9 +245,12 @@ Types infer(const TensorIterator& op, Inputs inputs) {
 Types infer(const ReadValue& op, Inputs inputs) {
     require_inputs(inputs, 0, 1);
     if (inputs.empty()) return {{op.element, op.shape}};
-    require(op.element == Element::undefined || inputs[0].element() == op.element, "variable '{}' is of type {}, its initial value of type {}",
-            op.variable, name_of(op.element), name_of(inputs[0].element()));
-    return {{inputs[0].element(), compatible(op.shape, inputs[0].shape()) && op.element != Element::undefined ? op.shape : inputs[0].shape()}};
+    require(op.element == Element::undefined || inputs[0].element() == op.element,
+            "variable '{}' is of type {}, its initial value of type {}", op.variable, name_of(op.element),
+            name_of(inputs[0].element()));
+    return {{inputs[0].element(), compatible(op.shape, inputs[0].shape()) && op.element != Element::undefined
+                                      ? op.shape
+                                      : inputs[0].shape()}};
 }
 
 Types infer(const Assign&, Inputs inputs) {
@@ -248,8 +263,8 @@ namespace {
 // Dimension `axis` of `shape` must allow `wanted`.
 void require_dim(const Shape& shape, std::size_t axis, Dim wanted, std::string_view what) {
     if (shape.ranked())
-        require(axis < shape.rank() && compatible(shape[axis], wanted), "{} has shape {}, wanted {} in dimension {}", what, to_string(shape),
-                to_string(wanted), axis);
+        require(axis < shape.rank() && compatible(shape[axis], wanted), "{} has shape {}, wanted {} in dimension {}",
+                what, to_string(shape), to_string(wanted), axis);
 }
 
 void require_activations(const std::vector<std::string>& names, std::size_t count) {
@@ -298,7 +313,8 @@ Types infer(const GruCell& op, Inputs inputs) {
     for (const std::size_t i : {2u, 3u}) require_dim(inputs[i].shape(), 0, Dim(3 * op.hidden_size), kNames[i]);
     require_dim(inputs[3].shape(), 1, op.hidden_size, "R");
     if (x.ranked()) require_dim(inputs[2].shape(), 1, x[1], "W");
-    if (inputs.size() == 5) require_dim(inputs[4].shape(), 0, Dim((op.linear_before_reset ? 4 : 3) * op.hidden_size), "B");
+    if (inputs.size() == 5)
+        require_dim(inputs[4].shape(), 0, Dim((op.linear_before_reset ? 4 : 3) * op.hidden_size), "B");
     Dim batch = x.ranked() ? x[0] : Dim();
     require_dim(h, 0, batch, "h");
     if (h.ranked()) batch = merged(batch, h[0]);

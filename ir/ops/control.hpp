@@ -18,12 +18,9 @@ struct If {
     std::vector<PortMap> then_outputs = {};
     std::vector<PortMap> else_outputs = {};
     static constexpr auto fields() {
-        return std::array{field<&If::then_body>("then_body"),
-                          field<&If::else_body>("else_body"),
-                          field<&If::then_inputs>("then_inputs"),
-                          field<&If::else_inputs>("else_inputs"),
-                          field<&If::then_outputs>("then_outputs"),
-                          field<&If::else_outputs>("else_outputs")};
+        return std::array{field<&If::then_body>("then_body"),       field<&If::else_body>("else_body"),
+                          field<&If::then_inputs>("then_inputs"),   field<&If::else_inputs>("else_inputs"),
+                          field<&If::then_outputs>("then_outputs"), field<&If::else_outputs>("else_outputs")};
     }
 };
 Types infer(const If& op, Inputs inputs);
@@ -56,10 +53,8 @@ struct TensorIterator {
     std::vector<PortMap> outputs = {};
     std::vector<PortMap> back_edges = {};
     static constexpr auto fields() {
-        return std::array{field<&TensorIterator::body>("body"),
-                          field<&TensorIterator::inputs>("inputs"),
-                          field<&TensorIterator::outputs>("outputs"),
-                          field<&TensorIterator::back_edges>("back_edges")};
+        return std::array{field<&TensorIterator::body>("body"), field<&TensorIterator::inputs>("inputs"),
+                          field<&TensorIterator::outputs>("outputs"), field<&TensorIterator::back_edges>("back_edges")};
     }
 };
 Types infer(const TensorIterator& op, Inputs inputs);
@@ -74,8 +69,7 @@ struct ReadValue {
     Element element = Element::f32;
     Shape shape = {};
     static constexpr auto fields() {
-        return std::array{field<&ReadValue::variable>("variable"),
-                          field<&ReadValue::element>("element"),
+        return std::array{field<&ReadValue::variable>("variable"), field<&ReadValue::element>("element"),
                           field<&ReadValue::shape>("shape")};
     }
 };

@@ -11,7 +11,8 @@ struct Parameter {
     Shape shape;
     std::vector<std::string> tensor_names;
     static constexpr auto fields() {
-        return std::array{field<&Parameter::element>("element"), field<&Parameter::shape>("shape"), field<&Parameter::tensor_names>("tensor_names")};
+        return std::array{field<&Parameter::element>("element"), field<&Parameter::shape>("shape"),
+                          field<&Parameter::tensor_names>("tensor_names")};
     }
 };
 Types infer(const Parameter& op, Inputs inputs);
@@ -33,7 +34,8 @@ struct Result {
     std::int64_t port = 0;
     bool tap = false;
     static constexpr auto fields() {
-        return std::array{field<&Result::tensor_names>("tensor_names"), field<&Result::layer>("layer"), field<&Result::port>("port"), field<&Result::tap>("tap")};
+        return std::array{field<&Result::tensor_names>("tensor_names"), field<&Result::layer>("layer"),
+                          field<&Result::port>("port"), field<&Result::tap>("tap")};
     }
 };
 Types infer(const Result& op, Inputs inputs);
@@ -46,7 +48,8 @@ struct Opaque {
     Attributes attributes;
     Types outputs;
     static constexpr auto fields() {
-        return std::array{field<&Opaque::type>("type"), field<&Opaque::version>("version"), field<&Opaque::attributes>("attributes"), field<&Opaque::outputs>("outputs")};
+        return std::array{field<&Opaque::type>("type"), field<&Opaque::version>("version"),
+                          field<&Opaque::attributes>("attributes"), field<&Opaque::outputs>("outputs")};
     }
 };
 Types infer(const Opaque& op, Inputs inputs);

@@ -12,13 +12,20 @@ enum class InterpolateFrom : std::uint8_t { sizes, scales };
 inline constexpr std::array<std::string_view, 2> kInterpolateFromNames{"sizes", "scales"};
 constexpr std::span<const std::string_view> enum_names(InterpolateFrom) { return kInterpolateFromNames; }
 
-enum class CoordinateMode : std::uint8_t { half_pixel, pytorch_half_pixel, asymmetric, tf_half_pixel_for_nn, align_corners };
-inline constexpr std::array<std::string_view, 5> kCoordinateModeNames{"half_pixel", "pytorch_half_pixel", "asymmetric", "tf_half_pixel_for_nn",
-                                                                      "align_corners"};
+enum class CoordinateMode : std::uint8_t {
+    half_pixel,
+    pytorch_half_pixel,
+    asymmetric,
+    tf_half_pixel_for_nn,
+    align_corners
+};
+inline constexpr std::array<std::string_view, 5> kCoordinateModeNames{"half_pixel", "pytorch_half_pixel", "asymmetric",
+                                                                      "tf_half_pixel_for_nn", "align_corners"};
 constexpr std::span<const std::string_view> enum_names(CoordinateMode) { return kCoordinateModeNames; }
 
 enum class NearestMode : std::uint8_t { round_prefer_floor, round_prefer_ceil, floor, ceil, simple };
-inline constexpr std::array<std::string_view, 5> kNearestModeNames{"round_prefer_floor", "round_prefer_ceil", "floor", "ceil", "simple"};
+inline constexpr std::array<std::string_view, 5> kNearestModeNames{"round_prefer_floor", "round_prefer_ceil", "floor",
+                                                                   "ceil", "simple"};
 constexpr std::span<const std::string_view> enum_names(NearestMode) { return kNearestModeNames; }
 
 enum class BoxCode : std::uint8_t { corner, center_size };
@@ -102,14 +109,10 @@ struct PriorBoxClustered {
     double offset = 0;
     std::vector<double> variance = {};
     static constexpr auto fields() {
-        return std::array{field<&PriorBoxClustered::width>("width"),
-                          field<&PriorBoxClustered::height>("height"),
-                          field<&PriorBoxClustered::clip>("clip"),
-                          field<&PriorBoxClustered::step>("step"),
-                          field<&PriorBoxClustered::step_w>("step_w"),
-                          field<&PriorBoxClustered::step_h>("step_h"),
-                          field<&PriorBoxClustered::offset>("offset"),
-                          field<&PriorBoxClustered::variance>("variance")};
+        return std::array{field<&PriorBoxClustered::width>("width"),   field<&PriorBoxClustered::height>("height"),
+                          field<&PriorBoxClustered::clip>("clip"),     field<&PriorBoxClustered::step>("step"),
+                          field<&PriorBoxClustered::step_w>("step_w"), field<&PriorBoxClustered::step_h>("step_h"),
+                          field<&PriorBoxClustered::offset>("offset"), field<&PriorBoxClustered::variance>("variance")};
     }
 };
 Types infer(const PriorBoxClustered& op, Inputs inputs);

@@ -66,7 +66,8 @@ Types infer(const Concat& op, Inputs inputs) {
     std::size_t axis = 0;
     bool every_ranked = true;
     for (const Input& input : inputs) {
-        require(input.element() == element, "inputs of type {} and {}, wanted one type", name_of(element), name_of(input.element()));
+        require(input.element() == element, "inputs of type {} and {}, wanted one type", name_of(element),
+                name_of(input.element()));
         const Shape& shape = input.shape();
         if (!shape.ranked()) {
             every_ranked = false;
@@ -80,7 +81,8 @@ Types infer(const Concat& op, Inputs inputs) {
         }
         require(shape.rank() == result->rank(), "shapes {} and {} differ in rank", to_string(*first), to_string(shape));
         for (std::size_t i = 0; i < shape.rank(); ++i)
-            (*result)[i] = i == axis ? (*result)[i] + shape[i] : merged_or_fail((*result)[i], shape[i], *first, shape, i);
+            (*result)[i] = i == axis ? (*result)[i] + shape[i]
+                                     : merged_or_fail((*result)[i], shape[i], *first, shape, i);
     }
     if (!result) return unranked(inputs);
     if (!every_ranked) (*result)[axis].high = Dim::kUnbounded;
@@ -89,7 +91,8 @@ Types infer(const Concat& op, Inputs inputs) {
 
 Partials partial(const Concat&, Inputs inputs, const Types& outputs) {
     const Shape& shape = outputs[0].shape;
-    if (!is_integer(outputs[0].element) || shape.rank() != 1 || !shape.is_static() || shape.elements() > kPartialLimit) return {};
+    if (!is_integer(outputs[0].element) || shape.rank() != 1 || !shape.is_static() || shape.elements() > kPartialLimit)
+        return {};
     std::vector<Dim> numbers;
     for (const Input& input : inputs) {
         const auto part = entries(input);
@@ -107,7 +110,8 @@ Types infer(const Split& op, Inputs inputs) {
     Shape part = axis ? data : shrunk(data);
     if (axis) {
         const Dim d = data[*axis];
-        require(!d.is_static() || d.low % op.parts == 0, "dimension {} of {} does not split into {} parts", *axis, to_string(data), op.parts);
+        require(!d.is_static() || d.low % op.parts == 0, "dimension {} of {} does not split into {} parts", *axis,
+                to_string(data), op.parts);
         part[*axis] = exact_quotient(d, op.parts);
     }
     return Types(static_cast<std::size_t>(op.parts), Type{inputs[0].element(), part});
@@ -160,8 +164,9 @@ Types infer(const VariadicSplit&, Inputs inputs) {
         }
         parts.push_back({inputs[0].element(), std::move(part)});
     }
-    require(sum.low <= whole.high && (rest || sum.high >= whole.low), "the lengths add up to {}, dimension {} of {} is {}", to_string(sum), *axis,
-            to_string(data), to_string(whole));
+    require(sum.low <= whole.high && (rest || sum.high >= whole.low),
+            "the lengths add up to {}, dimension {} of {} is {}", to_string(sum), *axis, to_string(data),
+            to_string(whole));
     if (rest)
         parts[*rest].shape[*axis] = as_dim({sum.high == Dim::kUnbounded ? 0 : whole.low - sum.high,
                                             whole.high == Dim::kUnbounded ? whole.high : whole.high - sum.low});
@@ -178,8 +183,8 @@ Types infer(const Gather& op, Inputs inputs) {
     if (!data.ranked() || !indices.ranked()) return unranked(inputs);
     const auto irank = static_cast<std::int64_t>(indices.rank());
     const std::int64_t batch = op.batch_dims < 0 ? op.batch_dims + irank : op.batch_dims;
-    require(batch >= 0 && batch <= irank && batch <= static_cast<std::int64_t>(data.rank()), "{} batch dimensions, the indices have shape {}",
-            op.batch_dims, to_string(indices));
+    require(batch >= 0 && batch <= irank && batch <= static_cast<std::int64_t>(data.rank()),
+            "{} batch dimensions, the indices have shape {}", op.batch_dims, to_string(indices));
     const auto b = static_cast<std::size_t>(batch);
     if (!axis) return {{inputs[0].element(), Shape::of_rank(data.rank() + indices.rank() - 1 - b)}};
     require(b <= *axis, "{} batch dimensions reach over axis {}", batch, *axis);
@@ -228,7 +233,8 @@ Types infer(const GatherNd& op, Inputs inputs) {
     const auto b = static_cast<std::size_t>(op.batch_dims);
     const Dim depth = indices[indices.rank() - 1];
     if (!depth.is_static()) return unranked(inputs);
-    require(b + static_cast<std::size_t>(depth.low) <= data.rank(), "indices {} lead deeper than data {}", to_string(indices), to_string(data));
+    require(b + static_cast<std::size_t>(depth.low) <= data.rank(), "indices {} lead deeper than data {}",
+            to_string(indices), to_string(data));
     std::vector<Dim> dims;
     for (std::size_t i = 0; i < b; ++i) dims.push_back(merged_or_fail(data[i], indices[i], data, indices, i));
     append(dims, indices, b, indices.rank() - 1);
@@ -240,8 +246,8 @@ namespace {
 
 void require_updates(Inputs inputs) {
     require_integers(inputs[1], "the indices");
-    require(inputs[0].element() == inputs[2].element(), "updates of type {} for data of type {}", name_of(inputs[2].element()),
-            name_of(inputs[0].element()));
+    require(inputs[0].element() == inputs[2].element(), "updates of type {} for data of type {}",
+            name_of(inputs[2].element()), name_of(inputs[0].element()));
 }
 
 }  // namespace
@@ -252,7 +258,8 @@ Types infer(const ScatterNdUpdate&, Inputs inputs) {
     const Shape& data = inputs[0].shape();
     const Shape& indices = inputs[1].shape();
     const Shape& updates = inputs[2].shape();
-    if (!data.ranked() || !indices.ranked() || !updates.ranked() || indices.rank() == 0 || !indices[indices.rank() - 1].is_static())
+    if (!data.ranked() || !indices.ranked() || !updates.ranked() || indices.rank() == 0 ||
+        !indices[indices.rank() - 1].is_static())
         return same_type(inputs);
     const auto depth = static_cast<std::size_t>(indices[indices.rank() - 1].low);
     require(depth <= data.rank(), "indices {} lead deeper than data {}", to_string(indices), to_string(data));
@@ -274,7 +281,8 @@ Types infer(const ScatterUpdate&, Inputs inputs) {
     append(wanted, data, 0, *axis);
     append(wanted, indices, 0, indices.rank());
     append(wanted, data, *axis + 1, data.rank());
-    require(compatible(Shape(wanted), inputs[2].shape()), "updates {}, wanted {}", to_string(inputs[2].shape()), to_string(Shape(wanted)));
+    require(compatible(Shape(wanted), inputs[2].shape()), "updates {}, wanted {}", to_string(inputs[2].shape()),
+            to_string(Shape(wanted)));
     return same_type(inputs);
 }
 
@@ -282,7 +290,8 @@ Types infer(const ScatterElementsUpdate&, Inputs inputs) {
     require_inputs(inputs, 4, 4);
     require_updates(inputs);
     known_axis(inputs[3], inputs[0].shape());
-    require(compatible(inputs[1].shape(), inputs[2].shape()), "updates {} for indices {}", to_string(inputs[2].shape()), to_string(inputs[1].shape()));
+    require(compatible(inputs[1].shape(), inputs[2].shape()), "updates {} for indices {}", to_string(inputs[2].shape()),
+            to_string(inputs[1].shape()));
     if (inputs[0].shape().ranked()) require_rank(inputs[1].shape(), inputs[0].shape().rank(), "the index operand");
     return same_type(inputs);
 }

@@ -88,8 +88,7 @@ struct StridedSlice {
     std::vector<std::int64_t> shrink_axis_mask = {};
     std::vector<std::int64_t> ellipsis_mask = {};
     static constexpr auto fields() {
-        return std::array{field<&StridedSlice::begin_mask>("begin_mask"),
-                          field<&StridedSlice::end_mask>("end_mask"),
+        return std::array{field<&StridedSlice::begin_mask>("begin_mask"), field<&StridedSlice::end_mask>("end_mask"),
                           field<&StridedSlice::new_axis_mask>("new_axis_mask"),
                           field<&StridedSlice::shrink_axis_mask>("shrink_axis_mask"),
                           field<&StridedSlice::ellipsis_mask>("ellipsis_mask")};
@@ -184,8 +183,7 @@ struct DepthToSpace {
     std::int64_t block_size = 1;
     DepthMode mode = DepthMode::blocks_first;
     static constexpr auto fields() {
-        return std::array{field<&DepthToSpace::block_size>("block_size"),
-                          field<&DepthToSpace::mode>("mode")};
+        return std::array{field<&DepthToSpace::block_size>("block_size"), field<&DepthToSpace::mode>("mode")};
     }
 };
 Types infer(const DepthToSpace& op, Inputs inputs);
@@ -196,8 +194,7 @@ struct SpaceToDepth {
     std::int64_t block_size = 1;
     DepthMode mode = DepthMode::blocks_first;
     static constexpr auto fields() {
-        return std::array{field<&SpaceToDepth::block_size>("block_size"),
-                          field<&SpaceToDepth::mode>("mode")};
+        return std::array{field<&SpaceToDepth::block_size>("block_size"), field<&SpaceToDepth::mode>("mode")};
     }
 };
 Types infer(const SpaceToDepth& op, Inputs inputs);
@@ -208,8 +205,7 @@ struct ShuffleChannels {
     std::int64_t axis = 1;
     std::int64_t group = 1;
     static constexpr auto fields() {
-        return std::array{field<&ShuffleChannels::axis>("axis"),
-                          field<&ShuffleChannels::group>("group")};
+        return std::array{field<&ShuffleChannels::axis>("axis"), field<&ShuffleChannels::group>("group")};
     }
 };
 Types infer(const ShuffleChannels& op, Inputs inputs);

@@ -15,7 +15,8 @@ inline constexpr Dim kAnyNumber{std::numeric_limits<std::int64_t>::min(), Dim::k
 
 inline void require_inputs(Inputs inputs, std::size_t least, std::size_t most) {
     if (least == most) require(inputs.size() == least, "got {} inputs, wanted {}", inputs.size(), least);
-    require(inputs.size() >= least && inputs.size() <= most, "got {} inputs, wanted {} to {}", inputs.size(), least, most);
+    require(inputs.size() >= least && inputs.size() <= most, "got {} inputs, wanted {} to {}", inputs.size(), least,
+            most);
 }
 
 inline void require_integers(const Input& input, std::string_view what) {
@@ -26,7 +27,8 @@ inline void require_integers(const Input& input, std::string_view what) {
 inline Dim merged(Dim a, Dim b) { return {std::max(a.low, b.low), std::min(a.high, b.high)}; }
 
 inline void require_rank(const Shape& shape, std::size_t rank, std::string_view what) {
-    require(!shape.ranked() || shape.rank() == rank, "{} has shape {}, wanted a rank of {}", what, to_string(shape), rank);
+    require(!shape.ranked() || shape.rank() == rank, "{} has shape {}, wanted a rank of {}", what, to_string(shape),
+            rank);
 }
 
 // The entries of a list operand: known ones, unknown ones where only their number is known; nullopt when not even that is.
@@ -57,7 +59,9 @@ inline Dim number_sum(Dim a, Dim b) {
     return {saturated_sum(a.low, b.low), open ? Dim::kUnbounded : saturated_sum(a.high, b.high)};
 }
 // A number as a dimension: never negative.
-inline Dim as_dim(Dim number) { return {std::max<std::int64_t>(number.low, 0), std::max<std::int64_t>(number.high, 0)}; }
+inline Dim as_dim(Dim number) {
+    return {std::max<std::int64_t>(number.low, 0), std::max<std::int64_t>(number.high, 0)};
+}
 
 // The quotients of those of the numbers of `dim` that `divisor` divides.
 inline Dim exact_quotient(Dim dim, std::int64_t divisor) {

@@ -18,7 +18,9 @@ std::vector<Dim> per_axis(const Input& input, std::size_t rank, std::string_view
 }
 
 Dim negated(Dim d) {
-    const auto opposite = [](std::int64_t n) { return n == Dim::kUnbounded ? kAnyNumber.low : n == kAnyNumber.low ? Dim::kUnbounded : -n; };
+    const auto opposite = [](std::int64_t n) {
+        return n == Dim::kUnbounded ? kAnyNumber.low : n == kAnyNumber.low ? Dim::kUnbounded : -n;
+    };
     return {opposite(d.high), opposite(d.low)};
 }
 
@@ -34,7 +36,8 @@ Dim divided(Dim d, Dim by) {
 }
 
 void require_divides(Dim d, std::int64_t divisor, std::size_t axis, const Shape& data) {
-    require(!d.is_static() || d.low % divisor == 0, "dimension {} of {} is not a multiple of {}", axis, to_string(data), divisor);
+    require(!d.is_static() || d.low % divisor == 0, "dimension {} of {} is not a multiple of {}", axis, to_string(data),
+            divisor);
 }
 
 std::int64_t block_volume(std::int64_t size, const Shape& data) {
@@ -49,22 +52,26 @@ Types infer(const Pad& op, Inputs inputs) {
     require_inputs(inputs, 3, 4);
     const Shape& data = inputs[0].shape();
     if (inputs.size() == 4)
-        require(inputs[3].element() == inputs[0].element(), "a value of type {} for data of type {}", name_of(inputs[3].element()),
-                name_of(inputs[0].element()));
+        require(inputs[3].element() == inputs[0].element(), "a value of type {} for data of type {}",
+                name_of(inputs[3].element()), name_of(inputs[0].element()));
     if (!data.ranked()) return of_shape(inputs, data);
     const auto begin = per_axis(inputs[1], data.rank(), "pads_begin");
     const auto end = per_axis(inputs[2], data.rank(), "pads_end");
     Shape result = data;
     for (std::size_t i = 0; i < data.rank(); ++i) {
         const Dim sum = number_sum(number_sum(data[i], begin[i]), end[i]);
-        require(sum.high >= 0, "pads of {} and {} cut more than dimension {} of {}", begin[i].high, end[i].high, i, to_string(data));
+        require(sum.high >= 0, "pads of {} and {} cut more than dimension {} of {}", begin[i].high, end[i].high, i,
+                to_string(data));
         result[i] = as_dim(sum);
         if (op.mode == PadMode::constant || data[i].high == Dim::kUnbounded) continue;
-        const std::int64_t most = op.mode == PadMode::edge ? Dim::kUnbounded : op.mode == PadMode::reflect ? data[i].high - 1 : data[i].high;
+        const std::int64_t most = op.mode == PadMode::edge      ? Dim::kUnbounded
+                                  : op.mode == PadMode::reflect ? data[i].high - 1
+                                                                : data[i].high;
         const std::int64_t least = std::max(begin[i].low, end[i].low);
         require(least <= most, "a pad of {} at dimension {} of {}, mode {} allows {}", least, i, to_string(data),
                 kPadModeNames[static_cast<std::size_t>(op.mode)], most);
-        require(least <= 0 || data[i].high > 0, "a pad of {} at the empty dimension {} of {}", least, i, to_string(data));
+        require(least <= 0 || data[i].high > 0, "a pad of {} at the empty dimension {} of {}", least, i,
+                to_string(data));
     }
     return of_shape(inputs, std::move(result));
 }
@@ -106,7 +113,8 @@ void fit(Shape& target, std::size_t axis, const Shape& data, std::size_t at) {
 
 Shape mapped(const Shape& data, Shape target, const Dims& mapping) {
     require(mapping.size() == data.rank(), "{} axes are mapped, the data has {}", mapping.size(), data.rank());
-    require(std::ranges::adjacent_find(mapping, std::greater_equal<>()) == mapping.end(), "the axes mapping {} does not ascend", to_string(mapping));
+    require(std::ranges::adjacent_find(mapping, std::greater_equal<>()) == mapping.end(),
+            "the axes mapping {} does not ascend", to_string(mapping));
     for (std::size_t i = 0; i < mapping.size(); ++i) fit(target, normalise_axis(mapping[i], target.rank()), data, i);
     return target;
 }
@@ -212,8 +220,8 @@ Types infer(const SpaceToBatch&, Inputs inputs) {
         const Dim padded = as_dim(number_sum(number_sum(data[i], begin[i]), end[i]));
         const Dim by = block(blocks[i]);
         result[0] = result[0] * by;
-        require(!padded.is_static() || !by.is_static() || padded.low % by.low == 0, "dimension {} of {} with its pads is {}, not a multiple of {}", i,
-                to_string(data), padded.low, by.low);
+        require(!padded.is_static() || !by.is_static() || padded.low % by.low == 0,
+                "dimension {} of {} with its pads is {}, not a multiple of {}", i, to_string(data), padded.low, by.low);
         result[i] = divided(padded, by);
     }
     return of_shape(inputs, std::move(result));
@@ -227,7 +235,8 @@ Types infer(const ReverseSequence& op, Inputs inputs) {
     const std::size_t batch = normalise_axis(op.batch_axis, data.rank());
     normalise_axis(op.seq_axis, data.rank());
     if (inputs[1].shape().ranked())
-        require(compatible(inputs[1].shape()[0], data[batch]), "{} lengths for a batch of {}", to_string(inputs[1].shape()[0]), to_string(data[batch]));
+        require(compatible(inputs[1].shape()[0], data[batch]), "{} lengths for a batch of {}",
+                to_string(inputs[1].shape()[0]), to_string(data[batch]));
     return of_shape(inputs, data);
 }
 
@@ -244,8 +253,9 @@ Types infer(const OneHot& op, Inputs inputs) {
     require_inputs(inputs, 4, 4);
     require_integers(inputs[0], "the index operand");
     require_integers(inputs[1], "the depth");
-    require(inputs[2].element() == inputs[3].element(), "an on value of type {} and an off value of type {}, wanted one type",
-            name_of(inputs[2].element()), name_of(inputs[3].element()));
+    require(inputs[2].element() == inputs[3].element(),
+            "an on value of type {} and an off value of type {}, wanted one type", name_of(inputs[2].element()),
+            name_of(inputs[3].element()));
     const Shape& indices = inputs[0].shape();
     const auto depth = known_number(inputs[1], "the depth");
     require(!depth || *depth >= 0, "a depth of {}, wanted 0 or more", depth.value_or(0));

@@ -11,7 +11,8 @@ namespace {
 Dim quotient(Dim have, Dim others, const Shape& data) {
     if (have.is_static() && others.is_static()) {
         if (others.low == 0) return 0;
-        require(have.low % others.low == 0, "data {} has {} elements, which {} does not divide", to_string(data), have.low, others.low);
+        require(have.low % others.low == 0, "data {} has {} elements, which {} does not divide", to_string(data),
+                have.low, others.low);
         return have.low / others.low;
     }
     const std::int64_t least = std::max<std::int64_t>(others.low, 1);
@@ -34,7 +35,8 @@ Pattern read_pattern(const std::vector<Dim>& numbers, const Shape& data, bool sp
             require(!p.rest, "the pattern has -1 twice, wanted once");
             p.rest = i;
         } else if (n == Dim(0) && special_zero) {
-            require(!data.ranked() || i < data.rank(), "the pattern copies dimension {} of data {}", i, to_string(data));
+            require(!data.ranked() || i < data.rank(), "the pattern copies dimension {} of data {}", i,
+                    to_string(data));
             if (data.ranked()) p.shape[i] = data[i];
             p.copied[i] = true;
         } else {
@@ -114,7 +116,8 @@ Types infer(const Squeeze&, Inputs inputs) {
     const auto axes = inputs.size() == 2 ? inputs[1].constant() : std::optional(Dims{});
     if (!axes) {
         const auto count = known_count(inputs[1]);
-        return {{element, count && *count > 0 && *count <= data.rank() ? Shape::of_rank(data.rank() - *count) : Shape::unranked()}};
+        return {{element, count && *count > 0 && *count <= data.rank() ? Shape::of_rank(data.rank() - *count)
+                                                                       : Shape::unranked()}};
     }
     for (std::size_t axis : normalised_axes(*axes, data.rank())) {
         require(compatible(data[axis], 1), "axis {} of {} is not 1", axis, to_string(data));
@@ -169,11 +172,14 @@ namespace {
 // A scalar operand as a number, of any element type.
 std::optional<double> known_value(const Input& input) {
     if (input.value && input.value->size() == 1) return input.value->at(0);
-    if (const auto numbers = input.constant(); numbers && numbers->size() == 1) return static_cast<double>(numbers->front());
+    if (const auto numbers = input.constant(); numbers && numbers->size() == 1)
+        return static_cast<double>(numbers->front());
     return std::nullopt;
 }
 
-std::int64_t range_count(double start, double stop, double step) { return static_cast<std::int64_t>(std::max(0.0, std::ceil((stop - start) / step))); }
+std::int64_t range_count(double start, double stop, double step) {
+    return static_cast<std::int64_t>(std::max(0.0, std::ceil((stop - start) / step)));
+}
 
 }  // namespace
 
@@ -183,7 +189,8 @@ Types infer(const Range& op, Inputs inputs) {
     std::array<std::optional<double>, 3> numbers;
     for (std::size_t i = 0; i < 3; ++i) {
         const Shape& shape = inputs[i].shape();
-        require(!shape.is_static() || shape.elements() == 1, "{} has shape {}, wanted one number", kNames[i], to_string(shape));
+        require(!shape.is_static() || shape.elements() == 1, "{} has shape {}, wanted one number", kNames[i],
+                to_string(shape));
         numbers[i] = known_value(inputs[i]);
         if (numbers[i] && is_integer(op.element)) numbers[i] = std::trunc(*numbers[i]);
     }
@@ -194,14 +201,18 @@ Types infer(const Range& op, Inputs inputs) {
     const Partial& end = *inputs[1].partial;
     if (!start || !step || *step < 0 || !end || end->size() != 1) return {{op.element, Shape{Dim()}}};
     const Dim bounds = end->front();
-    const std::int64_t high = bounds.high == Dim::kUnbounded ? bounds.high : range_count(*start, static_cast<double>(bounds.high), *step);
+    const std::int64_t high = bounds.high == Dim::kUnbounded
+                                  ? bounds.high
+                                  : range_count(*start, static_cast<double>(bounds.high), *step);
     return {{op.element, Shape{Dim(range_count(*start, static_cast<double>(bounds.low), *step), high)}}};
 }
 
 Partials partial(const Range& op, Inputs inputs, const Types& outputs) {
     const auto start = known_value(inputs[0]);
     const auto step = known_value(inputs[2]);
-    if (!is_integer(op.element) || !start || !step || !outputs[0].shape.is_static() || outputs[0].shape.elements() > kPartialLimit) return {};
+    if (!is_integer(op.element) || !start || !step || !outputs[0].shape.is_static() ||
+        outputs[0].shape.elements() > kPartialLimit)
+        return {};
     std::vector<Dim> numbers;
     for (std::int64_t i = 0; i < outputs[0].shape.elements(); ++i)
         numbers.emplace_back(static_cast<std::int64_t>(*start) + i * static_cast<std::int64_t>(*step));

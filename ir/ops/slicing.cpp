@@ -9,9 +9,12 @@ constexpr std::int64_t kFar = Dim::kUnbounded / 4;  // stands for an endless axi
 
 // How many places a slice has whose numbers are known within bounds.
 Dim sliced_length(Dim size, std::optional<Dim> begin, std::optional<Dim> end, Dim step) {
-    const Dim most{0, step.is_static() && size.high != Dim::kUnbounded ? slice_axis(size.high, {}, {}, step.low).count : size.high};
+    const Dim most{0, step.is_static() && size.high != Dim::kUnbounded ? slice_axis(size.high, {}, {}, step.low).count
+                                                                       : size.high};
     if (!step.is_static()) return most;
-    const auto count = [&](std::int64_t n, std::optional<std::int64_t> b, std::optional<std::int64_t> e) { return slice_axis(n, b, e, step.low).count; };
+    const auto count = [&](std::int64_t n, std::optional<std::int64_t> b, std::optional<std::int64_t> e) {
+        return slice_axis(n, b, e, step.low).count;
+    };
     const auto is_known = [](const std::optional<Dim>& d) { return !d || d->is_static(); };
     const auto value = [](const std::optional<Dim>& d) { return d ? std::optional(d->low) : std::nullopt; };
     if (is_known(begin) && is_known(end) && size.is_static()) return count(size.low, value(begin), value(end));
@@ -21,10 +24,14 @@ Dim sliced_length(Dim size, std::optional<Dim> begin, std::optional<Dim> end, Di
     const bool to_front = end && end->high >= 0;
     const auto one_sided = [](const std::optional<Dim>& d) { return !d || d->low >= 0 || d->high < 0; };
     const bool whole = !begin && !end;
-    if (!whole && (step.low < 0 || !one_sided(begin) || !one_sided(end) || (from_back && to_front && !size.is_static()))) return most;
+    if (!whole &&
+        (step.low < 0 || !one_sided(begin) || !one_sided(end) || (from_back && to_front && !size.is_static())))
+        return most;
     const std::int64_t far = size.high == Dim::kUnbounded ? kFar : size.high;
-    const std::int64_t low = count(size.low, begin ? std::optional(begin->high) : std::nullopt, end ? std::optional(end->low) : std::nullopt);
-    const std::int64_t high = count(far, begin ? std::optional(begin->low) : std::nullopt, end ? std::optional(end->high) : std::nullopt);
+    const std::int64_t low = count(size.low, begin ? std::optional(begin->high) : std::nullopt,
+                                   end ? std::optional(end->low) : std::nullopt);
+    const std::int64_t high = count(far, begin ? std::optional(begin->low) : std::nullopt,
+                                    end ? std::optional(end->high) : std::nullopt);
     const std::int64_t magnitude = step.low < 0 ? -step.low : step.low;
     const bool endless = size.high == Dim::kUnbounded && high > kFar / magnitude / 2;
     return {low, endless ? Dim::kUnbounded : high};
@@ -39,8 +46,8 @@ std::optional<SliceLists> slice_lists(Inputs inputs, bool with_steps) {
     static constexpr std::array<std::string_view, 3> kNames{"the begin", "the end", "the steps"};
     for (std::size_t i = 1; i < (with_steps ? 4u : 3u); ++i) {
         require_integers(inputs[i], kNames[i - 1]);
-        require(!inputs[i].shape().ranked() || inputs[i].shape().rank() <= 1, "{} has shape {}, wanted a list", kNames[i - 1],
-                to_string(inputs[i].shape()));
+        require(!inputs[i].shape().ranked() || inputs[i].shape().rank() <= 1, "{} has shape {}, wanted a list",
+                kNames[i - 1], to_string(inputs[i].shape()));
     }
     SliceLists lists;
     const auto begin = entries(inputs[1]);
@@ -52,8 +59,9 @@ std::optional<SliceLists> slice_lists(Inputs inputs, bool with_steps) {
     lists.step = std::vector<Dim>(count, with_steps ? kAnyNumber : Dim(1));
     if (with_steps)
         if (auto steps = entries(inputs[3])) lists.step = std::move(*steps);
-    require(lists.end.size() == count && lists.step.size() == count, "begin has {} entries, end {} and steps {}, wanted as many of each", count,
-            lists.end.size(), lists.step.size());
+    require(lists.end.size() == count && lists.step.size() == count,
+            "begin has {} entries, end {} and steps {}, wanted as many of each", count, lists.end.size(),
+            lists.step.size());
     for (Dim s : lists.step) require(s != Dim(0), "a step is 0");
     return lists;
 }
@@ -76,7 +84,8 @@ std::optional<Dims> slice_axes(Inputs inputs, std::size_t count, std::size_t ran
     require(known->size() == count, "{} axes for {} slices", known->size(), count);
     for (std::size_t i = 0; i < count; ++i) {
         axes[i] = static_cast<std::int64_t>(normalise_axis((*known)[i], rank));
-        require(std::find(axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(i), axes[i]) == axes.begin() + static_cast<std::ptrdiff_t>(i),
+        require(std::find(axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(i), axes[i]) ==
+                    axes.begin() + static_cast<std::ptrdiff_t>(i),
                 "axis {} is sliced twice", axes[i]);
     }
     return axes;
@@ -85,7 +94,8 @@ std::optional<Dims> slice_axes(Inputs inputs, std::size_t count, std::size_t ran
 // The numbers a slice of a list takes, when its bounds are known.
 Partial sliced_numbers(const std::vector<Dim>& from, std::optional<Dim> begin, std::optional<Dim> end, Dim step) {
     if ((begin && !begin->is_static()) || (end && !end->is_static()) || !step.is_static()) return nullptr;
-    const AxisSlice s = slice_axis(static_cast<std::int64_t>(from.size()), begin ? std::optional(begin->low) : std::nullopt,
+    const AxisSlice s = slice_axis(static_cast<std::int64_t>(from.size()),
+                                   begin ? std::optional(begin->low) : std::nullopt,
                                    end ? std::optional(end->low) : std::nullopt, step.low);
     std::vector<Dim> numbers;
     for (std::int64_t i = 0; i < s.count; ++i) numbers.push_back(from[static_cast<std::size_t>(s.first + i * s.step)]);
@@ -94,10 +104,14 @@ Partial sliced_numbers(const std::vector<Dim>& from, std::optional<Dim> begin, s
 
 }  // namespace
 
-bool mask_at(const std::vector<std::int64_t>& mask, std::size_t entry) { return entry < mask.size() && mask[entry] != 0; }
+bool mask_at(const std::vector<std::int64_t>& mask, std::size_t entry) {
+    return entry < mask.size() && mask[entry] != 0;
+}
 
-AxisSlice slice_axis(std::int64_t size, std::optional<std::int64_t> begin, std::optional<std::int64_t> end, std::int64_t step) {
-    const auto place = [&](std::optional<std::int64_t> bound, std::int64_t otherwise, std::int64_t low, std::int64_t high) {
+AxisSlice slice_axis(std::int64_t size, std::optional<std::int64_t> begin, std::optional<std::int64_t> end,
+                     std::int64_t step) {
+    const auto place = [&](std::optional<std::int64_t> bound, std::int64_t otherwise, std::int64_t low,
+                           std::int64_t high) {
         if (!bound) return otherwise;
         return std::clamp(*bound < 0 ? *bound + size : *bound, low, high);
     };
@@ -127,12 +141,9 @@ std::vector<SliceStep> strided_slice_steps(const StridedSlice& op, std::size_t c
     for (std::size_t i = 0; i < count; ++i) {
         if (mask_at(op.ellipsis_mask, i))
             for (std::size_t k = consumed; k < rank; ++k) steps.push_back({Kind::copy, i, axis++});
-        else if (mask_at(op.new_axis_mask, i))
-            steps.push_back({Kind::fresh, i, axis});
-        else if (mask_at(op.shrink_axis_mask, i))
-            steps.push_back({Kind::index, i, axis++});
-        else
-            steps.push_back({Kind::slice, i, axis++});
+        else if (mask_at(op.new_axis_mask, i)) steps.push_back({Kind::fresh, i, axis});
+        else if (mask_at(op.shrink_axis_mask, i)) steps.push_back({Kind::index, i, axis++});
+        else steps.push_back({Kind::slice, i, axis++});
     }
     while (axis < rank) steps.push_back({Kind::copy, count, axis++});
     return steps;
@@ -149,12 +160,13 @@ Types infer(const StridedSlice& op, Inputs inputs) {
         if (s.kind == Kind::fresh) result.emplace_back(1);
         if (s.kind == Kind::copy) result.push_back(data[s.axis]);
         if (s.kind == Kind::slice)
-            result.push_back(sliced_length(data[s.axis], unmasked(op.begin_mask, s.entry, lists->begin), unmasked(op.end_mask, s.entry, lists->end),
-                                           lists->step[s.entry]));
+            result.push_back(sliced_length(data[s.axis], unmasked(op.begin_mask, s.entry, lists->begin),
+                                           unmasked(op.end_mask, s.entry, lists->end), lists->step[s.entry]));
         if (s.kind != Kind::index) continue;
         const Dim at = mask_at(op.begin_mask, s.entry) ? Dim(0) : lists->begin[s.entry];
         if (at.is_static() && data[s.axis].is_static())
-            require(at.low >= -data[s.axis].low && at.low < data[s.axis].low, "index {} is not within a dimension of {}", at.low, data[s.axis].low);
+            require(at.low >= -data[s.axis].low && at.low < data[s.axis].low,
+                    "index {} is not within a dimension of {}", at.low, data[s.axis].low);
     }
     return {{inputs[0].element(), Shape(std::move(result))}};
 }
@@ -168,8 +180,8 @@ Partials partial(const StridedSlice& op, Inputs inputs, const Types&) {
         using Kind = SliceStep::Kind;
         if (s.kind == Kind::copy) return {data};
         if (s.kind == Kind::slice)
-            return {sliced_numbers(*data, unmasked(op.begin_mask, s.entry, lists->begin), unmasked(op.end_mask, s.entry, lists->end),
-                                   lists->step[s.entry])};
+            return {sliced_numbers(*data, unmasked(op.begin_mask, s.entry, lists->begin),
+                                   unmasked(op.end_mask, s.entry, lists->end), lists->step[s.entry])};
         if (s.kind != Kind::index) continue;
         const Dim at = mask_at(op.begin_mask, s.entry) ? Dim(0) : lists->begin[s.entry];
         if (!at.is_static()) return {};

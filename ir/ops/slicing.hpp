@@ -15,7 +15,8 @@ struct AxisSlice {
     bool operator==(const AxisSlice&) const = default;
 };
 // Python's rules: negative bounds count from the end, bounds outside are cut; an absent bound is the end of the axis.
-AxisSlice slice_axis(std::int64_t size, std::optional<std::int64_t> begin, std::optional<std::int64_t> end, std::int64_t step);
+AxisSlice slice_axis(std::int64_t size, std::optional<std::int64_t> begin, std::optional<std::int64_t> end,
+                     std::int64_t step);
 
 // How entry after entry of a strided slice maps the axes of the data. `index` takes one place and drops the axis, `fresh` makes a new
 // axis of 1. entry: into begin, end and strides; axis: of the data.

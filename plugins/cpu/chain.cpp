@@ -19,24 +19,28 @@ DataType data_type(Element element) {
         case Element::f16: return DataType::f16;
         case Element::bf16: return DataType::bf16;
         case Element::i64: return DataType::i64;
-        default: throw InternalError("internal error: no kernel stores elements of type " + std::string(name_of(element)));
+        default:
+            throw InternalError("internal error: no kernel stores elements of type " + std::string(name_of(element)));
     }
 }
 
 bool has_data_type(Element element) {
-    return element == Element::u8 || element == Element::i8 || element == Element::i32 || element == Element::f32 || element == Element::i64;
+    return element == Element::u8 || element == Element::i8 || element == Element::i32 || element == Element::f32 ||
+           element == Element::i64;
 }
 
 namespace {
 
 bool is_unary(const Op& op) {
-    return op.is<Relu>() || op.is<Clamp>() || op.is<Sigmoid>() || op.is<Tanh>() || op.is<Elu>() || op.is<HSwish>() || op.is<HSigmoid>() ||
-           op.is<Gelu>() || op.is<Mish>() || op.is<SoftPlus>() || op.is<Exp>() || op.is<Abs>() || op.is<Sqrt>() || op.is<Negative>() ||
-           op.is<Quantize>() || op.is<Dequantize>() || (op.as<Round>() && op.as<Round>()->mode == RoundMode::half_to_even);
+    return op.is<Relu>() || op.is<Clamp>() || op.is<Sigmoid>() || op.is<Tanh>() || op.is<Elu>() || op.is<HSwish>() ||
+           op.is<HSigmoid>() || op.is<Gelu>() || op.is<Mish>() || op.is<SoftPlus>() || op.is<Exp>() || op.is<Abs>() ||
+           op.is<Sqrt>() || op.is<Negative>() || op.is<Quantize>() || op.is<Dequantize>() ||
+           (op.as<Round>() && op.as<Round>()->mode == RoundMode::half_to_even);
 }
 
 bool is_binary(const Op& op) {
-    return op.is<Add>() || op.is<Subtract>() || op.is<Multiply>() || op.is<Divide>() || op.is<Maximum>() || op.is<Minimum>();
+    return op.is<Add>() || op.is<Subtract>() || op.is<Multiply>() || op.is<Divide>() || op.is<Maximum>() ||
+           op.is<Minimum>();
 }
 
 // Operands after the first are numbers known now.
@@ -45,7 +49,8 @@ bool has_constant_parameters(const Graph& graph, const Node& node) {
         if (!graph.constant(node.inputs[i])) return false;
     if (node.op.is<Swish>() || node.op.is<HardSigmoid>()) return true;
     if (node.op.is<PRelu>()) return true;
-    return node.op.is<FakeQuantize>() && node.outputs[0].type.shape.ranked() && low_precision::decompose(graph, node).decision;
+    return node.op.is<FakeQuantize>() && node.outputs[0].type.shape.ranked() &&
+           low_precision::decompose(graph, node).decision;
 }
 
 // Where an operand of this shape lies beside a result; nothing when nowhere.
@@ -66,8 +71,10 @@ std::optional<Spread> spread_of(const Dims& operand, const Dims& result, Channel
     };
     if (varies.size() == 1 && varies[0] == 1 && result.size() == 2) return Spread::per_channel;
     // An image of one pixel's height and width may be read either way; the one that is already fixed wins.
-    if (varies.size() == 1 && varies[0] == 1 && channels != Channels::last) return want(Channels::axis1) ? std::optional(Spread::per_channel) : std::nullopt;
-    if (varies.size() == 1 && varies[0] == last) return want(Channels::last) ? std::optional(Spread::per_channel) : std::nullopt;
+    if (varies.size() == 1 && varies[0] == 1 && channels != Channels::last)
+        return want(Channels::axis1) ? std::optional(Spread::per_channel) : std::nullopt;
+    if (varies.size() == 1 && varies[0] == last)
+        return want(Channels::last) ? std::optional(Spread::per_channel) : std::nullopt;
     if (varies.size() == 2 && varies[0] == 0 && varies[1] == 1 && result.size() > 2)
         return want(Channels::axis1) ? std::optional(Spread::per_batch_channel) : std::nullopt;
     return std::nullopt;
@@ -89,7 +96,9 @@ Dims operand_dims(const Graph& graph, const Node& node, std::size_t i) {
 bool chainable(const Graph& graph, const Node& node) {
     const Element out = node.outputs[0].type.element;
     if (node.outputs.size() != 1 || (out != Element::f32 && !node.op.is<Quantize>())) return false;
-    if (is_unary(node.op)) return node.op.is<Dequantize>() ? has_data_type(graph.element(node.inputs[0])) : graph.element(node.inputs[0]) == Element::f32;
+    if (is_unary(node.op))
+        return node.op.is<Dequantize>() ? has_data_type(graph.element(node.inputs[0]))
+                                        : graph.element(node.inputs[0]) == Element::f32;
     if (is_binary(node.op)) return graph.element(node.inputs[0]) == Element::f32;
     return graph.element(node.inputs[0]) == Element::f32 && has_constant_parameters(graph, node);
 }
@@ -97,7 +106,9 @@ bool chainable(const Graph& graph, const Node& node) {
 std::optional<std::size_t> main_operand(const Graph& graph, const Node& node, const std::function<bool(Value)>& ready) {
     const std::size_t candidates = is_binary(node.op) ? 2 : 1;
     for (std::size_t i = 0; i < candidates; ++i)
-        if (!graph.constant(node.inputs[i]) && graph.shape(node.inputs[i]) == node.outputs[0].type.shape && ready(node.inputs[i])) return i;
+        if (!graph.constant(node.inputs[i]) && graph.shape(node.inputs[i]) == node.outputs[0].type.shape &&
+            ready(node.inputs[i]))
+            return i;
     return std::nullopt;
 }
 

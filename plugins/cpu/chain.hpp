@@ -16,7 +16,8 @@ bool has_data_type(ir::Element element);
 // Whether a kernel can apply this op to a value in flight.
 bool chainable(const ir::Graph& graph, const ir::Node& node);
 // The operand of an elementwise op that the others are applied to: of the result's shape, and `ready`.
-std::optional<std::size_t> main_operand(const ir::Graph& graph, const ir::Node& node, const std::function<bool(ir::Value)>& ready);
+std::optional<std::size_t> main_operand(const ir::Graph& graph, const ir::Node& node,
+                                        const std::function<bool(ir::Value)>& ready);
 // Whether operand `i`, not the main one, lies beside the result in one of the ways of Spread. Fixes the channels where it must.
 bool operand_fits(const ir::Graph& graph, const ir::Node& node, std::size_t i, Channels& channels);
 // The same for the tensors in the op's fields.

@@ -51,7 +51,8 @@ public:
         const OneOpenMpThread one;
         prepare(inputs, stream);
         const Plan& plan = *plan_.plan;
-        for (std::size_t i = 0; i < plan.inputs.size(); ++i) buffers_[plan.inputs[i].buffer] = static_cast<std::byte*>(inputs[i].data);
+        for (std::size_t i = 0; i < plan.inputs.size(); ++i)
+            buffers_[plan.inputs[i].buffer] = static_cast<std::byte*>(inputs[i].data);
         std::vector<void*> given(plan.outputs.size(), nullptr);
         for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
             const PlanOutput& out = plan.outputs[i];
@@ -86,7 +87,8 @@ private:
         for (std::size_t i = 0; i < plan.buffers.size(); ++i) {
             const Buffer& b = plan.buffers[i];
             if (b.home == Buffer::Home::arena) buffers_[i] = arena_.data + b.offset;
-            else if (b.home == Buffer::Home::constant) buffers_[i] = const_cast<std::byte*>(plan.constants[b.index].get());
+            else if (b.home == Buffer::Home::constant)
+                buffers_[i] = const_cast<std::byte*>(plan.constants[b.index].get());
         }
     }
 
@@ -96,7 +98,8 @@ private:
             const auto start = std::chrono::steady_clock::now();
             const double cpu = thread_cpu_us();
             plan_.works[i]->run(frame);
-            const double real = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
+            const double real =
+                std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
             times_.push_back({plan_.report->row_of_step[i], real, thread_cpu_us() - cpu});
         }
     }
@@ -109,7 +112,8 @@ private:
             std::memcpy(outputs.output(i, t.element(), t.dims()), t.data(), t.bytes());
             return;
         }
-        std::memcpy(given, buffers_[out.buffer], bytes_of(out.type.element, static_cast<std::size_t>(out.type.shape.elements())));
+        std::memcpy(given, buffers_[out.buffer],
+                    bytes_of(out.type.element, static_cast<std::size_t>(out.type.shape.elements())));
     }
 
     std::shared_ptr<CpuExecutable> executable_;
@@ -127,12 +131,15 @@ private:
 
 CpuExecutable::CpuExecutable(const Graph& graph, Machine machine, Settings settings)
     : machine_(std::move(machine)), settings_(std::move(settings)), lowered_(lower(graph, settings_.low_precision)) {
-    static_shapes_ = std::ranges::all_of(graph.parameters(), [&](NodeId id) { return graph.shape({id, 0}).is_static(); });
+    static_shapes_ = std::ranges::all_of(graph.parameters(), [&](NodeId id) {
+        return graph.shape({id, 0}).is_static();
+    });
     const std::vector<int> allowed = settings_.pinning ? allowed_processors() : std::vector<int>{};
     const auto per_stream = static_cast<std::size_t>(settings_.threads_per_stream());
     for (std::size_t s = 0; s < static_cast<std::size_t>(settings_.streams); ++s) {
         std::vector<int> processors;
-        for (std::size_t t = 0; t < per_stream && !allowed.empty(); ++t) processors.push_back(allowed[(s * per_stream + t) % allowed.size()]);
+        for (std::size_t t = 0; t < per_stream && !allowed.empty(); ++t)
+            processors.push_back(allowed[(s * per_stream + t) % allowed.size()]);
         pools_.push_back(std::make_unique<ThreadPool>(settings_.threads_per_stream(), std::move(processors)));
     }
     if (static_shapes_) {
@@ -151,7 +158,9 @@ CpuExecutable::Cached& CpuExecutable::cached(const std::vector<Dims>& shapes) {
     const auto graph = static_shapes_ ? lowered_.graph : specialise(*lowered_.graph, shapes);
     auto plan = std::make_shared<const Plan>(Planner(graph, machine_, settings_.threads_per_stream()).run());
     auto report = std::make_shared<const StepReport>(report_of(lowered_, *plan, machine_));
-    cache_.push_front({shapes, std::move(plan), std::move(report), std::vector<std::vector<std::shared_ptr<const Work>>>(static_cast<std::size_t>(settings_.streams))});
+    cache_.push_front(
+        {shapes, std::move(plan), std::move(report),
+         std::vector<std::vector<std::shared_ptr<const Work>>>(static_cast<std::size_t>(settings_.streams))});
     if (cache_.size() > kPlansKept) cache_.pop_back();
     return cache_.front();
 }
@@ -168,7 +177,9 @@ StreamPlan CpuExecutable::stream_plan(const std::vector<Dims>& shapes, int strea
     return {entry.plan, entry.report, works};
 }
 
-std::unique_ptr<Execution> CpuExecutable::create_execution() { return std::make_unique<CpuExecution>(shared_from_this()); }
+std::unique_ptr<Execution> CpuExecutable::create_execution() {
+    return std::make_unique<CpuExecution>(shared_from_this());
+}
 
 Report CpuExecutable::report() const {
     const std::scoped_lock lock(mutex_);

@@ -156,7 +156,8 @@ std::vector<int> allowed_processors() {
         if (sched_getaffinity(0, bytes, reinterpret_cast<cpu_set_t*>(mask.data())) != 0) continue;
         std::vector<int> processors;
         for (std::size_t i = 0; i < bytes * 8; ++i)
-            if (CPU_ISSET_S(i, bytes, reinterpret_cast<cpu_set_t*>(mask.data()))) processors.push_back(static_cast<int>(i));
+            if (CPU_ISSET_S(i, bytes, reinterpret_cast<cpu_set_t*>(mask.data())))
+                processors.push_back(static_cast<int>(i));
         return processors;
     }
     return {};

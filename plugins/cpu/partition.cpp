@@ -12,7 +12,8 @@ using namespace ir;
 
 Value stored(const Graph& graph, Value v) {
     const Node& node = graph.node(v);
-    const bool codes = node.op.is<Dequantize>() && (graph.element(node.inputs[0]) == Element::u8 || graph.element(node.inputs[0]) == Element::i8);
+    const bool codes = node.op.is<Dequantize>() &&
+                       (graph.element(node.inputs[0]) == Element::u8 || graph.element(node.inputs[0]) == Element::i8);
     return codes ? node.inputs[0] : v;
 }
 
@@ -44,13 +45,16 @@ bool reads_floats_or_codes(const Graph& graph, const Node& node) {
 
 Group::Kind kind_of(const Graph& graph, const Node& node) {
     if (!static_values(graph, node)) return Group::Kind::dynamic;
-    if (!reads_floats_or_codes(graph, node)) return chainable(graph, node) && node.op.is<Dequantize>() ? Group::Kind::elementwise : Group::Kind::other;
+    if (!reads_floats_or_codes(graph, node))
+        return chainable(graph, node) && node.op.is<Dequantize>() ? Group::Kind::elementwise : Group::Kind::other;
     const Op& op = node.op;
     const bool constant_weights = node.inputs.size() > 1 && graph.constant(node.inputs[1]);
-    if (op.is<Convolution>() || op.is<GroupConvolution>() || op.is<ConvolutionBackpropData>() || op.is<GroupConvolutionBackpropData>())
+    if (op.is<Convolution>() || op.is<GroupConvolution>() || op.is<ConvolutionBackpropData>() ||
+        op.is<GroupConvolutionBackpropData>())
         return constant_weights ? Group::Kind::convolution : Group::Kind::other;
     if (op.is<MatMul>()) return Group::Kind::matmul;
-    if (op.is<AvgPool>() || (op.is<MaxPool>() && node.outputs[1].uses.empty()) || is_spatial_mean(graph, node)) return Group::Kind::pool;
+    if (op.is<AvgPool>() || (op.is<MaxPool>() && node.outputs[1].uses.empty()) || is_spatial_mean(graph, node))
+        return Group::Kind::pool;
     return chainable(graph, node) ? Group::Kind::elementwise : Group::Kind::other;
 }
 
@@ -112,7 +116,8 @@ private:
         } else if (group.kind == Group::Kind::pool) {
             read(group, stored(graph_, node.inputs[0]));
         }
-        if (group.kind == Group::Kind::other || group.kind == Group::Kind::dynamic || group.kind == Group::Kind::convolution || group.kind == Group::Kind::matmul) {
+        if (group.kind == Group::Kind::other || group.kind == Group::Kind::dynamic ||
+            group.kind == Group::Kind::convolution || group.kind == Group::Kind::matmul) {
             for (Value v : node.inputs)
                 if (!graph_.constant(v)) {
                     demand(v);
@@ -135,7 +140,8 @@ private:
         while (graph_.uses(group.output).size() == 1) {
             const Use use = graph_.uses(group.output)[0];
             const Node& user = graph_.node(use.node);
-            if (!chainable(graph_, user) || graph_.op(group.output).is<Quantize>() || !static_values(graph_, user)) return;
+            if (!chainable(graph_, user) || graph_.op(group.output).is<Quantize>() || !static_values(graph_, user))
+                return;
             // Float kernels store floats; the codes are made by a step of their own.
             if (user.op.is<Quantize>() && is_float_product(group)) return;
             if (graph_.shape(group.output) != user.outputs[0].type.shape || !join(group, user, use.input)) return;
@@ -153,7 +159,8 @@ private:
     bool join(Group& group, const Node& node, std::size_t main) {
         Channels channels = group.channels;
         std::vector<Value> reads;
-        if (group.chain.empty() && group.kind == Group::Kind::elementwise) reads.push_back(stored(graph_, node.inputs[main]));
+        if (group.chain.empty() && group.kind == Group::Kind::elementwise)
+            reads.push_back(stored(graph_, node.inputs[main]));
         for (std::size_t i = 0; i < node.inputs.size(); ++i) {
             if (i == main) continue;
             const Value from = stored(graph_, node.inputs[i]);
@@ -162,7 +169,9 @@ private:
         }
         if (!parameters_fit(graph_, node, channels)) return false;
         if (!reads.empty() && !is_stored(reads[0])) return false;
-        const std::size_t extra = static_cast<std::size_t>(std::ranges::count_if(reads, [&](Value v) { return std::ranges::find(group.inputs, v) == group.inputs.end(); }));
+        const std::size_t extra = static_cast<std::size_t>(std::ranges::count_if(reads, [&](Value v) {
+            return std::ranges::find(group.inputs, v) == group.inputs.end();
+        }));
         if (group.inputs.size() + extra > kMostInputs) return false;
         group.channels = channels;
         for (Value v : reads) read(group, v);
@@ -183,10 +192,12 @@ private:
 std::vector<Group> partition(const Graph& graph) { return Partitioner(graph).run(); }
 
 std::string print(const Graph& graph, const std::vector<Group>& groups) {
-    constexpr std::array<std::string_view, 6> kKinds{"convolution", "matmul", "pool", "elementwise", "other", "dynamic"};
+    constexpr std::array<std::string_view, 6> kKinds{"convolution", "matmul", "pool",
+                                                     "elementwise", "other",  "dynamic"};
     std::string text;
     for (const Group& group : groups) {
-        text += fmt::format("{}: {} '{}'", kKinds[static_cast<std::size_t>(group.kind)], graph.node(group.core).op.name(), graph.node(group.core).name);
+        text += fmt::format("{}: {} '{}'", kKinds[static_cast<std::size_t>(group.kind)],
+                            graph.node(group.core).op.name(), graph.node(group.core).name);
         for (NodeId id : group.chain)
             if (id != group.core) text += fmt::format(" > {} '{}'", graph.node(id).op.name(), graph.node(id).name);
         text += " : " + to_string(graph.type(group.output)) + "\n";

@@ -17,10 +17,10 @@ struct Group {
     enum class Kind : std::uint8_t {
         convolution,  // also grouped and backward
         matmul,
-        pool,         // max, average, mean over the spatial axes
+        pool,  // max, average, mean over the spatial axes
         elementwise,
-        other,        // a node alone
-        dynamic       // a node alone whose shape depends on data
+        other,   // a node alone
+        dynamic  // a node alone whose shape depends on data
     };
     Kind kind = Kind::other;
     ir::NodeId core = 0;

@@ -21,8 +21,8 @@ struct Buffer {
     enum class Home : std::uint8_t { arena, constant, input, output };
     Home home = Home::arena;
     std::size_t bytes = 0;
-    std::size_t index = 0;    // which input, output or constant
-    std::size_t offset = 0;   // in the arena
+    std::size_t index = 0;      // which input, output or constant
+    std::size_t offset = 0;     // in the arena
     int first = -1, last = -1;  // steps that write and read it
 };
 
@@ -54,13 +54,13 @@ public:
 
 struct Step {
     std::shared_ptr<const Work> work;
-    std::string kernel;                 // for reports
-    std::vector<ir::NodeId> nodes;      // what it computes, the core first; empty for a reorder
-    std::string name;                   // of a step without nodes
+    std::string kernel;                           // for reports
+    std::vector<ir::NodeId> nodes;                // what it computes, the core first; empty for a reorder
+    std::string name;                             // of a step without nodes
     ir::Element data = ir::Element::undefined;    // what it reads
     ir::Element result = ir::Element::undefined;  // what it writes
     bool int8 = false;
-    std::string note;                   // why a better kernel did not take it
+    std::string note;  // why a better kernel did not take it
     std::string code;
     std::size_t scratch_bytes = 0;
     std::size_t packed_bytes = 0;
@@ -75,8 +75,8 @@ struct PlanInput {
 struct PlanOutput {
     BufferId buffer = 0;
     ir::Type type;
-    bool direct = false;         // the buffer is the caller's memory
-    ir::Value dynamic = {};      // of a shape that depends on data: where it is found
+    bool direct = false;     // the buffer is the caller's memory
+    ir::Value dynamic = {};  // of a shape that depends on data: where it is found
     bool is_dynamic = false;
 };
 

@@ -12,7 +12,7 @@
 #else
 namespace octet::cpu::x64 {
 class CodeBlock {};
-}
+}  // namespace octet::cpu::x64
 #endif
 
 namespace octet::cpu {
@@ -21,7 +21,8 @@ using namespace ir;
 
 std::vector<std::size_t> memory_dims(const Dims& dims, Layout layout) {
     std::vector<std::size_t> result(dims.begin(), dims.end());
-    if (layout == Layout::channels_last && dims.size() > 2) std::rotate(result.begin() + 1, result.begin() + 2, result.end());
+    if (layout == Layout::channels_last && dims.size() > 2)
+        std::rotate(result.begin() + 1, result.begin() + 2, result.end());
     return result;
 }
 
@@ -63,7 +64,9 @@ BufferId Planner::scratch_buffer(std::size_t bytes) { return buffer(bytes, Buffe
 
 Place Planner::output(Value v, Layout layout) {
     const Type& type = graph_->type(v);
-    const Place place{buffer(bytes_of(type.element, static_cast<std::size_t>(type.shape.elements())), Buffer::Home::arena), layout, type};
+    const Place place{buffer(bytes_of(type.element, static_cast<std::size_t>(type.shape.elements())),
+                             Buffer::Home::arena),
+                      layout, type};
     alias(v, place);
     return place;
 }
@@ -82,7 +85,8 @@ Place Planner::output_in_place(Value v, const Place& operand) {
 
 bool Planner::last_read(Value v, const Place& place) const {
     const auto it = reads_left_.find(v);
-    return it != reads_left_.end() && it->second == 1 && sharers_[place.buffer] == 1 && plan_.buffers[place.buffer].home == Buffer::Home::arena;
+    return it != reads_left_.end() && it->second == 1 && sharers_[place.buffer] == 1 &&
+           plan_.buffers[place.buffer].home == Buffer::Home::arena;
 }
 
 Place Planner::reorder(const Place& from, Layout layout, const std::string& name) {
@@ -110,7 +114,9 @@ Place Planner::reorder(const Place& from, Layout layout, const std::string& name
     step.reads = {from.buffer};
     step.writes = {to.buffer};
     step.work = work([copy, source = from.buffer, target = to.buffer](const Frame& f) {
-        f.pool->parallel(copy.units(), [&](std::size_t begin, std::size_t end, int) { copy.run(f.at(source), f.at(target), begin, end); });
+        f.pool->parallel(copy.units(), [&](std::size_t begin, std::size_t end, int) {
+            copy.run(f.at(source), f.at(target), begin, end);
+        });
     });
     ++plan_.reorders;
     add(std::move(step));
@@ -118,7 +124,8 @@ Place Planner::reorder(const Place& from, Layout layout, const std::string& name
 }
 
 Place Planner::input(Value v, Layout layout) {
-    if (const Tensor* t = graph_->constant(v); t && !places_.contains(v)) places_[v].push_back({constant(*t), Layout::plain, t->type()});
+    if (const Tensor* t = graph_->constant(v); t && !places_.contains(v))
+        places_[v].push_back({constant(*t), Layout::plain, t->type()});
     auto& places = places_.at(v);
     for (const Place& p : places)
         if (p.layout == layout) return p;
@@ -150,7 +157,8 @@ std::vector<BufferId> Planner::operands(const Program& program, Layout layout, c
             continue;
         }
         Place place{constant(*o.constant), Layout::plain, o.constant->type()};
-        const bool image = o.constant->dims().size() > 2 && layout == Layout::channels_last && !same_in_memory(o.constant->dims());
+        const bool image = o.constant->dims().size() > 2 && layout == Layout::channels_last &&
+                           !same_in_memory(o.constant->dims());
         ids.push_back(image ? reorder(place, layout, "").buffer : place.buffer);
     }
     return ids;
@@ -173,8 +181,10 @@ Step Planner::step_for(const Group& group, std::string kernel) const {
     const auto is_code = [](Element e) { return e == Element::u8 || e == Element::i8; };
     step.data = group.inputs.empty() ? Element::undefined : graph_->element(group.inputs[0]);
     step.result = graph_->element(group.output);
-    step.int8 = !group.inputs.empty() && std::ranges::all_of(group.inputs, [&](Value v) { return is_code(graph_->element(v)); });
-    if (group.kind == Group::Kind::convolution || group.kind == Group::Kind::matmul) step.int8 = is_code(graph_->element(graph_->node(group.core).inputs[0]));
+    step.int8 = !group.inputs.empty() &&
+                std::ranges::all_of(group.inputs, [&](Value v) { return is_code(graph_->element(v)); });
+    if (group.kind == Group::Kind::convolution || group.kind == Group::Kind::matmul)
+        step.int8 = is_code(graph_->element(graph_->node(group.core).inputs[0]));
     return step;
 }
 
@@ -224,7 +234,9 @@ Plan Planner::run() {
     for (std::size_t i = 0; i < graph_->parameters().size(); ++i) {
         const Value v{graph_->parameters()[i], 0};
         const Type& type = graph_->type(v);
-        const Place place{buffer(bytes_of(type.element, static_cast<std::size_t>(type.shape.elements())), Buffer::Home::input, i), Layout::plain, type};
+        const Place place{buffer(bytes_of(type.element, static_cast<std::size_t>(type.shape.elements())),
+                                 Buffer::Home::input, i),
+                          Layout::plain, type};
         plan_.inputs.push_back({place.buffer, type});
         alias(v, place);
     }

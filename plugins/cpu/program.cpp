@@ -22,7 +22,8 @@ struct Affine {
     double shift_at(std::size_t c) const { return shift[shift.size() == 1 ? 0 : c]; }
     std::size_t size() const { return std::max(scale.size(), shift.size()); }
     bool identity() const {
-        return std::ranges::all_of(scale, [](double s) { return s == 1; }) && std::ranges::all_of(shift, [](double s) { return s == 0; });
+        return std::ranges::all_of(scale, [](double s) { return s == 1; }) &&
+               std::ranges::all_of(shift, [](double s) { return s == 0; });
     }
     // after(this(x))
     Affine then(const Affine& after) const {
@@ -79,7 +80,8 @@ public:
 
     void function(Function f, float alpha = 0, float beta = 0) {
         flush();
-        program_.epilogue.ops.push_back({.kind = EpilogueOp::Kind::function, .function = f, .alpha = alpha, .beta = beta});
+        program_.epilogue.ops.push_back(
+            {.kind = EpilogueOp::Kind::function, .function = f, .alpha = alpha, .beta = beta});
     }
 
     void prelu(const Tensor& slope) {
@@ -89,16 +91,22 @@ public:
 
     void combine(Combine how, Value v, Spread spread) {
         const Value from = stored(graph_, v);
-        EpilogueOp op{.kind = EpilogueOp::Kind::combine, .combine = how, .operand = operand({from, std::nullopt}),
-                      .operand_type = data_type(graph_.element(from)), .spread = spread};
+        EpilogueOp op{.kind = EpilogueOp::Kind::combine,
+                      .combine = how,
+                      .operand = operand({from, std::nullopt}),
+                      .operand_type = data_type(graph_.element(from)),
+                      .spread = spread};
         Affine meaning;
         if (from != v) meaning = affine_of(low_precision::dequantization_of(graph_.op(v).get<Dequantize>()));
         push(std::move(op), meaning);
     }
 
     void combine(Combine how, const Tensor& constant, Spread spread) {
-        EpilogueOp op{.kind = EpilogueOp::Kind::combine, .combine = how,
-                      .operand = operand({{}, constant.converted(Element::f32).aligned()}), .operand_type = DataType::f32, .spread = spread};
+        EpilogueOp op{.kind = EpilogueOp::Kind::combine,
+                      .combine = how,
+                      .operand = operand({{}, constant.converted(Element::f32).aligned()}),
+                      .operand_type = DataType::f32,
+                      .spread = spread};
         push(std::move(op), {});
     }
 
@@ -149,7 +157,8 @@ private:
     void flush() {
         if (pending_.identity()) return;
         auto& ops = program_.epilogue.ops;
-        if (!ops.empty() && ops.back().kind == EpilogueOp::Kind::combine && (ops.back().combine == Combine::add || ops.back().combine == Combine::subtract)) {
+        if (!ops.empty() && ops.back().kind == EpilogueOp::Kind::combine &&
+            (ops.back().combine == Combine::add || ops.back().combine == Combine::subtract)) {
             EpilogueOp sum = std::move(ops.back());
             ops.pop_back();
             Affine meaning = operand_meanings_.back().second;
@@ -173,7 +182,9 @@ private:
         }
         const std::size_t n = pending_.size();
         affines_.emplace_back(ops.size(), pending_);
-        ops.push_back({.kind = EpilogueOp::Kind::scale_shift, .scale = floats(pending_.scale, n), .shift = floats(pending_.shift, n)});
+        ops.push_back({.kind = EpilogueOp::Kind::scale_shift,
+                       .scale = floats(pending_.scale, n),
+                       .shift = floats(pending_.shift, n)});
         pending_ = {};
     }
 
@@ -207,7 +218,8 @@ private:
         const double high = last.function == Function::relu ? kInfinity : last.beta;
         const auto code = [&](double x, std::size_t c) {
             if (std::isinf(x)) return x < 0 ? e.low : e.high;
-            const float f = std::fma(static_cast<float>(x), static_cast<float>(pending_.scale_at(c)), static_cast<float>(pending_.shift_at(c)));
+            const float f = std::fma(static_cast<float>(x), static_cast<float>(pending_.scale_at(c)),
+                                     static_cast<float>(pending_.shift_at(c)));
             return std::clamp(std::nearbyint(f), e.low, e.high);
         };
         const float low_code = code(low, 0);
@@ -231,7 +243,8 @@ private:
 Spread spread_in(const Graph& graph, const Node& node, Value operand) {
     const Dims dims = graph.shape(operand).sizes();
     const Dims result = node.outputs[0].type.shape.sizes();
-    const std::size_t varying = static_cast<std::size_t>(std::ranges::count_if(dims, [](std::int64_t d) { return d != 1; }));
+    const std::size_t varying = static_cast<std::size_t>(
+        std::ranges::count_if(dims, [](std::int64_t d) { return d != 1; }));
     if (varying == 0) return Spread::scalar;
     if (dims == result && !(graph.constant(operand) && varying == 1 && result[0] == 1)) return Spread::full;
     return varying == 1 ? Spread::per_channel : Spread::per_batch_channel;
@@ -283,14 +296,18 @@ void add_binary(Builder& b, const Graph& graph, const Node& node, std::size_t ma
 void add_function(Builder& b, const Graph& graph, const Node& node) {
     const Op& op = node.op;
     if (op.is<Relu>()) b.function(Function::relu);
-    else if (const auto* clamp = op.as<Clamp>()) b.function(Function::clamp, static_cast<float>(clamp->low), static_cast<float>(clamp->high));
+    else if (const auto* clamp = op.as<Clamp>())
+        b.function(Function::clamp, static_cast<float>(clamp->low), static_cast<float>(clamp->high));
     else if (op.is<Sigmoid>()) b.function(Function::sigmoid);
     else if (op.is<Tanh>()) b.function(Function::tanh);
     else if (const auto* elu = op.as<Elu>()) b.function(Function::elu, static_cast<float>(elu->alpha));
-    else if (op.is<Swish>()) b.function(Function::swish, node.inputs.size() > 1 ? static_cast<float>(graph.constant(node.inputs[1])->at(0)) : 1.0f);
+    else if (op.is<Swish>())
+        b.function(Function::swish,
+                   node.inputs.size() > 1 ? static_cast<float>(graph.constant(node.inputs[1])->at(0)) : 1.0f);
     else if (op.is<HSwish>()) b.function(Function::hswish);
     else if (op.is<HSigmoid>()) b.function(Function::hsigmoid);
-    else if (const auto* gelu = op.as<Gelu>()) b.function(gelu->mode == GeluMode::erf ? Function::gelu_erf : Function::gelu_tanh);
+    else if (const auto* gelu = op.as<Gelu>())
+        b.function(gelu->mode == GeluMode::erf ? Function::gelu_erf : Function::gelu_tanh);
     else if (op.is<Mish>()) b.function(Function::mish);
     else if (op.is<SoftPlus>()) b.function(Function::softplus);
     else if (op.is<Exp>()) b.function(Function::exp);
@@ -314,12 +331,15 @@ Program program_of(const Graph& graph, const Group& group) {
     Value flight = {group.core, 0};
     if (group.kind == Group::Kind::pool) {
         const Value data = graph.node(group.core).inputs[0];
-        if (stored(graph, data) != data) b.affine(affine_of(low_precision::dequantization_of(graph.op(data).get<Dequantize>())));
+        if (stored(graph, data) != data)
+            b.affine(affine_of(low_precision::dequantization_of(graph.op(data).get<Dequantize>())));
     }
     if (group.kind == Group::Kind::elementwise) {
         const Node& first = graph.node(group.core);
-        flight = first.inputs[*main_operand(graph, first, [&](Value v) { return stored(graph, v) == group.inputs[0]; })];
-        if (stored(graph, flight) != flight) b.affine(affine_of(low_precision::dequantization_of(graph.op(flight).get<Dequantize>())));
+        flight =
+            first.inputs[*main_operand(graph, first, [&](Value v) { return stored(graph, v) == group.inputs[0]; })];
+        if (stored(graph, flight) != flight)
+            b.affine(affine_of(low_precision::dequantization_of(graph.op(flight).get<Dequantize>())));
     }
     for (NodeId id : group.chain) {
         const Node& node = graph.node(id);

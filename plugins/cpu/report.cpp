@@ -19,12 +19,41 @@ struct TypeRank {
 
 // Which of the layers behind a step gives it its name: the one that does most of the work.
 constexpr std::array kRanks{
-    TypeRank{"Convolution", 10}, TypeRank{"GroupConvolution", 10}, TypeRank{"ConvolutionBackpropData", 10}, TypeRank{"GroupConvolutionBackpropData", 10},
-    TypeRank{"MatMul", 10}, TypeRank{"MaxPool", 8}, TypeRank{"AvgPool", 8}, TypeRank{"Concat", 6}, TypeRank{"Split", 6}, TypeRank{"VariadicSplit", 6},
-    TypeRank{"Transpose", 6}, TypeRank{"Add", 4}, TypeRank{"Subtract", 4}, TypeRank{"Multiply", 4}, TypeRank{"Divide", 4}, TypeRank{"BatchNormInference", 4},
-    TypeRank{"ReLU", 3}, TypeRank{"PReLU", 3}, TypeRank{"Clamp", 3}, TypeRank{"Sigmoid", 3}, TypeRank{"Tanh", 3}, TypeRank{"Elu", 3}, TypeRank{"Swish", 3},
-    TypeRank{"HSwish", 3}, TypeRank{"HSigmoid", 3}, TypeRank{"HardSigmoid", 3}, TypeRank{"FakeQuantize", 2}, TypeRank{"Reshape", 1}, TypeRank{"Squeeze", 1},
-    TypeRank{"Unsqueeze", 1}, TypeRank{"ShapeOf", 1}, TypeRank{"Convert", 0}, TypeRank{"Const", -1}, TypeRank{"Parameter", -1}, TypeRank{"Result", -1},
+    TypeRank{"Convolution", 10},
+    TypeRank{"GroupConvolution", 10},
+    TypeRank{"ConvolutionBackpropData", 10},
+    TypeRank{"GroupConvolutionBackpropData", 10},
+    TypeRank{"MatMul", 10},
+    TypeRank{"MaxPool", 8},
+    TypeRank{"AvgPool", 8},
+    TypeRank{"Concat", 6},
+    TypeRank{"Split", 6},
+    TypeRank{"VariadicSplit", 6},
+    TypeRank{"Transpose", 6},
+    TypeRank{"Add", 4},
+    TypeRank{"Subtract", 4},
+    TypeRank{"Multiply", 4},
+    TypeRank{"Divide", 4},
+    TypeRank{"BatchNormInference", 4},
+    TypeRank{"ReLU", 3},
+    TypeRank{"PReLU", 3},
+    TypeRank{"Clamp", 3},
+    TypeRank{"Sigmoid", 3},
+    TypeRank{"Tanh", 3},
+    TypeRank{"Elu", 3},
+    TypeRank{"Swish", 3},
+    TypeRank{"HSwish", 3},
+    TypeRank{"HSigmoid", 3},
+    TypeRank{"HardSigmoid", 3},
+    TypeRank{"FakeQuantize", 2},
+    TypeRank{"Reshape", 1},
+    TypeRank{"Squeeze", 1},
+    TypeRank{"Unsqueeze", 1},
+    TypeRank{"ShapeOf", 1},
+    TypeRank{"Convert", 0},
+    TypeRank{"Const", -1},
+    TypeRank{"Parameter", -1},
+    TypeRank{"Result", -1},
 };
 constexpr int kOtherRank = 7;
 
@@ -35,15 +64,37 @@ int rank_of(std::string_view type) {
 
 // Layers that work on values; the others move them, shape them or say how they are stored.
 bool computes(std::string_view type) {
-    constexpr std::array kMovers{"Concat", "Split", "VariadicSplit", "Transpose", "Gather", "StridedSlice", "Slice", "Pad", "Tile", "Broadcast", "ShapeOf",
-                                 "Reshape", "Squeeze", "Unsqueeze", "Convert", "FakeQuantize", "Range", "PriorBox", "PriorBoxClustered", "DepthToSpace",
-                                 "SpaceToDepth", "ShuffleChannels", "ReadValue", "Assign"};
+    constexpr std::array kMovers{"Concat",
+                                 "Split",
+                                 "VariadicSplit",
+                                 "Transpose",
+                                 "Gather",
+                                 "StridedSlice",
+                                 "Slice",
+                                 "Pad",
+                                 "Tile",
+                                 "Broadcast",
+                                 "ShapeOf",
+                                 "Reshape",
+                                 "Squeeze",
+                                 "Unsqueeze",
+                                 "Convert",
+                                 "FakeQuantize",
+                                 "Range",
+                                 "PriorBox",
+                                 "PriorBoxClustered",
+                                 "DepthToSpace",
+                                 "SpaceToDepth",
+                                 "ShuffleChannels",
+                                 "ReadValue",
+                                 "Assign"};
     return rank_of(type) > 0 && std::ranges::find(kMovers, type) == kMovers.end();
 }
 
 class Reporter {
 public:
-    Reporter(const Lowered& lowered, const Plan& plan) : lowered_(lowered), plan_(plan), layers_(plan.graph->layers()) {}
+    Reporter(const Lowered& lowered, const Plan& plan)
+        : lowered_(lowered), plan_(plan), layers_(plan.graph->layers()) {}
 
     StepReport run() {
         rows_.resize(layers_.size());
@@ -174,7 +225,8 @@ private:
             }
             result.row_of_step.push_back(result.report.layers.size());
             const bool named = !step.nodes.empty();
-            LayerReport row = fresh(named ? plan_.graph->node(step.nodes[0]).name : step.name, named ? std::string(plan_.graph->node(step.nodes[0]).op.name()) : "Reorder");
+            LayerReport row = fresh(named ? plan_.graph->node(step.nodes[0]).name : step.name,
+                                    named ? std::string(plan_.graph->node(step.nodes[0]).op.name()) : "Reorder");
             row.added = primary_[k] >= 0 || !named;
             row.compute = row.compute && !row.added;
             fill(row, step);
@@ -197,7 +249,8 @@ StepReport report_of(const Lowered& lowered, const Plan& plan, const Machine& ma
     StepReport result = Reporter(lowered, plan).run();
     Report& r = result.report;
     r.device = machine.name;
-    r.steps = static_cast<std::size_t>(std::ranges::count_if(plan.steps, [](const Step& s) { return s.kernel != "view"; }));
+    r.steps = static_cast<std::size_t>(
+        std::ranges::count_if(plan.steps, [](const Step& s) { return s.kernel != "view"; }));
     r.reorders = plan.reorders;
     r.arena_bytes = plan.arena_bytes;
     r.packed_bytes = plan.packed_bytes;

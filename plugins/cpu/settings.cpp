@@ -12,12 +12,14 @@ namespace {
 int whole_number(const std::string& key, const std::string& value) {
     int number = 0;
     const auto [end, status] = std::from_chars(value.data(), value.data() + value.size(), number);
-    ir::require(status == std::errc() && end == value.data() + value.size() && number >= 0, "property '{}': got '{}', wanted a whole number", key, value);
+    ir::require(status == std::errc() && end == value.data() + value.size() && number >= 0,
+                "property '{}': got '{}', wanted a whole number", key, value);
     return number;
 }
 
 bool yes_or_no(const std::string& key, const std::string& value) {
-    ir::require(value == "YES" || value == "NO" || value == "true" || value == "false", "property '{}': got '{}', wanted YES or NO", key, value);
+    ir::require(value == "YES" || value == "NO" || value == "true" || value == "false",
+                "property '{}': got '{}', wanted YES or NO", key, value);
     return value == "YES" || value == "true";
 }
 
@@ -45,8 +47,11 @@ Settings settings_of(const Config& config, const Machine& machine) {
         } else if (key == "INFERENCE_PRECISION_HINT") {
             ir::require(value == "f32" || value == "dynamic", "property '{}': got '{}', wanted f32", key, value);
         } else if (key != "PERFORMANCE_HINT_NUM_REQUESTS") {
-            ir::fail("the CPU has no property '{}'; it has ENABLE_CPU_PINNING, INFERENCE_LOW_PRECISION, INFERENCE_NUM_THREADS, "
-                     "INFERENCE_PRECISION_HINT, NUM_STREAMS, PERFORMANCE_HINT, PERFORMANCE_HINT_NUM_REQUESTS, PERF_COUNT", key);
+            ir::fail(
+                "the CPU has no property '{}'; it has ENABLE_CPU_PINNING, INFERENCE_LOW_PRECISION, "
+                "INFERENCE_NUM_THREADS, "
+                "INFERENCE_PRECISION_HINT, NUM_STREAMS, PERFORMANCE_HINT, PERFORMANCE_HINT_NUM_REQUESTS, PERF_COUNT",
+                key);
         } else {
             whole_number(key, value);
         }

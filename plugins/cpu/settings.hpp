@@ -7,7 +7,7 @@ namespace octet::cpu {
 
 struct Settings {
     int streams = 1;
-    int threads = 1;            // over all streams
+    int threads = 1;  // over all streams
     bool profiling = false;
     bool pinning = false;
     bool low_precision = true;  // INFERENCE_LOW_PRECISION: NO runs every layer in float

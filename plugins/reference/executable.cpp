@@ -52,7 +52,8 @@ public:
             const double cpu = model_->settings_.profiling ? cpu_us() : 0;
             values[step.node] = evaluate(graph.node(step.node), values, next);
             if (model_->settings_.profiling && step.row != kNoRow) {
-                const double real = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
+                const double real =
+                    std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
                 times_.push_back({step.row, real, cpu_us() - cpu});
             }
             for (const ir::NodeId id : step.last_uses) values[id].clear();
@@ -110,7 +111,8 @@ ReferenceExecutable::ReferenceExecutable(const ir::Graph& graph, const Settings&
         const ir::Node& node = graph_.node(id);
         if (node.op.is<ir::Parameter>() || node.op.is<ir::Result>()) continue;
         if (!ir::eval::has_kernel(node.op))
-            throw Unsupported(Unsupported(operator_name(node.op), "REFERENCE has no kernel for it"), fmt::format("layer '{}'", node.name));
+            throw Unsupported(Unsupported(operator_name(node.op), "REFERENCE has no kernel for it"),
+                              fmt::format("layer '{}'", node.name));
         steps_.push_back({id, row_of(node), {}});
     }
     for (auto step = steps_.rbegin(); step != steps_.rend(); ++step)
@@ -120,7 +122,8 @@ ReferenceExecutable::ReferenceExecutable(const ir::Graph& graph, const Settings&
                 step->last_uses.push_back(v.node);
             }
     report_.device = "reference interpreter";
-    report_.steps = static_cast<std::size_t>(std::ranges::count(report_.layers, LayerStatus::executed, &LayerReport::status));
+    report_.steps = static_cast<std::size_t>(
+        std::ranges::count(report_.layers, LayerStatus::executed, &LayerReport::status));
 }
 
 // The row of the file's layer that a node stands for, or one of its own where no file was read; constants have none.
@@ -143,7 +146,9 @@ std::size_t ReferenceExecutable::row_of(const ir::Node& node) {
     return place;
 }
 
-std::unique_ptr<Execution> ReferenceExecutable::create_execution() { return std::make_unique<ReferenceExecution>(shared_from_this()); }
+std::unique_ptr<Execution> ReferenceExecutable::create_execution() {
+    return std::make_unique<ReferenceExecution>(shared_from_this());
+}
 
 Config ReferenceExecutable::properties() const {
     return {{"NUM_STREAMS", std::to_string(settings_.streams)}, {"PERF_COUNT", settings_.profiling ? "YES" : "NO"}};

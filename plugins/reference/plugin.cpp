@@ -28,7 +28,8 @@ Settings settings_of(const Config& config, const Config& known) {
             settings.streams = streams_of(value);
         } else if (key == "PERF_COUNT") {
             settings.profiling = value == "YES" || value == "true";
-            ir::require(settings.profiling || value == "NO" || value == "false", "property 'PERF_COUNT': got '{}', wanted YES or NO", value);
+            ir::require(settings.profiling || value == "NO" || value == "false",
+                        "property 'PERF_COUNT': got '{}', wanted YES or NO", value);
         } else if (!known.contains(key)) {
             std::string names;
             for (const auto& [name, unused] : known) names += (names.empty() ? "" : ", ") + name;
@@ -46,9 +47,14 @@ public:
         return std::make_shared<ReferenceExecutable>(graph, settings_of(config, default_config()));
     }
     Config default_config() const override {
-        return {{"ENABLE_CPU_PINNING", "NO"},      {"INFERENCE_LOW_PRECISION", "NO"}, {"INFERENCE_NUM_THREADS", "1"},
-                {"INFERENCE_PRECISION_HINT", "f32"}, {"NUM_STREAMS", "1"},            {"PERFORMANCE_HINT", "LATENCY"},
-                {"PERFORMANCE_HINT_NUM_REQUESTS", "0"}, {"PERF_COUNT", "NO"}};
+        return {{"ENABLE_CPU_PINNING", "NO"},
+                {"INFERENCE_LOW_PRECISION", "NO"},
+                {"INFERENCE_NUM_THREADS", "1"},
+                {"INFERENCE_PRECISION_HINT", "f32"},
+                {"NUM_STREAMS", "1"},
+                {"PERFORMANCE_HINT", "LATENCY"},
+                {"PERFORMANCE_HINT_NUM_REQUESTS", "0"},
+                {"PERF_COUNT", "NO"}};
     }
 };
 

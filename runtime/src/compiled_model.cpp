@@ -29,7 +29,8 @@ Any Compiled::property(const std::string& name) const {
     if (name == optimal_number_of_infer_requests.name()) return executable_->streams();
     std::vector<std::string> known;
     for (const auto& [key, value] : settings) known.push_back(key);
-    for (const std::string_view key : {execution_devices.name(), model_name.name(), optimal_number_of_infer_requests.name(), supported_properties.name()})
+    for (const std::string_view key : {execution_devices.name(), model_name.name(),
+                                       optimal_number_of_infer_requests.name(), supported_properties.name()})
         if (!settings.contains(std::string(key))) known.emplace_back(key);
     std::ranges::sort(known);
     if (name == supported_properties.name()) return known;
@@ -93,10 +94,14 @@ const std::vector<Port>& CompiledModel::inputs() const { return get().ports().in
 const std::vector<Port>& CompiledModel::outputs() const { return get().ports().outputs; }
 const Port& CompiledModel::input() const { return runtime::only_port(inputs(), "input"); }
 const Port& CompiledModel::input(std::size_t index) const { return runtime::port_at(inputs(), index, "input"); }
-const Port& CompiledModel::input(const std::string& tensor_name) const { return runtime::port_named(inputs(), tensor_name, "input"); }
+const Port& CompiledModel::input(const std::string& tensor_name) const {
+    return runtime::port_named(inputs(), tensor_name, "input");
+}
 const Port& CompiledModel::output() const { return runtime::only_port(outputs(), "output"); }
 const Port& CompiledModel::output(std::size_t index) const { return runtime::port_at(outputs(), index, "output"); }
-const Port& CompiledModel::output(const std::string& tensor_name) const { return runtime::port_named(outputs(), tensor_name, "output"); }
+const Port& CompiledModel::output(const std::string& tensor_name) const {
+    return runtime::port_named(outputs(), tensor_name, "output");
+}
 
 InferRequest CompiledModel::create_infer_request() const {
     get();

@@ -23,7 +23,8 @@ bool has_f16_ends(const ir::Graph& graph) {
 }
 
 [[noreturn]] void fail_unknown(std::string_view owner, std::string_view name, const std::vector<std::string>& known) {
-    ir::fail("{} has no property '{}'; it has {}{}", owner, name, runtime::quoted_list(known), runtime::nearest_hint(name, known));
+    ir::fail("{} has no property '{}'; it has {}{}", owner, name, runtime::quoted_list(known),
+             runtime::nearest_hint(name, known));
 }
 
 }  // namespace
@@ -64,7 +65,8 @@ std::shared_ptr<Model> Core::read_model(const std::filesystem::path& path, const
     return runtime::ModelAccess::make(std::move(graph), path.stem().string());
 }
 
-CompiledModel Core::compile_model(const std::shared_ptr<const Model>& model, const std::string& device, const AnyMap& properties) const {
+CompiledModel Core::compile_model(const std::shared_ptr<const Model>& model, const std::string& device,
+                                  const AnyMap& properties) const {
     ir::require(model != nullptr, "there is no model to compile");
     Impl::Device& target = impl_->named(device);
     Config config;
@@ -82,10 +84,12 @@ CompiledModel Core::compile_model(const std::shared_ptr<const Model>& model, con
             throw Unsupported(e, "'" + graph.source() + "'");
         }
     }();
-    return CompiledModel(std::make_shared<runtime::Compiled>(std::move(executable), runtime::ports_of(graph), model->get_friendly_name(), target.name));
+    return CompiledModel(std::make_shared<runtime::Compiled>(std::move(executable), runtime::ports_of(graph),
+                                                             model->get_friendly_name(), target.name));
 }
 
-CompiledModel Core::compile_model(const std::filesystem::path& path, const std::string& device, const AnyMap& properties) const {
+CompiledModel Core::compile_model(const std::filesystem::path& path, const std::string& device,
+                                  const AnyMap& properties) const {
     return compile_model(read_model(path), device, properties);
 }
 
@@ -129,7 +133,9 @@ Any Core::get_property(const std::string& device, const std::string& name) const
         const auto it = target.settings.find(name);
         return it != target.settings.end() ? it->second : target.plugin->default_config().at(name);
     }
-    for (const std::string_view key : {octet::available_devices.name(), device::full_name.name(), supported_properties.name()}) known.emplace_back(key);
+    for (const std::string_view key :
+         {octet::available_devices.name(), device::full_name.name(), supported_properties.name()})
+        known.emplace_back(key);
     std::ranges::sort(known);
     if (name == supported_properties.name()) return known;
     fail_unknown("device '" + target.name + "'", name, known);

@@ -8,7 +8,9 @@ namespace octet {
 InferRequest::InferRequest(std::shared_ptr<runtime::Request> request) {
     // The last handle waits, also where a waiting job still holds the request.
     runtime::Request* raw = request.get();
-    request_ = std::shared_ptr<runtime::Request>(raw, [keep = std::move(request)](runtime::Request* r) { r->wait_without_throwing(); });
+    request_ = std::shared_ptr<runtime::Request>(raw, [keep = std::move(request)](runtime::Request* r) {
+        r->wait_without_throwing();
+    });
 }
 
 runtime::Request& InferRequest::get() const {
@@ -37,14 +39,20 @@ Tensor InferRequest::get_tensor(const Port& port) const {
 }
 Tensor InferRequest::get_input_tensor(std::size_t index) const { return get().input(index); }
 Tensor InferRequest::get_output_tensor(std::size_t index) const { return get().output(index); }
-Tensor InferRequest::get_input_tensor() const { return get().input(runtime::only_port(get().ports().inputs, "input").get_index()); }
-Tensor InferRequest::get_output_tensor() const { return get().output(runtime::only_port(get().ports().outputs, "output").get_index()); }
+Tensor InferRequest::get_input_tensor() const {
+    return get().input(runtime::only_port(get().ports().inputs, "input").get_index());
+}
+Tensor InferRequest::get_output_tensor() const {
+    return get().output(runtime::only_port(get().ports().outputs, "output").get_index());
+}
 
 void InferRequest::infer() { get().infer(); }
 void InferRequest::start_async() { get().start_async(); }
 void InferRequest::wait() { get().wait(); }
 bool InferRequest::wait_for(std::chrono::milliseconds timeout) { return get().wait_for(timeout); }
-void InferRequest::set_callback(std::function<void(std::exception_ptr)> callback) { get().set_callback(std::move(callback)); }
+void InferRequest::set_callback(std::function<void(std::exception_ptr)> callback) {
+    get().set_callback(std::move(callback));
+}
 std::vector<ProfilingInfo> InferRequest::get_profiling_info() const { return get().profile(); }
 void InferRequest::reset_state() { get().reset_state(); }
 

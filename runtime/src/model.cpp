@@ -72,14 +72,15 @@ Ports ports_of(const ir::Graph& graph) {
     for (const ir::NodeId id : graph.parameters()) {
         const ir::Node& node = graph.node(id);
         const ir::Type& type = node.outputs[0].type;
-        ports.inputs.emplace_back(true, ports.inputs.size(), node.op.get<ir::Parameter>().tensor_names, node.name, type.element, shape_of(type.shape));
+        ports.inputs.emplace_back(true, ports.inputs.size(), node.op.get<ir::Parameter>().tensor_names, node.name,
+                                  type.element, shape_of(type.shape));
     }
     for (const ir::NodeId id : graph.results()) {
         const ir::Node& node = graph.node(id);
         const auto& result = node.op.get<ir::Result>();
         const ir::Type& type = node.outputs[0].type;
-        ports.outputs.emplace_back(false, ports.outputs.size(), result.tensor_names, result.layer.empty() ? node.name : result.layer, type.element,
-                                   shape_of(type.shape));
+        ports.outputs.emplace_back(false, ports.outputs.size(), result.tensor_names,
+                                   result.layer.empty() ? node.name : result.layer, type.element, shape_of(type.shape));
     }
     return ports;
 }
@@ -98,7 +99,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
     for (std::size_t i = 0; i < a.size(); ++i) {
         std::size_t diagonal = std::exchange(row[0], i + 1);
         for (std::size_t j = 0; j < b.size(); ++j) {
-            const bool same = std::tolower(static_cast<unsigned char>(a[i])) == std::tolower(static_cast<unsigned char>(b[j]));
+            const bool same = std::tolower(static_cast<unsigned char>(a[i])) ==
+                              std::tolower(static_cast<unsigned char>(b[j]));
             const std::size_t change = diagonal + (same ? 0 : 1);
             diagonal = row[j + 1];
             row[j + 1] = std::min({change, row[j] + 1, diagonal + 1});
@@ -134,15 +136,18 @@ const Port& port_named(const std::vector<Port>& ports, std::string_view name, st
     const auto it = std::ranges::find_if(ports, [&](const Port& port) { return port.is_named(name); });
     if (it != ports.end()) return *it;
     std::vector<std::string> known;
-    for (const Port& port : ports) known.push_back(port.get_names().empty() ? port.get_node_name() : port.get_any_name());
-    fail("the model has no {} '{}'; it has {}{}", kind, name, known.empty() ? "none" : quoted_list(known), nearest_hint(name, known));
+    for (const Port& port : ports)
+        known.push_back(port.get_names().empty() ? port.get_node_name() : port.get_any_name());
+    fail("the model has no {} '{}'; it has {}{}", kind, name, known.empty() ? "none" : quoted_list(known),
+         nearest_hint(name, known));
 }
 
 const ir::Graph& ModelAccess::graph(const Model& model) { return model.impl_->graph; }
 
 std::shared_ptr<Model> ModelAccess::make(ir::Graph graph, std::string name) {
     Ports ports = ports_of(graph);
-    return std::shared_ptr<Model>(new Model(std::make_unique<Model::Impl>(Model::Impl{std::move(graph), std::move(name), std::move(ports)})));
+    return std::shared_ptr<Model>(
+        new Model(std::make_unique<Model::Impl>(Model::Impl{std::move(graph), std::move(name), std::move(ports)})));
 }
 
 }  // namespace runtime
@@ -163,10 +168,14 @@ const std::vector<Port>& Model::inputs() const { return impl_->ports.inputs; }
 const std::vector<Port>& Model::outputs() const { return impl_->ports.outputs; }
 const Port& Model::input() const { return runtime::only_port(inputs(), "input"); }
 const Port& Model::input(std::size_t index) const { return runtime::port_at(inputs(), index, "input"); }
-const Port& Model::input(const std::string& tensor_name) const { return runtime::port_named(inputs(), tensor_name, "input"); }
+const Port& Model::input(const std::string& tensor_name) const {
+    return runtime::port_named(inputs(), tensor_name, "input");
+}
 const Port& Model::output() const { return runtime::only_port(outputs(), "output"); }
 const Port& Model::output(std::size_t index) const { return runtime::port_at(outputs(), index, "output"); }
-const Port& Model::output(const std::string& tensor_name) const { return runtime::port_named(outputs(), tensor_name, "output"); }
+const Port& Model::output(const std::string& tensor_name) const {
+    return runtime::port_named(outputs(), tensor_name, "output");
+}
 
 void Model::reshape(const std::map<std::size_t, PartialShape>& shapes) {
     for (const auto& [index, shape] : shapes) input(index);

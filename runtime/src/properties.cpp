@@ -22,8 +22,9 @@ template <class T>
 T number(std::string_view text) {
     T value{};
     const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
-    ir::require(status == std::errc() && end == text.data() + text.size(), "the value '{}' was asked for as a number of {}..{}", text,
-                std::numeric_limits<T>::min(), std::numeric_limits<T>::max());
+    ir::require(status == std::errc() && end == text.data() + text.size(),
+                "the value '{}' was asked for as a number of {}..{}", text, std::numeric_limits<T>::min(),
+                std::numeric_limits<T>::max());
     return value;
 }
 
@@ -42,14 +43,17 @@ std::string to_text(const std::vector<std::string>& value) {
 
 void from_text(const std::string& text, bool& value) {
     const bool yes = text == "YES" || text == "true" || text == "1";
-    ir::require(yes || text == "NO" || text == "false" || text == "0", "the value '{}' was asked for as YES or NO", text);
+    ir::require(yes || text == "NO" || text == "false" || text == "0", "the value '{}' was asked for as YES or NO",
+                text);
     value = yes;
 }
 
 void from_text(const std::string& text, std::int64_t& value) { value = number<std::int64_t>(text); }
 void from_text(const std::string& text, std::int32_t& value) { value = number<std::int32_t>(text); }
 void from_text(const std::string& text, std::uint32_t& value) { value = number<std::uint32_t>(text); }
-void from_text(const std::string& text, streams::Num& value) { value = text == "AUTO" ? streams::AUTO : streams::Num(number<std::int32_t>(text)); }
+void from_text(const std::string& text, streams::Num& value) {
+    value = text == "AUTO" ? streams::AUTO : streams::Num(number<std::int32_t>(text));
+}
 void from_text(const std::string& text, std::string& value) { value = text; }
 
 void from_text(const std::string& text, PerformanceMode& value) {

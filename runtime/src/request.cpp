@@ -20,13 +20,13 @@ std::string port_text(const Port& port, std::string_view kind) {
 
 void check_type(const Port& port, std::string_view kind, const Tensor& tensor) {
     require(static_cast<bool>(tensor), "{} was given an empty tensor", port_text(port, kind));
-    require(tensor.get_element_type() == port.get_element_type(), "{} was given a tensor of {}, wanted {}", port_text(port, kind),
-            name_of(tensor.get_element_type()), name_of(port.get_element_type()));
+    require(tensor.get_element_type() == port.get_element_type(), "{} was given a tensor of {}, wanted {}",
+            port_text(port, kind), name_of(tensor.get_element_type()), name_of(port.get_element_type()));
 }
 
 void check_shape(const Port& port, std::string_view kind, const Tensor& tensor) {
-    require(port.get_partial_shape().allows(tensor.get_shape()), "{} was given a tensor of shape {}, wanted {}", port_text(port, kind),
-            tensor.get_shape().to_string(), port.get_partial_shape().to_string());
+    require(port.get_partial_shape().allows(tensor.get_shape()), "{} was given a tensor of shape {}, wanted {}",
+            port_text(port, kind), tensor.get_shape().to_string(), port.get_partial_shape().to_string());
 }
 
 }  // namespace
@@ -40,7 +40,8 @@ public:
         ir::check(element == port.get_element_type(), "the device gives {} for {}, compiled as {}", name_of(element),
                   port_text(port, "output"), name_of(port.get_element_type()));
         Tensor& tensor = request_.outputs_[index];
-        if (const Shape& shape = tensor.get_shape(); !std::ranges::equal(shape, dims, [](auto a, auto b) { return a == static_cast<std::size_t>(b); }))
+        if (const Shape& shape = tensor.get_shape();
+            !std::ranges::equal(shape, dims, [](auto a, auto b) { return a == static_cast<std::size_t>(b); }))
             resize(port, tensor, shape_of_dims(dims));
         return tensor.data();
     }
@@ -56,16 +57,20 @@ private:
     Request& request_;
 };
 
-Request::Request(std::shared_ptr<Compiled> compiled) : compiled_(std::move(compiled)), execution_(compiled_->executable().create_execution()) {
+Request::Request(std::shared_ptr<Compiled> compiled)
+    : compiled_(std::move(compiled)), execution_(compiled_->executable().create_execution()) {
     for (const Port& port : ports().inputs) {
         inputs_.emplace_back(port.get_element_type(), port.get_partial_shape().get_min_shape());
         input_given_.push_back(port.get_partial_shape().is_static());
     }
-    for (const Port& port : ports().outputs) outputs_.emplace_back(port.get_element_type(), port.get_partial_shape().get_min_shape());
+    for (const Port& port : ports().outputs)
+        outputs_.emplace_back(port.get_element_type(), port.get_partial_shape().get_min_shape());
     host_inputs_.resize(inputs_.size());
 }
 
-bool Request::in_callback() const { return std::ranges::find(callbacks_, std::this_thread::get_id()) != callbacks_.end(); }
+bool Request::in_callback() const {
+    return std::ranges::find(callbacks_, std::this_thread::get_id()) != callbacks_.end();
+}
 
 void Request::check_usable() const {
     const std::scoped_lock lock(mutex_);
@@ -117,7 +122,8 @@ namespace {
 [[noreturn]] void fail_unknown(const Ports& ports, std::string_view name) {
     std::vector<std::string> known;
     for (const auto* list : {&ports.inputs, &ports.outputs})
-        for (const Port& port : *list) known.push_back(port.get_names().empty() ? port.get_node_name() : port.get_any_name());
+        for (const Port& port : *list)
+            known.push_back(port.get_names().empty() ? port.get_node_name() : port.get_any_name());
     fail("the model has no input or output '{}'; it has {}{}", name, quoted_list(known), nearest_hint(name, known));
 }
 
@@ -150,7 +156,8 @@ void Request::check_inputs() {
         HostTensor& host = host_inputs_[i];
         host.element = tensor.get_element_type();
         host.data = tensor.data();
-        if (!std::ranges::equal(host.dims, tensor.get_shape(), [](auto a, auto b) { return static_cast<std::size_t>(a) == b; }))
+        if (!std::ranges::equal(host.dims, tensor.get_shape(),
+                                [](auto a, auto b) { return static_cast<std::size_t>(a) == b; }))
             host.dims = dims_of(tensor.get_shape());
     }
 }

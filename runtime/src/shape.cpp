@@ -20,7 +20,8 @@ std::string_view trimmed(std::string_view text) {
 Dimension::value_type bound(std::string_view text, std::string_view whole) {
     Dimension::value_type value = 0;
     const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
-    require(status == std::errc() && end == text.data() + text.size(), "'{}' is not a shape, wanted one like [1,3,?,1..8]", whole);
+    require(status == std::errc() && end == text.data() + text.size(),
+            "'{}' is not a shape, wanted one like [1,3,?,1..8]", whole);
     return value;
 }
 

@@ -18,7 +18,8 @@ namespace {
 std::atomic<unsigned> g_forks{0};
 
 unsigned forks() {
-    static const int registered = pthread_atfork(nullptr, nullptr, [] { g_forks.fetch_add(1, std::memory_order_relaxed); });
+    static const int registered = pthread_atfork(nullptr, nullptr,
+                                                 [] { g_forks.fetch_add(1, std::memory_order_relaxed); });
     static_cast<void>(registered);
     return g_forks.load(std::memory_order_relaxed);
 }
@@ -93,7 +94,9 @@ void Streams::work(Shared& shared) {
     t_works_for = &shared;
     std::unique_lock lock(shared.mutex);
     while (true) {
-        shared.workers.wait(lock, [&] { return shared.stopping || (!shared.free.empty() && !shared.queue.empty() && shared.queue.front().job); });
+        shared.workers.wait(lock, [&] {
+            return shared.stopping || (!shared.free.empty() && !shared.queue.empty() && shared.queue.front().job);
+        });
         if (shared.stopping) return;
         std::shared_ptr<Job> job = std::move(shared.queue.front().job);
         shared.queue.pop_front();

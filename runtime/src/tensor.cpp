@@ -44,8 +44,8 @@ std::size_t checked_bytes(ElementType type, const Shape& shape) {
     require(type != ElementType::undefined, "a tensor needs an element type");
     std::size_t count = 1;
     for (const std::size_t extent : shape)
-        require(!__builtin_mul_overflow(count, extent, &count) && count <= SIZE_MAX / 64, "a tensor of shape {} is too large",
-                shape.to_string());
+        require(!__builtin_mul_overflow(count, extent, &count) && count <= SIZE_MAX / 64,
+                "a tensor of shape {} is too large", shape.to_string());
     return bytes_of(type, count);
 }
 
@@ -64,8 +64,8 @@ Tensor::Tensor(ElementType type, const Shape& shape, void* host_memory) : impl_(
     impl_->bytes = impl_->capacity = checked_bytes(type, shape);
     require(host_memory || impl_->bytes == 0, "a tensor over a null pointer, wanted {} bytes", impl_->bytes);
     const std::size_t alignment = std::max<std::size_t>(bits_of(type) / 8, 1);
-    require(reinterpret_cast<std::uintptr_t>(host_memory) % alignment == 0, "the memory of a tensor of {} is not aligned to {} bytes",
-            name_of(type), alignment);
+    require(reinterpret_cast<std::uintptr_t>(host_memory) % alignment == 0,
+            "the memory of a tensor of {} is not aligned to {} bytes", name_of(type), alignment);
     impl_->memory = host_memory;
 }
 
@@ -83,7 +83,8 @@ void* Tensor::data() const { return get().memory; }
 void Tensor::set_shape(const Shape& shape) {
     const std::size_t bytes = checked_bytes(get().type, shape);
     if (bytes > impl_->capacity) {
-        require(impl_->owner, "shape {} takes {} bytes, the memory of the tensor has {}", shape.to_string(), bytes, impl_->capacity);
+        require(impl_->owner, "shape {} takes {} bytes, the memory of the tensor has {}", shape.to_string(), bytes,
+                impl_->capacity);
         impl_->allocate(bytes);
     }
     impl_->shape = shape;
@@ -91,12 +92,14 @@ void Tensor::set_shape(const Shape& shape) {
 }
 
 void* Tensor::data(ElementType type) const {
-    require(get().type == type, "the elements of a tensor of {} were asked for as {}", name_of(get().type), name_of(type));
+    require(get().type == type, "the elements of a tensor of {} were asked for as {}", name_of(get().type),
+            name_of(type));
     return impl_->memory;
 }
 
 void Tensor::copy_to(Tensor target) const {
-    require(get().type == target.get().type, "a tensor of {} copied to one of {}", name_of(get().type), name_of(target.get().type));
+    require(get().type == target.get().type, "a tensor of {} copied to one of {}", name_of(get().type),
+            name_of(target.get().type));
     target.set_shape(get().shape);
     std::memmove(target.impl_->memory, impl_->memory, impl_->bytes);
 }

@@ -56,7 +56,8 @@ Value Builder::weights(Dims dims, std::size_t axes) {
         highs.push_back(uniform(0.1f, 1));
         lows.push_back(-highs.back());
     }
-    const Value values = random(std::move(dims), -1.2f, 1.2f), from = numbers(extents, lows), to = numbers(extents, highs);
+    const Value values = random(std::move(dims), -1.2f, 1.2f), from = numbers(extents, lows),
+                to = numbers(extents, highs);
     return add(FakeQuantize{255}, {values, from, to, from, to});
 }
 

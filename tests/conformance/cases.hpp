@@ -55,7 +55,7 @@ struct Case {
     std::function<void(Builder&)> build;
     double step = 0;  // of the last quantization: results may differ by one step in few places; 0: by 1e-4 of the range
     std::vector<std::vector<ir::Dims>> shapes = {};  // of the inputs, one list an inference, where they are dynamic
-    bool int8 = false;  // a device with int8 kernels uses one
+    bool int8 = false;                               // a device with int8 kernels uses one
 };
 
 std::vector<Case> float_cases();

@@ -54,12 +54,14 @@ void feed(Tensor tensor, const Builder::Range& range, Builder& numbers) {
 
 ir::Tensor contents(const Tensor& tensor) {
     const Shape& shape = tensor.get_shape();
-    return ir::Tensor(tensor.get_element_type(), ir::Dims(shape.begin(), shape.end()), static_cast<const std::byte*>(tensor.data()), nullptr);
+    return ir::Tensor(tensor.get_element_type(), ir::Dims(shape.begin(), shape.end()),
+                      static_cast<const std::byte*>(tensor.data()), nullptr);
 }
 
 // What is wrong with a result, or nothing.
 std::string difference(const Tensor& got, const Tensor& wanted, double step) {
-    if (got.get_shape() != wanted.get_shape()) return "shape " + got.get_shape().to_string() + ", wanted " + wanted.get_shape().to_string();
+    if (got.get_shape() != wanted.get_shape())
+        return "shape " + got.get_shape().to_string() + ", wanted " + wanted.get_shape().to_string();
     const ir::Tensor a = contents(got), b = contents(wanted);
     double low = 0, high = 0, worst = 0;
     std::size_t at = 0, off = 0;
@@ -74,9 +76,11 @@ std::string difference(const Tensor& got, const Tensor& wanted, double step) {
     const double allowed = exact ? 0 : step > 0 ? 1.001 * step : 1e-4 * std::max(high - low, 1e-6);
     std::string text;
     if (!(worst <= allowed))
-        text = fmt::format("element {} of {} is {}, wanted {} (allowed difference {}); ", at, b.size(), a.at(at), b.at(at), allowed);
+        text = fmt::format("element {} of {} is {}, wanted {} (allowed difference {}); ", at, b.size(), a.at(at),
+                           b.at(at), allowed);
     const std::size_t ties = kFewTies + static_cast<std::size_t>(kShareOfTies * static_cast<double>(b.size()));
-    if (step > 0 && !exact && off > ties) text += fmt::format("{} of {} elements are a step off, at most {} may be", off, b.size(), ties);
+    if (step > 0 && !exact && off > ties)
+        text += fmt::format("{} of {} elements are a step off, at most {} may be", off, b.size(), ties);
     return text;
 }
 
@@ -90,7 +94,8 @@ std::vector<Tensor> run(const Case& c, const Builder& built, const CompiledModel
     for (const auto& now : shapes) {
         for (std::size_t i = 0; i < compiled.inputs().size(); ++i) {
             const Port& port = compiled.inputs()[i];
-            Tensor tensor(port.get_element_type(), now.empty() ? port.get_shape() : Shape(now[i].begin(), now[i].end()));
+            Tensor tensor(port.get_element_type(),
+                          now.empty() ? port.get_shape() : Shape(now[i].begin(), now[i].end()));
             feed(tensor, built.ranges()[i], numbers);
             request.set_input_tensor(i, tensor);
         }
@@ -116,13 +121,15 @@ std::string verdict(const Case& c, const std::string& device) {
     const std::vector<Tensor> got = run(c, built, compiled);
     std::string text;
     for (std::size_t i = 0; i < wanted.size(); ++i)
-        if (const std::string wrong = difference(got[i], wanted[i], c.step); !wrong.empty()) text += fmt::format("result {}: {}\n", i, wrong);
+        if (const std::string wrong = difference(got[i], wanted[i], c.step); !wrong.empty())
+            text += fmt::format("result {}: {}\n", i, wrong);
     if (c.int8 && device != "REFERENCE") {
         const Report report = compiled.report();
         if (std::ranges::none_of(report.layers, &LayerReport::int8)) {
             text += "nothing ran in int8\n";
             for (const LayerReport& layer : report.layers)
-                if (layer.status == LayerStatus::executed) text += fmt::format("{} by {}: {} {}\n", layer.name, layer.kernel, layer.code, layer.reason);
+                if (layer.status == LayerStatus::executed)
+                    text += fmt::format("{} by {}: {} {}\n", layer.name, layer.kernel, layer.code, layer.reason);
         }
     }
     return text;
@@ -151,13 +158,18 @@ TEST_P(Conformance, AgreesWithReference) {
     ADD_FAILURE() << wrong << ir::print(built.graph(), {.elide_above = 16});
 }
 
-INSTANTIATE_TEST_SUITE_P(Devices, Conformance, ::testing::Combine(::testing::Values("CPU", "REFERENCE"), ::testing::Range<std::size_t>(0, all_cases().size())),
-                         [](const auto& test) { return std::get<0>(test.param) + "_" + all_cases()[std::get<1>(test.param)].name; });
+INSTANTIATE_TEST_SUITE_P(Devices, Conformance,
+                         ::testing::Combine(::testing::Values("CPU", "REFERENCE"),
+                                            ::testing::Range<std::size_t>(0, all_cases().size())),
+                         [](const auto& test) {
+                             return std::get<0>(test.param) + "_" + all_cases()[std::get<1>(test.param)].name;
+                         });
 
 TEST(ConformanceSkips, NameACaseAndAReason) {
     for (const char* device : {"CPU", "REFERENCE"})
         for (const auto& [name, reason] : skips_of(device)) {
-            EXPECT_NE(std::ranges::find(all_cases(), name, &Case::name), all_cases().end()) << "there is no case '" << name << "'";
+            EXPECT_NE(std::ranges::find(all_cases(), name, &Case::name), all_cases().end())
+                << "there is no case '" << name << "'";
             EXPECT_FALSE(reason.empty()) << "the skip of '" << name << "' has no reason";
         }
 }

@@ -55,39 +55,67 @@ float spread(const Conv& c) {
 void add_convolutions(Cases& cases) {
     for (const Conv& c : kConvolutions) {
         const float s = spread(c);
-        cases.push_back({"int8_" + c.name + "_unsigned", [c, s](Builder& b) {
-                             const Value x = b.quantize(b.input(Shape(c.data), -0.3f, 1.3f), 0, 1);
-                             b.result(b.quantize(b.add(Relu{}, {bias(b, convolve(b, c, x, weights_of(b, c)), channels_out(c))}), 0, s));
-                         }, double(s) / 255, {}, true});
-        cases.push_back({"int8_" + c.name + "_signed", [c, s](Builder& b) {
+        cases.push_back(
+            {"int8_" + c.name + "_unsigned",
+             [c, s](Builder& b) {
+                 const Value x = b.quantize(b.input(Shape(c.data), -0.3f, 1.3f), 0, 1);
+                 b.result(
+                     b.quantize(b.add(Relu{}, {bias(b, convolve(b, c, x, weights_of(b, c)), channels_out(c))}), 0, s));
+             },
+             double(s) / 255,
+             {},
+             true});
+        cases.push_back({"int8_" + c.name + "_signed",
+                         [c, s](Builder& b) {
                              const Value x = b.quantize(b.input(Shape(c.data), -1.3f, 1.3f), -1.0f, 127.0f / 128);
                              b.result(b.quantize(convolve(b, c, x, weights_of(b, c)), -s, s));
-                         }, 2 * double(s) / 255, {}, true});
-        cases.push_back({"int8_" + c.name + "_zero_point", [c, s](Builder& b) {
+                         },
+                         2 * double(s) / 255,
+                         {},
+                         true});
+        cases.push_back({"int8_" + c.name + "_zero_point",
+                         [c, s](Builder& b) {
                              const Value x = b.quantize(b.input(Shape(c.data), -0.5f, 1.3f), -0.31f, 1.07f);
                              b.result(b.quantize(bias(b, convolve(b, c, x, weights_of(b, c)), channels_out(c)), -s, s));
-                         }, 2 * double(s) / 255, {}, true});
-        cases.push_back({"int8_" + c.name + "_to_float", [c](Builder& b) {
+                         },
+                         2 * double(s) / 255,
+                         {},
+                         true});
+        cases.push_back({"int8_" + c.name + "_to_float",
+                         [c](Builder& b) {
                              const Value x = b.quantize(b.input(Shape(c.data), -0.3f, 1.3f), 0, 1);
                              b.result(b.add(Relu{}, {bias(b, convolve(b, c, x, weights_of(b, c)), channels_out(c))}));
-                         }, 0, {}, true});
+                         },
+                         0,
+                         {},
+                         true});
     }
-    cases.push_back({"int8_all_extremes", [](Builder& b) {
+    cases.push_back({"int8_all_extremes",
+                     [](Builder& b) {
                          const Value x = b.quantize(b.input({1, 64, 6, 6}, 2, 3), 0, 1);
                          const Value w = b.random({32, 64, 3, 3}, 2, 3), low = b.scalar(-1), high = b.scalar(1);
                          const Value q = b.add(FakeQuantize{255}, {w, low, high, low, high});
                          b.result(b.add(Convolution{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, {x, q}));
-                     }, 0, {}, true});
-    cases.push_back({"int8_weights_with_zero_point", [](Builder& b) {
-                         const Value x = b.quantize(b.input({1, 16, 6, 6}, 0, 1.2f), 0, 1);
-                         const Value y = b.add(Convolution{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, {x, b.shifted_weights({8, 16, 3, 3})});
-                         b.result(b.quantize(y, -20, 60));
-                     }, 80.0 / 255});
-    cases.push_back({"int8_channel_scales_into_depthwise", [](Builder& b) {
+                     },
+                     0,
+                     {},
+                     true});
+    cases.push_back(
+        {"int8_weights_with_zero_point",
+         [](Builder& b) {
+             const Value x = b.quantize(b.input({1, 16, 6, 6}, 0, 1.2f), 0, 1);
+             const Value y = b.add(Convolution{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, {x, b.shifted_weights({8, 16, 3, 3})});
+             b.result(b.quantize(y, -20, 60));
+         },
+         80.0 / 255});
+    cases.push_back({"int8_channel_scales_into_depthwise",
+                     [](Builder& b) {
                          const Value x = b.quantize_channels(b.input({1, 19, 7, 7}, 0, 1), 4, 19, 0, 1);
-                         const Value y = b.add(GroupConvolution{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, {x, b.weights({19, 1, 1, 3, 3}, 2)});
+                         const Value y = b.add(GroupConvolution{{1, 1}, {1, 1}, {1, 1}, {1, 1}},
+                                               {x, b.weights({19, 1, 1, 3, 3}, 2)});
                          b.result(b.quantize(y, -3, 3));
-                     }, 6.0 / 255});
+                     },
+                     6.0 / 255});
     // Channels between -1 and 1 with a zero point of their own.
     const auto offset_channels = [](Builder& b, std::int64_t channels) {
         std::vector<float> lows, highs;
@@ -98,115 +126,236 @@ void add_convolutions(Cases& cases) {
         const Value low = b.numbers({1, channels, 1, 1}, lows), high = b.numbers({1, channels, 1, 1}, highs);
         return b.add(FakeQuantize{256}, {b.input({2, channels, 9, 8}, -1.1f, 1.1f), low, high, low, high});
     };
-    cases.push_back({"int8_channel_zero_points_into_depthwise", [offset_channels](Builder& b) {
+    cases.push_back({"int8_channel_zero_points_into_depthwise",
+                     [offset_channels](Builder& b) {
                          const Value x = offset_channels(b, 70);
-                         const Value y = b.add(GroupConvolution{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, {x, b.weights({70, 1, 1, 3, 3}, 2)});
+                         const Value y = b.add(GroupConvolution{{1, 1}, {1, 1}, {1, 1}, {1, 1}},
+                                               {x, b.weights({70, 1, 1, 3, 3}, 2)});
                          b.result(b.quantize(y, -3, 3));
-                     }, 6.0 / 255, {}, true});
-    cases.push_back({"int8_channel_zero_points_into_1x1", [offset_channels](Builder& b) {
-                         const Value x = offset_channels(b, 20);
-                         b.result(b.quantize(b.add(Convolution{{1, 1}, {0, 0}, {0, 0}, {1, 1}}, {x, b.weights({24, 20, 1, 1})}), -4, 4));
-                     }, 8.0 / 255});
-    cases.push_back({"int8_backprop", [](Builder& b) {
+                     },
+                     6.0 / 255,
+                     {},
+                     true});
+    cases.push_back(
+        {"int8_channel_zero_points_into_1x1",
+         [offset_channels](Builder& b) {
+             const Value x = offset_channels(b, 20);
+             b.result(
+                 b.quantize(b.add(Convolution{{1, 1}, {0, 0}, {0, 0}, {1, 1}}, {x, b.weights({24, 20, 1, 1})}), -4, 4));
+         },
+         8.0 / 255});
+    cases.push_back({"int8_backprop",
+                     [](Builder& b) {
                          const Value x = b.quantize(b.input({1, 8, 5, 6}, -0.2f, 1.2f), 0, 1);
                          const Value w = b.quantize(b.random({8, 6, 4, 4}), -1, 1, 255);
-                         b.result(b.quantize(b.add(ConvolutionBackpropData{.strides = {2, 2}, .pads_begin = {1, 1}, .pads_end = {1, 1}, .dilations = {1, 1}}, {x, w}), -6, 6));
-                     }, 12.0 / 255});
+                         b.result(b.quantize(b.add(ConvolutionBackpropData{.strides = {2, 2},
+                                                                           .pads_begin = {1, 1},
+                                                                           .pads_end = {1, 1},
+                                                                           .dilations = {1, 1}},
+                                                   {x, w}),
+                                             -6, 6));
+                     },
+                     12.0 / 255});
 }
 
 void add_matmul(Cases& cases) {
-    for (const auto& [name, rows, inner, columns] : {std::tuple{"row", 1, 130, 70}, {"tails", 7, 33, 19}, {"wide", 16, 256, 48}, {"one", 3, 64, 1}}) {
+    for (const auto& [name, rows, inner, columns] :
+         {std::tuple{"row", 1, 130, 70}, {"tails", 7, 33, 19}, {"wide", 16, 256, 48}, {"one", 3, 64, 1}}) {
         const Dims a{rows, inner}, w{columns, inner};
         const float s = 0.6f * std::sqrt(static_cast<float>(inner));
-        cases.push_back({std::string("int8_matmul_") + name, [a, w, s](Builder& b) {
-                             const Value x = b.quantize(b.input(Shape(a), -0.3f, 1.3f), 0, 1);
-                             b.result(b.quantize(b.add(Add{}, {b.add(MatMul{false, true}, {x, b.weights(w)}), b.random({1, w[0]})}), -s, s));
-                         }, 2 * double(s) / 255, {}, true});
-        cases.push_back({std::string("int8_matmul_signed_") + name, [a, w](Builder& b) {
+        cases.push_back(
+            {std::string("int8_matmul_") + name,
+             [a, w, s](Builder& b) {
+                 const Value x = b.quantize(b.input(Shape(a), -0.3f, 1.3f), 0, 1);
+                 b.result(b.quantize(b.add(Add{}, {b.add(MatMul{false, true}, {x, b.weights(w)}), b.random({1, w[0]})}),
+                                     -s, s));
+             },
+             2 * double(s) / 255,
+             {},
+             true});
+        cases.push_back({std::string("int8_matmul_signed_") + name,
+                         [a, w](Builder& b) {
                              const Value x = b.quantize(b.input(Shape(a), -1.3f, 1.3f), -1, 127.0f / 128);
                              b.result(b.add(MatMul{false, true}, {x, b.weights(w)}));
-                         }, 0, {}, true});
+                         },
+                         0,
+                         {},
+                         true});
     }
-    cases.push_back({"int8_matmul_batched", [](Builder& b) {
+    cases.push_back({"int8_matmul_batched",
+                     [](Builder& b) {
                          const Value x = b.quantize(b.input({2, 3, 5, 32}, -0.3f, 1.3f), -0.1f, 1.1f);
                          b.result(b.add(MatMul{false, true}, {x, b.weights({24, 32})}));
-                     }, 0});
-    cases.push_back({"int8_matmul_of_two_inputs", [](Builder& b) {
-                         const Value x = b.quantize(b.input({2, 5, 32}, -1, 1), -1, 1), y = b.quantize(b.input({2, 32, 7}, -1, 1), -1, 1);
+                     },
+                     0});
+    cases.push_back({"int8_matmul_of_two_inputs",
+                     [](Builder& b) {
+                         const Value x = b.quantize(b.input({2, 5, 32}, -1, 1), -1, 1),
+                                     y = b.quantize(b.input({2, 32, 7}, -1, 1), -1, 1);
                          b.result(b.add(MatMul{}, {x, y}));
-                     }, 0});
+                     },
+                     0});
 }
 
 // FakeQuantize -> the op -> FakeQuantize. The second interval is not a simple multiple of the first: codes would fall on ties.
-Case between(const std::string& name, std::function<Value(Builder&, Value)> op, float low, float high, bool int8 = false) {
-    return {"int8_" + name, [op, low, high](Builder& b) {
+Case between(const std::string& name, std::function<Value(Builder&, Value)> op, float low, float high,
+             bool int8 = false) {
+    return {"int8_" + name,
+            [op, low, high](Builder& b) {
                 const Value x = b.quantize(b.input({1, 19, 9, 8}, -1.2f, 1.2f), -1, 1);
                 b.result(b.quantize(op(b, x), low, high));
-            }, double(high - low) / 255, {}, int8};
+            },
+            double(high - low) / 255,
+            {},
+            int8};
 }
 
 void add_others(Cases& cases) {
-    cases.push_back(between("max_pool", [](Builder& b, Value x) {
-        return b.add(MaxPool{.strides = {2, 2}, .dilations = {1, 1}, .pads_begin = {1, 1}, .pads_end = {1, 1}, .kernel = {3, 3}}, {x});
-    }, -1, 1));
+    cases.push_back(between(
+        "max_pool",
+        [](Builder& b, Value x) {
+            return b.add(MaxPool{.strides = {2, 2},
+                                 .dilations = {1, 1},
+                                 .pads_begin = {1, 1},
+                                 .pads_end = {1, 1},
+                                 .kernel = {3, 3}},
+                         {x});
+        },
+        -1, 1));
     for (const bool exclude : {true, false})
-        cases.push_back(between(exclude ? "avg_pool" : "avg_pool_with_pad", [exclude](Builder& b, Value x) {
-            return b.add(AvgPool{.strides = {2, 2}, .pads_begin = {1, 1}, .pads_end = {1, 1}, .kernel = {3, 3}, .exclude_pad = exclude}, {x});
-        }, -0.7f, 0.7f));
-    cases.push_back(between("reduce_mean", [](Builder& b, Value x) { return b.add(ReduceMean{true}, {x, b.ints({2, 3})}); }, -0.5f, 0.5f));
-    cases.push_back(between("add", [](Builder& b, Value x) { return b.add(Add{}, {x, b.quantize(b.input({1, 19, 9, 8}), -0.9f, 1.1f)}); }, -1.5f, 1.5f));
-    cases.push_back(between("add_relu", [](Builder& b, Value x) {
-        return b.add(Relu{}, {b.add(Add{}, {x, b.quantize(b.input({1, 19, 9, 8}, 0, 1), 0, 1)})});
-    }, 0, 1.8f));
-    cases.push_back(between("multiply", [](Builder& b, Value x) { return b.add(Multiply{}, {x, b.quantize(b.input({1, 19, 1, 1}, 0, 1), 0, 1)}); }, -0.97f, 1.03f));
-    cases.push_back(between("concat", [](Builder& b, Value x) { return b.add(Concat{1}, {x, b.quantize(b.input({1, 5, 9, 8}), -0.5f, 0.5f)}); }, -1, 1));
-    cases.push_back(between("concat_same_scales", [](Builder& b, Value x) { return b.add(Concat{1}, {x, b.quantize(b.input({1, 5, 9, 8}), -1, 1)}); }, -1, 1));
-    cases.push_back(between("concat_into_convolution", [](Builder& b, Value x) {
-        const Value both = b.add(Concat{1}, {x, b.quantize(b.input({1, 5, 9, 8}, 0, 1), 0, 1)});
-        return b.add(Convolution{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, {both, b.weights({17, 24, 3, 3})});
-    }, -8, 8));
-    cases.push_back(between("split_into_convolutions", [](Builder& b, Value x) {
-        const Value parts = b.add(VariadicSplit{}, {x, b.axis(1), b.ints({8, 11})});
-        const Convolution op{{1, 1}, {0, 0}, {0, 0}, {1, 1}};
-        return b.add(Concat{1}, {b.add(op, {parts, b.weights({6, 8, 1, 1})}), b.add(op, {{parts.node, 1}, b.weights({5, 11, 1, 1})})});
-    }, -4, 4));
-    for (const Op& op : {Op(Relu{}), Op(Clamp{0, 0.6}), Op(Sigmoid{}), Op(Tanh{}), Op(Elu{}), Op(Swish{}), Op(HSwish{}), Op(HSigmoid{}), Op(Mish{}), Op(Gelu{}), Op(Exp{}), Op(Abs{})}) {
-        cases.push_back(between(std::string(op.name()), [op](Builder& b, Value x) { return b.add(op, {x}); }, -1.07f, 3.01f));
-        cases.push_back(between("convolution_" + std::string(op.name()), [op](Builder& b, Value x) {
-            return b.add(op, {b.add(Convolution{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, {x, b.weights({17, 19, 3, 3})})});
-        }, -2, 6, true));
+        cases.push_back(between(
+            exclude ? "avg_pool" : "avg_pool_with_pad",
+            [exclude](Builder& b, Value x) {
+                return b.add(AvgPool{.strides = {2, 2},
+                                     .pads_begin = {1, 1},
+                                     .pads_end = {1, 1},
+                                     .kernel = {3, 3},
+                                     .exclude_pad = exclude},
+                             {x});
+            },
+            -0.7f, 0.7f));
+    cases.push_back(between(
+        "reduce_mean",
+        [](Builder& b, Value x) {
+            return b.add(ReduceMean{true}, {x, b.ints({2, 3})});
+        },
+        -0.5f, 0.5f));
+    cases.push_back(between(
+        "add",
+        [](Builder& b, Value x) {
+            return b.add(Add{}, {x, b.quantize(b.input({1, 19, 9, 8}), -0.9f, 1.1f)});
+        },
+        -1.5f, 1.5f));
+    cases.push_back(between(
+        "add_relu",
+        [](Builder& b, Value x) {
+            return b.add(Relu{}, {b.add(Add{}, {x, b.quantize(b.input({1, 19, 9, 8}, 0, 1), 0, 1)})});
+        },
+        0, 1.8f));
+    cases.push_back(between(
+        "multiply",
+        [](Builder& b, Value x) {
+            return b.add(Multiply{}, {x, b.quantize(b.input({1, 19, 1, 1}, 0, 1), 0, 1)});
+        },
+        -0.97f, 1.03f));
+    cases.push_back(between(
+        "concat",
+        [](Builder& b, Value x) {
+            return b.add(Concat{1}, {x, b.quantize(b.input({1, 5, 9, 8}), -0.5f, 0.5f)});
+        },
+        -1, 1));
+    cases.push_back(between(
+        "concat_same_scales",
+        [](Builder& b, Value x) {
+            return b.add(Concat{1}, {x, b.quantize(b.input({1, 5, 9, 8}), -1, 1)});
+        },
+        -1, 1));
+    cases.push_back(between(
+        "concat_into_convolution",
+        [](Builder& b, Value x) {
+            const Value both = b.add(Concat{1}, {x, b.quantize(b.input({1, 5, 9, 8}, 0, 1), 0, 1)});
+            return b.add(Convolution{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, {both, b.weights({17, 24, 3, 3})});
+        },
+        -8, 8));
+    cases.push_back(between(
+        "split_into_convolutions",
+        [](Builder& b, Value x) {
+            const Value parts = b.add(VariadicSplit{}, {x, b.axis(1), b.ints({8, 11})});
+            const Convolution op{{1, 1}, {0, 0}, {0, 0}, {1, 1}};
+            return b.add(Concat{1}, {b.add(op, {parts, b.weights({6, 8, 1, 1})}),
+                                     b.add(op, {{parts.node, 1}, b.weights({5, 11, 1, 1})})});
+        },
+        -4, 4));
+    for (const Op& op : {Op(Relu{}), Op(Clamp{0, 0.6}), Op(Sigmoid{}), Op(Tanh{}), Op(Elu{}), Op(Swish{}), Op(HSwish{}),
+                         Op(HSigmoid{}), Op(Mish{}), Op(Gelu{}), Op(Exp{}), Op(Abs{})}) {
+        cases.push_back(between(
+            std::string(op.name()), [op](Builder& b, Value x) { return b.add(op, {x}); }, -1.07f, 3.01f));
+        cases.push_back(between(
+            "convolution_" + std::string(op.name()),
+            [op](Builder& b, Value x) {
+                return b.add(op, {b.add(Convolution{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, {x, b.weights({17, 19, 3, 3})})});
+            },
+            -2, 6, true));
     }
-    cases.push_back(between("prelu", [](Builder& b, Value x) { return b.add(PRelu{}, {x, b.random({19}, 0, 1)}); }, -1, 1));
-    cases.push_back(between("transpose", [](Builder& b, Value x) { return b.add(Transpose{}, {x, b.ints({0, 2, 3, 1})}); }, -1, 1));
-    cases.push_back(between("interpolate", [](Builder& b, Value x) {
-        return b.add(Interpolate{.coordinates = CoordinateMode::asymmetric, .nearest = NearestMode::floor}, {x, b.ints({18, 16}), b.ints({2, 3})});
-    }, -1, 1));
-    cases.push_back(between("pad_into_convolution", [](Builder& b, Value x) {
-        const Value padded = b.add(Pad{}, {x, b.ints({0, 0, 1, 1}), b.ints({0, 0, 1, 1}), b.scalar(0)});
-        return b.add(Convolution{{1, 1}, {0, 0}, {0, 0}, {1, 1}}, {padded, b.weights({7, 19, 3, 3})});
-    }, -8, 8));
-    cases.push_back(between("squeeze_and_excite", [](Builder& b, Value x) {
-        const Convolution op{{1, 1}, {0, 0}, {0, 0}, {1, 1}};
-        const Value mean = b.quantize(b.add(ReduceMean{true}, {x, b.ints({2, 3})}), -0.5f, 0.5f);
-        const Value gate = b.quantize(b.add(Sigmoid{}, {b.add(op, {mean, b.weights({19, 19, 1, 1})})}), 0, 1);
-        return b.add(Multiply{}, {x, gate});
-    }, -0.97f, 1.03f));
+    cases.push_back(between(
+        "prelu",
+        [](Builder& b, Value x) {
+            return b.add(PRelu{}, {x, b.random({19}, 0, 1)});
+        },
+        -1, 1));
+    cases.push_back(between(
+        "transpose",
+        [](Builder& b, Value x) {
+            return b.add(Transpose{}, {x, b.ints({0, 2, 3, 1})});
+        },
+        -1, 1));
+    cases.push_back(between(
+        "interpolate",
+        [](Builder& b, Value x) {
+            return b.add(Interpolate{.coordinates = CoordinateMode::asymmetric, .nearest = NearestMode::floor},
+                         {x, b.ints({18, 16}), b.ints({2, 3})});
+        },
+        -1, 1));
+    cases.push_back(between(
+        "pad_into_convolution",
+        [](Builder& b, Value x) {
+            const Value padded = b.add(Pad{}, {x, b.ints({0, 0, 1, 1}), b.ints({0, 0, 1, 1}), b.scalar(0)});
+            return b.add(Convolution{{1, 1}, {0, 0}, {0, 0}, {1, 1}}, {padded, b.weights({7, 19, 3, 3})});
+        },
+        -8, 8));
+    cases.push_back(between(
+        "squeeze_and_excite",
+        [](Builder& b, Value x) {
+            const Convolution op{{1, 1}, {0, 0}, {0, 0}, {1, 1}};
+            const Value mean = b.quantize(b.add(ReduceMean{true}, {x, b.ints({2, 3})}), -0.5f, 0.5f);
+            const Value gate = b.quantize(b.add(Sigmoid{}, {b.add(op, {mean, b.weights({19, 19, 1, 1})})}), 0, 1);
+            return b.add(Multiply{}, {x, gate});
+        },
+        -0.97f, 1.03f));
 }
 
 void add_blocks(Cases& cases) {
-    cases.push_back(between("residual_block", [](Builder& b, Value x) {
-        const Convolution op{{1, 1}, {1, 1}, {1, 1}, {1, 1}};
-        const Value y = b.quantize(b.add(Relu{}, {b.add(op, {x, b.weights({32, 19, 3, 3})})}), 0, 8);
-        const Value z = b.add(op, {y, b.weights({19, 32, 3, 3})});
-        return b.add(Relu{}, {b.add(Add{}, {z, x})});
-    }, 0, 80, true));
-    cases.push_back(between("inverted_residual", [](Builder& b, Value x) {
-        const Convolution point{{1, 1}, {0, 0}, {0, 0}, {1, 1}};
-        const Value wide = b.quantize(b.add(Clamp{0, 6}, {b.add(point, {x, b.weights({48, 19, 1, 1})})}), 0, 6);
-        const Value deep = b.quantize(b.add(Clamp{0, 6}, {b.add(GroupConvolution{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, {wide, b.weights({48, 1, 1, 3, 3}, 2)})}), 0, 6);
-        const Value back = b.quantize(b.add(point, {deep, b.weights({19, 48, 1, 1})}), -20, 20);
-        return b.add(Add{}, {x, back});
-    }, -20, 20, true));
+    cases.push_back(between(
+        "residual_block",
+        [](Builder& b, Value x) {
+            const Convolution op{{1, 1}, {1, 1}, {1, 1}, {1, 1}};
+            const Value y = b.quantize(b.add(Relu{}, {b.add(op, {x, b.weights({32, 19, 3, 3})})}), 0, 8);
+            const Value z = b.add(op, {y, b.weights({19, 32, 3, 3})});
+            return b.add(Relu{}, {b.add(Add{}, {z, x})});
+        },
+        0, 80, true));
+    cases.push_back(between(
+        "inverted_residual",
+        [](Builder& b, Value x) {
+            const Convolution point{{1, 1}, {0, 0}, {0, 0}, {1, 1}};
+            const Value wide = b.quantize(b.add(Clamp{0, 6}, {b.add(point, {x, b.weights({48, 19, 1, 1})})}), 0, 6);
+            const Value deep = b.quantize(b.add(Clamp{0, 6}, {b.add(GroupConvolution{{1, 1}, {1, 1}, {1, 1}, {1, 1}},
+                                                                    {wide, b.weights({48, 1, 1, 3, 3}, 2)})}),
+                                          0, 6);
+            const Value back = b.quantize(b.add(point, {deep, b.weights({19, 48, 1, 1})}), -20, 20);
+            return b.add(Add{}, {x, back});
+        },
+        -20, 20, true));
 }
 
 }  // namespace

@@ -31,7 +31,8 @@ TEST(Arena, BuffersThatLiveAtTheSameTimeDoNotOverlap) {
             ASSERT_LE(a.offset + a.bytes, total) << "seed " << seed;
             for (const Buffer& b : buffers) {
                 const bool together = &a != &b && a.first <= b.last && b.first <= a.last;
-                ASSERT_FALSE(together && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes) << "seed " << seed;
+                ASSERT_FALSE(together && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes)
+                    << "seed " << seed;
             }
         }
     }

@@ -21,11 +21,13 @@ r : f32[1,8,6,6] = relu(s)
 )";
 
 TEST(Partition, AConvolutionTakesWhatFollowsUpToItsCodes) {
-    EXPECT_EQ(groups_of(std::string(kQuantized) + R"(q : u8[1,8,6,6] = quantize(r) low=f32[1,1,1,1]{0} high=f32[1,1,1,1]{255}
+    EXPECT_EQ(groups_of(std::string(kQuantized) +
+                        R"(q : u8[1,8,6,6] = quantize(r) low=f32[1,1,1,1]{0} high=f32[1,1,1,1]{255}
 d : f32[1,8,6,6] = dequantize(q) scale=f32[1,1,1,1]{1} zero_point=f32[1,1,1,1]{0}
 t : f32[1,8,6,6] = tanh(d)
 o : f32[1,8,6,6] = result(t)
-)"), R"(
+)"),
+              R"(
 convolution: convolution 'c' > dequantize 'dq' > add 's' > relu 'r' > quantize 'q' : u8[1,8,6,6]
 elementwise: tanh 't' : f32[1,8,6,6]
 )");
@@ -35,7 +37,8 @@ TEST(Partition, AValueThatIsReadTwiceIsStored) {
     EXPECT_EQ(groups_of(std::string(kQuantized) + R"(t : f32[1,8,6,6] = tanh(r)
 o : f32[1,8,6,6] = result(r)
 p : f32[1,8,6,6] = result(t)
-)"), R"(
+)"),
+              R"(
 convolution: convolution 'c' > dequantize 'dq' > add 's' > relu 'r' : f32[1,8,6,6]
 elementwise: tanh 't' : f32[1,8,6,6]
 )");
@@ -47,7 +50,8 @@ c2 : i32[1,8,6,6] = convolution(x, w2) strides=[1,1] pads_begin=[0,0] pads_end=[
 dq2 : f32[1,8,6,6] = dequantize(c2) scale=f32[1,1,1,1]{0.5} zero_point=f32[1,1,1,1]{0}
 sum : f32[1,8,6,6] = add(r, dq2)
 o : f32[1,8,6,6] = result(sum)
-)"), R"(
+)"),
+              R"(
 convolution: convolution 'c' > dequantize 'dq' > add 's' > relu 'r' : f32[1,8,6,6]
 convolution: convolution 'c2' > dequantize 'dq2' > add 'sum' : f32[1,8,6,6]
 )");
@@ -60,7 +64,8 @@ c : f32[1,8,6,6] = convolution(x, w) strides=[1,1] pads_begin=[0,0] pads_end=[0,
 r : f32[1,8,6,6] = relu(c)
 q : u8[1,8,6,6] = quantize(r) low=f32[1,1,1,1]{0} high=f32[1,1,1,1]{255}
 o : u8[1,8,6,6] = result(q)
-)"), R"(
+)"),
+              R"(
 convolution: convolution 'c' > relu 'r' : f32[1,8,6,6]
 elementwise: quantize 'q' : u8[1,8,6,6]
 )");
@@ -75,7 +80,8 @@ a : f32[2,5,4] = add(m, last)
 middle : f32[1,5,1] = constant() value=f32[1,5,1] random(3)
 b : f32[2,5,4] = multiply(a, middle)
 o : f32[2,5,4] = result(b)
-)"), R"(
+)"),
+              R"(
 matmul: matmul 'm' > add 'a' : f32[2,5,4]
 elementwise: multiply 'b' : f32[2,5,4]
 )");
@@ -91,7 +97,8 @@ n : f32[1,6,6] = reduce_mean(x, channel)
 y : f32[1,4,6,6] = multiply(x, s)
 o : f32[1,4,6,6] = result(y)
 p : f32[1,6,6] = result(n)
-)"), R"(
+)"),
+              R"(
 pool: reduce_mean 'm' > sigmoid 's' : f32[1,4,1,1]
 other: reduce_mean 'n' : f32[1,6,6]
 elementwise: multiply 'y' : f32[1,4,6,6]
@@ -105,7 +112,8 @@ p : f32[1,4,6,6] = relu(d)
 s : f32[1,4,6,6] = softmax(d)
 o : f32[1,4,6,6] = result(p)
 q : f32[1,4,6,6] = result(s)
-)"), R"(
+)"),
+              R"(
 elementwise: relu 'p' : f32[1,4,6,6]
 elementwise: dequantize 'd' : f32[1,4,6,6]
 other: softmax 's' : f32[1,4,6,6]
@@ -117,7 +125,8 @@ TEST(Partition, ShapesThatDependOnDataAreApart) {
 r : f32[4] = relu(x)
 n : i64[1,0..4] = non_zero(r)
 o : i64[1,0..4] = result(n)
-)"), R"(
+)"),
+              R"(
 elementwise: relu 'r' : f32[4]
 dynamic: non_zero 'n' : i64[1,0..4]
 )");

@@ -35,7 +35,9 @@ struct Chain {
     }
     Value quantize(Value x, const std::vector<float>& low, const std::vector<float>& high, std::int64_t qmin = 0) {
         const auto size = static_cast<std::int64_t>(low.size());
-        return edit.add(Quantize{numbers({1, size}, low), numbers({1, size}, high), 256, qmin, qmin == 0 ? Element::u8 : Element::i8}, {x});
+        return edit.add(Quantize{numbers({1, size}, low), numbers({1, size}, high), 256, qmin,
+                                 qmin == 0 ? Element::u8 : Element::i8},
+                        {x});
     }
 
     struct Outcome {
@@ -47,9 +49,12 @@ struct Chain {
         const auto groups = partition(graph);
         check(groups.size() == 1, "one group was wanted:\n{}", print(graph, groups));
         const Program program = program_of(graph, groups[0]);
-        const auto fed = [&](Value v) { return static_cast<std::size_t>(std::ranges::find(graph.parameters(), v.node) - graph.parameters().begin()); };
+        const auto fed = [&](Value v) {
+            return static_cast<std::size_t>(std::ranges::find(graph.parameters(), v.node) - graph.parameters().begin());
+        };
         std::vector<const void*> operands;
-        for (const ProgramOperand& o : program.operands) operands.push_back(o.constant ? o.constant->data() : inputs[fed(o.value)].data());
+        for (const ProgramOperand& o : program.operands)
+            operands.push_back(o.constant ? o.constant->data() : inputs[fed(o.value)].data());
         const Tensor& data = inputs[fed(groups[0].inputs[0])];
         portable::Elementwise kernel;
         kernel.rows = kRows;
@@ -157,7 +162,10 @@ private:
         switch (below(3)) {
             case 0: return c_.number(0.25f * static_cast<float>(1 + below(8)));
             case 1: return c_.per_channel(0.5f, 0.125f * static_cast<float>(below(4)));
-            default: return c_.inputs.size() > 3 ? c_.number(-1.5f) : below(2) == 0 ? c_.floats() : c_.codes(0.03125f, 100.5f);
+            default:
+                return c_.inputs.size() > 3 ? c_.number(-1.5f)
+                       : below(2) == 0      ? c_.floats()
+                                            : c_.codes(0.03125f, 100.5f);
         }
     }
     Value step(Value x) {
@@ -166,9 +174,11 @@ private:
         const bool first = below(2) == 0;
         const Value a = first ? x : other, b = first ? other : x;
         switch (below(16)) {
-            case 0: case 1: return e.add(Add{}, {a, b});
+            case 0:
+            case 1: return e.add(Add{}, {a, b});
             case 2: return e.add(Subtract{}, {a, b});
-            case 3: case 4: return e.add(Multiply{}, {a, b});
+            case 3:
+            case 4: return e.add(Multiply{}, {a, b});
             case 5: return e.add(Divide{}, {x, c_.per_channel(1, 0.5f)});
             case 6: return e.add(Maximum{}, {a, b});
             case 7: return e.add(Minimum{}, {a, b});
@@ -201,7 +211,8 @@ TEST(Program, RandomChainsMeanWhatTheirOpsMean) {
         }
         if (HasFatalFailure()) return;
     }
-    EXPECT_LT(static_cast<double>(off), 1e-3 * static_cast<double>(codes)) << "codes beside a tie may differ by one, others must not";
+    EXPECT_LT(static_cast<double>(off), 1e-3 * static_cast<double>(codes))
+        << "codes beside a tie may differ by one, others must not";
 }
 
 }  // namespace

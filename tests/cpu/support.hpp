@@ -13,13 +13,16 @@
 
 namespace octet::cpu::testing {
 
-inline ir::Tensor numbers(ir::Dims dims, const std::vector<float>& values) { return ir::Tensor::of<float>(std::move(dims), std::span<const float>(values)); }
+inline ir::Tensor numbers(ir::Dims dims, const std::vector<float>& values) {
+    return ir::Tensor::of<float>(std::move(dims), std::span<const float>(values));
+}
 
 // Whole numbers of [low, high] over `divisor`: sums and products of a few stay exact.
 inline ir::Tensor random_tensor(const ir::Type& type, unsigned seed, int low, int high, float divisor = 1) {
     std::mt19937 random(seed);
     std::vector<float> values(static_cast<std::size_t>(type.shape.elements()));
-    for (float& v : values) v = static_cast<float>(low + static_cast<int>(random() % static_cast<unsigned>(high - low + 1))) / divisor;
+    for (float& v : values)
+        v = static_cast<float>(low + static_cast<int>(random() % static_cast<unsigned>(high - low + 1))) / divisor;
     return numbers(type.shape.sizes(), values).converted(type.element);
 }
 
@@ -55,7 +58,9 @@ inline ir::Tensors run_plan(const Plan& plan, const ir::Tensors& inputs, int thr
     for (const Buffer& b : plan.buffers) {
         switch (b.home) {
             case Buffer::Home::arena: buffers.push_back(arena + b.offset); break;
-            case Buffer::Home::constant: buffers.push_back(const_cast<std::byte*>(plan.constants[b.index].get())); break;
+            case Buffer::Home::constant:
+                buffers.push_back(const_cast<std::byte*>(plan.constants[b.index].get()));
+                break;
             case Buffer::Home::input: buffers.push_back(const_cast<std::byte*>(inputs[b.index].data())); break;
             case Buffer::Home::output: buffers.push_back(outputs[b.index].write_raw().data()); break;
         }
@@ -66,7 +71,8 @@ inline ir::Tensors run_plan(const Plan& plan, const ir::Tensors& inputs, int thr
     const Frame frame{buffers.data(), arena + plan.arena_bytes, &pool, &state, &dynamic};
     for (const Step& step : plan.steps) step.work->run(frame);
     for (std::size_t i = 0; i < outputs.size(); ++i)
-        if (!plan.outputs[i].direct) std::memcpy(outputs[i].write_raw().data(), buffers[plan.outputs[i].buffer], outputs[i].bytes());
+        if (!plan.outputs[i].direct)
+            std::memcpy(outputs[i].write_raw().data(), buffers[plan.outputs[i].buffer], outputs[i].bytes());
     return outputs;
 }
 

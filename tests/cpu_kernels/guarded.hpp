@@ -36,9 +36,7 @@ public:
     std::uint64_t below(std::uint64_t count) { return next() % count; }
 
     // In [low, high), with 24 random bits.
-    float uniform(float low, float high) {
-        return low + (high - low) * (static_cast<float>(next() >> 40) * 0x1p-24F);
-    }
+    float uniform(float low, float high) { return low + (high - low) * (static_cast<float>(next() >> 40) * 0x1p-24F); }
 
 private:
     std::uint64_t state_;

@@ -144,11 +144,16 @@ void activation(benchmark::State& state) {
     }
     report(state, static_cast<double>(in.size()));
 }
-BENCHMARK(activation)->Arg(static_cast<int>(Function::swish))->Arg(static_cast<int>(Function::gelu_erf))->Arg(static_cast<int>(Function::tanh))->Arg(static_cast<int>(Function::hswish));
+BENCHMARK(activation)
+    ->Arg(static_cast<int>(Function::swish))
+    ->Arg(static_cast<int>(Function::gelu_erf))
+    ->Arg(static_cast<int>(Function::tanh))
+    ->Arg(static_cast<int>(Function::hswish));
 
 void softmax(benchmark::State& state) {
     SoftMax op;
-    op.shape = {static_cast<std::size_t>(state.range(0)), static_cast<std::size_t>(state.range(1)), static_cast<std::size_t>(state.range(2))};
+    op.shape = {static_cast<std::size_t>(state.range(0)), static_cast<std::size_t>(state.range(1)),
+                static_cast<std::size_t>(state.range(2))};
     const std::vector<float> in(op.shape.outer * op.shape.axis * op.shape.inner, 1.0F);
     std::vector<float> out(in.size());
     for (auto step : state) {
@@ -156,7 +161,12 @@ void softmax(benchmark::State& state) {
     }
     report(state, static_cast<double>(in.size()));
 }
-BENCHMARK(softmax)->Args({12 * 128, 128, 1})->Args({1, 1000, 1})->Args({1917, 2, 1})->Args({1917, 21, 1})->Args({1, 21, 4096});
+BENCHMARK(softmax)
+    ->Args({12 * 128, 128, 1})
+    ->Args({1, 1000, 1})
+    ->Args({1917, 2, 1})
+    ->Args({1917, 21, 1})
+    ->Args({1, 21, 4096});
 
 // 3x3 on 28x28: range(0) channels, range(1) groups; range(2) is 1 for integers, 2 for those with a zero point for each channel.
 void convolution(benchmark::State& state) {
@@ -179,7 +189,12 @@ void convolution(benchmark::State& state) {
     }
     report(state, 2.0 * static_cast<double>(weights.size()) * 28 * 28);
 }
-BENCHMARK(convolution)->Args({128, 1, 1})->Args({128, 1, 0})->Args({192, 192, 1})->Args({192, 192, 2})->Args({192, 192, 0});
+BENCHMARK(convolution)
+    ->Args({128, 1, 1})
+    ->Args({128, 1, 0})
+    ->Args({192, 192, 1})
+    ->Args({192, 192, 2})
+    ->Args({192, 192, 0});
 
 void attention_product(benchmark::State& state) {
     MatMul op;

@@ -40,7 +40,8 @@ TEST(PortableFunctions, AreCloseToTheExactOnes) {
     EXPECT_LT(worst_error(function(Function::tanh), -15, 15, 1e-30), 6e-7);
     EXPECT_LT(worst_error(function(Function::tanh), -0.01F, 0.01F, 1e-30), 6e-7);
     EXPECT_LT(worst_error(function(Function::elu, 1.5F), -40, 5, 1e-30), 6e-7);
-    EXPECT_LT(worst_error(function(Function::swish, 1.25F), -20, 20, 1e-10), 2e-6);  // the product in the exponent is rounded
+    EXPECT_LT(worst_error(function(Function::swish, 1.25F), -20, 20, 1e-10),
+              2e-6);  // the product in the exponent is rounded
     EXPECT_LT(worst_error(function(Function::mish), -20, 20, 1e-10), 1e-6);
     EXPECT_LT(worst_error(function(Function::softplus), -20, 20, 1e-10), 1e-6);
     EXPECT_LT(worst_error(function(Function::gelu_erf), -6, 6, 1), 3e-7);
@@ -57,7 +58,8 @@ TEST(PortableFunctions, AreCloseToTheExactOnes) {
 }
 
 TEST(PortableFunctions, ExponentialOverflowsAndFades) {
-    const std::vector<float> input = {200, 89, -120, -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::infinity()};
+    const std::vector<float> input = {200, 89, -120, -std::numeric_limits<float>::infinity(),
+                                      std::numeric_limits<float>::infinity()};
     std::vector<float> out(input.size());
     Elementwise kernel;
     kernel.rows = input.size();
@@ -75,9 +77,11 @@ TEST(PortableEpilogue, ScaleAndShiftAreOneFusedOperation) {
         epilogue.ops = {scale_shift(random_vector(channels, 4, -3, 3), random_vector(channels, 5, -3, 3))};
         Guarded<float> out(rows * channels);
         std::vector<float> copy(values.begin(), values.end());
-        portable::apply_epilogue(epilogue, ResultLayout{channels}, Tile{0, rows, 0, channels}, copy.data(), {}, out.data());
+        portable::apply_epilogue(epilogue, ResultLayout{channels}, Tile{0, rows, 0, channels}, copy.data(), {},
+                                 out.data());
         for (std::size_t i = 0; i < out.size(); ++i) {
-            ASSERT_EQ(out[i], std::fma(values[i], epilogue.ops[0].scale[i % channels], epilogue.ops[0].shift[i % channels]));
+            ASSERT_EQ(out[i],
+                      std::fma(values[i], epilogue.ops[0].scale[i % channels], epilogue.ops[0].shift[i % channels]));
         }
     }
 }
@@ -102,7 +106,8 @@ TEST(PortableEpilogue, CodesRoundHalfToEvenAndSaturate) {
     for (int i = -600; i <= 600; ++i) {
         values.push_back(static_cast<float>(i) * 0.5F);
     }
-    values.insert(values.end(), {1e30F, -1e30F, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()});
+    values.insert(values.end(),
+                  {1e30F, -1e30F, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()});
     for (const DataType type : {DataType::u8, DataType::s8}) {
         for (const Guard guard : kGuards) {
             Epilogue epilogue;
@@ -111,11 +116,14 @@ TEST(PortableEpilogue, CodesRoundHalfToEvenAndSaturate) {
             epilogue.high = type == DataType::u8 ? 254.0F : 127.0F;
             Guarded<std::uint8_t> out(values.size(), guard);
             std::vector<float> copy = values;
-            portable::apply_epilogue(epilogue, ResultLayout{1}, Tile{0, copy.size(), 0, 1}, copy.data(), {}, out.data());
+            portable::apply_epilogue(epilogue, ResultLayout{1}, Tile{0, copy.size(), 0, 1}, copy.data(), {},
+                                     out.data());
             EXPECT_TRUE(out.intact());
             for (std::size_t i = 0; i < values.size(); ++i) {
                 const double low = static_cast<double>(epilogue.low);
-                const double exact = std::isnan(values[i]) ? low : std::clamp(static_cast<double>(values[i]), low, static_cast<double>(epilogue.high));
+                const double exact = std::isnan(values[i]) ? low
+                                                           : std::clamp(static_cast<double>(values[i]), low,
+                                                                        static_cast<double>(epilogue.high));
                 ASSERT_EQ(element(type, out.data(), i), std::nearbyint(exact)) << values[i];
             }
         }
@@ -130,13 +138,15 @@ struct ChainCase {
 };
 
 // Every combination and spread on operands of every type, in one chain at a time.
-void check_chain(const ChainCase& shape, Combine combine, Spread spread, DataType operand_type, DataType input_type, DataType result, Guard guard) {
+void check_chain(const ChainCase& shape, Combine combine, Spread spread, DataType operand_type, DataType input_type,
+                 DataType result, Guard guard) {
     const ResultLayout layout{shape.channels, shape.rows_per_batch, shape.out_stride};
     const std::size_t count = shape.rows * shape.channels;
     const std::size_t batches = (shape.rows + shape.rows_per_batch - 1) / shape.rows_per_batch;
-    const std::size_t operand_count = spread == Spread::full ? count
-                                      : spread == Spread::scalar ? 1
-                                      : spread == Spread::per_channel ? shape.channels : batches * shape.channels;
+    const std::size_t operand_count = spread == Spread::full          ? count
+                                      : spread == Spread::scalar      ? 1
+                                      : spread == Spread::per_channel ? shape.channels
+                                                                      : batches * shape.channels;
     auto input = random_guarded<std::uint8_t>(count * size_of(input_type), guard, 11);
     auto operand = random_guarded<std::uint8_t>(operand_count * size_of(operand_type), guard, 12);
     if (input_type == DataType::f32) {
@@ -163,7 +173,8 @@ void check_chain(const ChainCase& shape, Combine combine, Spread spread, DataTyp
     EpilogueOp prelu;
     prelu.kind = EpilogueOp::Kind::prelu;
     prelu.scale = random_vector(shape.channels, 16, 0.1F, 0.9F);
-    kernel.epilogue.ops = {scale_shift({0.5F}, random_vector(shape.channels, 17, -9, 9)), op, prelu, scale_shift({0.25F}, {3})};
+    kernel.epilogue.ops = {scale_shift({0.5F}, random_vector(shape.channels, 17, -9, 9)), op, prelu,
+                           scale_shift({0.25F}, {3})};
     kernel.epilogue.result = result;
     kernel.epilogue.low = result == DataType::u8 ? 0.0F : -128.0F;
     kernel.epilogue.high = result == DataType::u8 ? 255.0F : 127.0F;
@@ -182,16 +193,18 @@ void check_chain(const ChainCase& shape, Combine combine, Spread spread, DataTyp
                 ASSERT_EQ(out[(r * stride + c) * size_of(result)], 0x5A) << "beside the slice";
                 continue;
             }
-            const double exact = reference_value(kernel.epilogue, layout, r, c, element(input_type, input.data(), r * shape.channels + c), operands);
+            const double exact = reference_value(kernel.epilogue, layout, r, c,
+                                                 element(input_type, input.data(), r * shape.channels + c), operands);
             ASSERT_NO_FATAL_FAILURE(expect_result(kernel.epilogue, out.data(), r * stride + c, exact, 1e-4));
         }
     }
 }
 
 TEST(PortableElementwise, ChainsAgreeWithPlainArithmetic) {
-    const ChainCase shapes[] = {{1, 1, 1, 0}, {7, 3, 2, 0}, {700, 3, 350, 0}, {33, 17, 11, 40}, {50, 64, 25, 0}, {9, 100, 4, 130}, {3, 2047, 1, 0}, {2, 5000, 1, 0}};
-    const Combine combines[] = {Combine::add, Combine::subtract, Combine::reverse_subtract, Combine::multiply,
-                                Combine::divide, Combine::maximum, Combine::minimum};
+    const ChainCase shapes[] = {{1, 1, 1, 0},    {7, 3, 2, 0},     {700, 3, 350, 0}, {33, 17, 11, 40},
+                                {50, 64, 25, 0}, {9, 100, 4, 130}, {3, 2047, 1, 0},  {2, 5000, 1, 0}};
+    const Combine combines[] = {Combine::add,    Combine::subtract, Combine::reverse_subtract, Combine::multiply,
+                                Combine::divide, Combine::maximum,  Combine::minimum};
     const Spread spreads[] = {Spread::full, Spread::per_channel, Spread::per_batch_channel, Spread::scalar};
     const DataType types[] = {DataType::u8, DataType::s8, DataType::f32};
     std::size_t turn = 0;
@@ -203,9 +216,11 @@ TEST(PortableElementwise, ChainsAgreeWithPlainArithmetic) {
                     if (operand_type == DataType::f32 && combine == Combine::divide) {
                         continue;  // the divisor comes near 0, where the error says nothing
                     }
-                    SCOPED_TRACE(::testing::Message() << "rows " << shape.rows << " channels " << shape.channels << " combine " << int(combine)
-                                                      << " spread " << int(spread) << " operand " << int(operand_type));
-                    ASSERT_NO_FATAL_FAILURE(check_chain(shape, combine, spread, operand_type, types[turn % 3], types[turn / 3 % 3], kGuards[turn % 2]));
+                    SCOPED_TRACE(::testing::Message()
+                                 << "rows " << shape.rows << " channels " << shape.channels << " combine "
+                                 << int(combine) << " spread " << int(spread) << " operand " << int(operand_type));
+                    ASSERT_NO_FATAL_FAILURE(check_chain(shape, combine, spread, operand_type, types[turn % 3],
+                                                        types[turn / 3 % 3], kGuards[turn % 2]));
                 }
             }
         }

@@ -47,9 +47,18 @@ void run(const StridedCopy& copy, const void* in, void* out) {
 
 TEST(PortableTranspose, AgreesWithIndexArithmetic) {
     const std::pair<Shape, Shape> cases[] = {
-        {{2, 3, 5, 7}, {0, 2, 3, 1}},    {{2, 35, 33}, {0, 2, 1}},  {{1, 64, 129}, {0, 2, 1}},   {{2, 5, 7, 3}, {0, 3, 1, 2}},
-        {{3, 4, 5, 6, 7}, {4, 2, 0, 3, 1}}, {{130, 100}, {1, 0}},   {{4, 6}, {0, 1}},            {{1, 1, 1}, {2, 1, 0}},
-        {{2, 8, 12, 4}, {0, 2, 1, 3}},   {{2, 3, 4, 16}, {1, 2, 0, 3}}, {{7}, {0}},              {{16, 2, 16}, {2, 0, 1}},
+        {{2, 3, 5, 7}, {0, 2, 3, 1}},
+        {{2, 35, 33}, {0, 2, 1}},
+        {{1, 64, 129}, {0, 2, 1}},
+        {{2, 5, 7, 3}, {0, 3, 1, 2}},
+        {{3, 4, 5, 6, 7}, {4, 2, 0, 3, 1}},
+        {{130, 100}, {1, 0}},
+        {{4, 6}, {0, 1}},
+        {{1, 1, 1}, {2, 1, 0}},
+        {{2, 8, 12, 4}, {0, 2, 1, 3}},
+        {{2, 3, 4, 16}, {1, 2, 0, 3}},
+        {{7}, {0}},
+        {{16, 2, 16}, {2, 0, 1}},
     };
     for (const auto& [shape, order] : cases) {
         for (const std::size_t element_size : {1u, 2u, 4u, 8u, 3u}) {
@@ -86,11 +95,16 @@ struct BlockCase {
 
 TEST(PortableCopyBlock, SlicesAndPlaces) {
     const BlockCase cases[] = {
-        {{2, 3, 4}, {2, 3, 4}, {0, 0, 0}, {1, 1, 1}, {2, 3, 9}, {0, 0, 5}},            // a part of a concatenation along channels
-        {{2, 3, 4}, {2, 3, 9}, {0, 0, 3}, {1, 1, 1}, {2, 3, 4}, {0, 0, 0}},            // a part of a split
+        {{2, 3, 4}, {2, 3, 4}, {0, 0, 0}, {1, 1, 1}, {2, 3, 9}, {0, 0, 5}},  // a part of a concatenation along channels
+        {{2, 3, 4}, {2, 3, 9}, {0, 0, 3}, {1, 1, 1}, {2, 3, 4}, {0, 0, 0}},  // a part of a split
         {{2, 3, 4}, {2, 3, 4}, {0, 0, 0}, {1, 1, 1}, {2, 8, 4}, {0, 2, 0}},
-        {{3, 3, 4}, {6, 7, 8}, {1, 0, 7}, {2, 3, -2}, {3, 3, 4}, {0, 0, 0}},           // strides, also backwards
-        {{1, 5, 6, 3}, {1, 5, 6, 3}, {0, 0, 0, 0}, {1, 1, 1, 1}, {1, 8, 9, 3}, {0, 1, 2, 0}},  // inside of a padded tensor
+        {{3, 3, 4}, {6, 7, 8}, {1, 0, 7}, {2, 3, -2}, {3, 3, 4}, {0, 0, 0}},  // strides, also backwards
+        {{1, 5, 6, 3},
+         {1, 5, 6, 3},
+         {0, 0, 0, 0},
+         {1, 1, 1, 1},
+         {1, 8, 9, 3},
+         {0, 1, 2, 0}},  // inside of a padded tensor
         {{70, 65}, {70, 130}, {0, 1}, {1, 2}, {70, 65}, {0, 0}},
         {{1}, {9}, {4}, {1}, {3}, {2}},
     };
@@ -101,7 +115,8 @@ TEST(PortableCopyBlock, SlicesAndPlaces) {
                 Guarded<std::uint8_t> out(size_of_shape(c.out_shape) * element_size, guard);
                 std::vector<std::uint8_t> expected(out.size(), 0x5A);
                 std::copy(expected.begin(), expected.end(), out.begin());
-                run(portable::copy_block(c.extents, c.in_shape, c.from, c.step, c.out_shape, c.to, element_size), in.data(), out.data());
+                run(portable::copy_block(c.extents, c.in_shape, c.from, c.step, c.out_shape, c.to, element_size),
+                    in.data(), out.data());
                 ASSERT_TRUE(out.intact());
                 each_index(c.extents, [&](const Shape& index) {
                     Shape from(index.size());
@@ -110,7 +125,8 @@ TEST(PortableCopyBlock, SlicesAndPlaces) {
                         from[a] = c.from[a] + index[a] * static_cast<std::size_t>(c.step[a]);
                         to[a] = c.to[a] + index[a];
                     }
-                    std::memcpy(expected.data() + flat(c.out_shape, to) * element_size, in.data() + flat(c.in_shape, from) * element_size, element_size);
+                    std::memcpy(expected.data() + flat(c.out_shape, to) * element_size,
+                                in.data() + flat(c.in_shape, from) * element_size, element_size);
                 });
                 ASSERT_TRUE(std::equal(expected.begin(), expected.end(), out.begin()));
             }
@@ -119,7 +135,8 @@ TEST(PortableCopyBlock, SlicesAndPlaces) {
 }
 
 TEST(PortableBroadcast, RepeatsExtentsOfOne) {
-    const std::pair<Shape, Shape> cases[] = {{{1, 3, 1}, {2, 3, 5}}, {{4}, {3, 4}}, {{1}, {65}}, {{2, 1, 64}, {2, 33, 64}}, {{5, 1}, {5, 100}}};
+    const std::pair<Shape, Shape> cases[] = {
+        {{1, 3, 1}, {2, 3, 5}}, {{4}, {3, 4}}, {{1}, {65}}, {{2, 1, 64}, {2, 33, 64}}, {{5, 1}, {5, 100}}};
     for (const auto& [shape, result] : cases) {
         for (const std::size_t element_size : {1u, 4u}) {
             const auto in = random_guarded<std::uint8_t>(size_of_shape(shape) * element_size, Guard::after, 83);
@@ -133,7 +150,9 @@ TEST(PortableBroadcast, RepeatsExtentsOfOne) {
                 for (std::size_t a = 0; a < from.size(); ++a) {
                     from[a] = from_shape[a] == 1 ? 0 : index[a + to_shape.size() - from.size()];
                 }
-                ASSERT_EQ(std::memcmp(out.data() + flat(to_shape, index) * element_size, in.data() + flat(from_shape, from) * element_size, element_size), 0);
+                ASSERT_EQ(std::memcmp(out.data() + flat(to_shape, index) * element_size,
+                                      in.data() + flat(from_shape, from) * element_size, element_size),
+                          0);
             });
         }
     }
@@ -163,7 +182,8 @@ struct QuantizeCase {
     std::size_t batch, channels, pixels;
 };
 
-const QuantizeCase kQuantizeCases[] = {{1, 3, 50176}, {2, 3, 17}, {1, 1, 300}, {3, 2, 5}, {1, 4, 257}, {2, 16, 65}, {1, 17, 49}, {1, 64, 300}, {1, 33, 1}};
+const QuantizeCase kQuantizeCases[] = {{1, 3, 50176}, {2, 3, 17},  {1, 1, 300},  {3, 2, 5}, {1, 4, 257},
+                                       {2, 16, 65},   {1, 17, 49}, {1, 64, 300}, {1, 33, 1}};
 
 TEST(PortableQuantize, IsBitExact) {
     for (const QuantizeCase& c : kQuantizeCases) {
@@ -184,14 +204,17 @@ TEST(PortableQuantize, IsBitExact) {
                 op.high = type == DataType::u8 ? 255.0F : 127.0F;
                 const std::size_t stride = op.out_stride == 0 ? c.channels : op.out_stride;
                 Guarded<std::uint8_t> out((c.batch * c.pixels - 1) * stride + c.channels, guard);
-                run_reversed(op.units(), [&](std::size_t begin, std::size_t end) { op.run(in.data(), out.data(), begin, end); });
+                run_reversed(op.units(),
+                             [&](std::size_t begin, std::size_t end) { op.run(in.data(), out.data(), begin, end); });
                 ASSERT_TRUE(out.intact());
                 for (std::size_t i = 0; i < count; ++i) {
                     const std::size_t channel = i / c.pixels % c.channels;
-                    const float x = std::fma(in[i], op.scale[op.scale.size() == 1 ? 0 : channel], op.shift[op.shift.size() == 1 ? 0 : channel]);
+                    const float x = std::fma(in[i], op.scale[op.scale.size() == 1 ? 0 : channel],
+                                             op.shift[op.shift.size() == 1 ? 0 : channel]);
                     const float code = std::nearbyint(std::clamp(x, op.low, op.high));
                     const std::size_t pixel = i / c.pixels / c.channels * c.pixels + i % c.pixels;
-                    ASSERT_EQ(element(type, out.data(), pixel * stride + channel), static_cast<double>(code)) << "at " << i;
+                    ASSERT_EQ(element(type, out.data(), pixel * stride + channel), static_cast<double>(code))
+                        << "at " << i;
                 }
             }
         }
@@ -222,7 +245,8 @@ TEST(PortableDequantize, IsBitExact) {
                 const std::size_t stride = op.in_stride == 0 ? c.channels : op.in_stride;
                 const auto in = random_guarded<std::uint8_t>((c.batch * c.pixels - 1) * stride + c.channels, guard, 96);
                 Guarded<float> out(c.batch * c.channels * c.pixels, guard);
-                run_reversed(op.units(), [&](std::size_t begin, std::size_t end) { op.run(in.data(), out.data(), begin, end); });
+                run_reversed(op.units(),
+                             [&](std::size_t begin, std::size_t end) { op.run(in.data(), out.data(), begin, end); });
                 ASSERT_TRUE(out.intact());
                 for (std::size_t i = 0; i < out.size(); ++i) {
                     const std::size_t channel = i / c.pixels % c.channels;

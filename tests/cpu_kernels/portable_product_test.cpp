@@ -20,28 +20,35 @@ Guarded<std::uint8_t> random_tensor(DataType type, std::size_t count, Guard guar
     return memory;
 }
 
-double plain_convolution(const Convolution& op, const void* input, const void* weights, DataType weight_type, std::span<const std::int32_t> zeros,
-                         std::size_t row, std::size_t channel) {
+double plain_convolution(const Convolution& op, const void* input, const void* weights, DataType weight_type,
+                         std::span<const std::int32_t> zeros, std::size_t row, std::size_t channel) {
     const auto& w = op.window;
     const std::size_t stride = op.in_stride == 0 ? op.in_channels : op.in_stride;
     const std::size_t per_group = op.in_channels / op.groups;
     const std::size_t group = channel / (op.out_channels / op.groups);
-    const std::array<std::size_t, 3> out = {row / (w.output[1] * w.output[2]) % w.output[0], row / w.output[2] % w.output[1], row % w.output[2]};
+    const std::array<std::size_t, 3> out = {row / (w.output[1] * w.output[2]) % w.output[0],
+                                            row / w.output[2] % w.output[1], row % w.output[2]};
     const double zero = zeros.empty() ? 0 : zeros[zeros.size() == 1 ? 0 : channel];
-    const auto input_zero = [&](std::size_t i) { return op.zero_points.empty() ? 0 : op.zero_points[op.zero_points.size() == 1 ? 0 : i]; };
+    const auto input_zero = [&](std::size_t i) {
+        return op.zero_points.empty() ? 0 : op.zero_points[op.zero_points.size() == 1 ? 0 : i];
+    };
     double sum = 0;
     for (std::size_t tap = 0; tap < w.taps(); ++tap) {
-        const std::array<std::size_t, 3> k = {tap / (w.kernel[1] * w.kernel[2]), tap / w.kernel[2] % w.kernel[1], tap % w.kernel[2]};
+        const std::array<std::size_t, 3> k = {tap / (w.kernel[1] * w.kernel[2]), tap / w.kernel[2] % w.kernel[1],
+                                              tap % w.kernel[2]};
         std::ptrdiff_t pixel = static_cast<std::ptrdiff_t>(row / w.out_pixels());
         bool inside = true;
         for (std::size_t a = 0; a < 3; ++a) {
             const auto extent = static_cast<std::ptrdiff_t>(w.input[a]);
-            const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(out[a] * w.stride[a] + k[a] * w.dilation[a]) - w.pad_begin[a];
+            const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(out[a] * w.stride[a] + k[a] * w.dilation[a]) -
+                                      w.pad_begin[a];
             inside = inside && at >= 0 && at < extent;
             pixel = pixel * extent + at;
         }
         for (std::size_t i = 0; inside && i < per_group; ++i) {
-            const double x = element(op.input, input, static_cast<std::size_t>(pixel) * stride + group * per_group + i) - input_zero(group * per_group + i);
+            const double x = element(op.input, input,
+                                     static_cast<std::size_t>(pixel) * stride + group * per_group + i) -
+                             input_zero(group * per_group + i);
             sum += x * (element(weight_type, weights, (channel * per_group + i) * w.taps() + tap) - zero);
         }
     }
@@ -52,7 +59,8 @@ void check_convolution(Convolution op, DataType weight_type, Guard guard) {
     const std::size_t stride = op.in_stride == 0 ? op.in_channels : op.in_stride;
     const std::size_t rows = op.batch * op.window.out_pixels();
     const std::size_t depth = op.in_channels / op.groups * op.window.taps();
-    const auto input = random_tensor(op.input, (op.batch * op.window.in_pixels() - 1) * stride + op.in_channels, guard, 21);
+    const auto input = random_tensor(op.input, (op.batch * op.window.in_pixels() - 1) * stride + op.in_channels, guard,
+                                     21);
     const auto weights = random_tensor(weight_type, op.out_channels * depth, guard, 22);
     std::vector<std::int32_t> zeros;
     if (weight_type == DataType::u8) {
@@ -70,13 +78,16 @@ void check_convolution(Convolution op, DataType weight_type, Guard guard) {
         ASSERT_TRUE(out.intact());
         const ResultLayout layout{op.out_channels, op.window.out_pixels()};
         for (std::size_t i = 0; i < rows * op.out_channels; ++i) {
-            const double sum = plain_convolution(op, input.data(), weights.data(), weight_type, zeros, i / op.out_channels, i % op.out_channels);
+            const double sum = plain_convolution(op, input.data(), weights.data(), weight_type, zeros,
+                                                 i / op.out_channels, i % op.out_channels);
             if (!codes && op.input != DataType::f32) {
-                ASSERT_EQ(element(DataType::f32, out.data(), i), static_cast<double>(static_cast<float>(sum))) << "at " << i;
+                ASSERT_EQ(element(DataType::f32, out.data(), i), static_cast<double>(static_cast<float>(sum)))
+                    << "at " << i;
                 continue;
             }
             const double exact = reference_value(op.epilogue, layout, i / op.out_channels, i % op.out_channels, sum);
-            ASSERT_NO_FATAL_FAILURE(expect_result(op.epilogue, out.data(), i, exact, 1e-5 * std::sqrt(static_cast<double>(depth))));
+            ASSERT_NO_FATAL_FAILURE(
+                expect_result(op.epilogue, out.data(), i, exact, 1e-5 * std::sqrt(static_cast<double>(depth))));
         }
     }
 }
@@ -177,20 +188,25 @@ struct Storage {
     bool transpose_input, transpose_second, shared, padded;
 };
 
-double plain_product(const MatMul& op, const void* input, const void* second, std::size_t b, std::size_t row, std::size_t column) {
-    const auto value = [&](const MatMul::Side& side, const void* data, std::size_t major, std::size_t minor, std::size_t majors, std::size_t minors) {
+double plain_product(const MatMul& op, const void* input, const void* second, std::size_t b, std::size_t row,
+                     std::size_t column) {
+    const auto value = [&](const MatMul::Side& side, const void* data, std::size_t major, std::size_t minor,
+                           std::size_t majors, std::size_t minors) {
         const std::size_t base = side.offsets.empty() ? b * majors * minors : side.offsets[b];
         const std::size_t stride = side.stride != 0 ? side.stride : side.transposed ? majors : minors;
-        return element(side.type, data, base + (side.transposed ? minor * stride + major : major * stride + minor)) - side.zero_point;
+        return element(side.type, data, base + (side.transposed ? minor * stride + major : major * stride + minor)) -
+               side.zero_point;
     };
     double sum = 0;
     for (std::size_t k = 0; k < op.depth; ++k) {
-        sum += value(op.input, input, row, k, op.rows, op.depth) * value(op.second, second, k, column, op.depth, op.columns);
+        sum += value(op.input, input, row, k, op.rows, op.depth) *
+               value(op.second, second, k, column, op.depth, op.columns);
     }
     return sum;
 }
 
-void check_matmul(const Product& shape, const Storage& storage, DataType left, DataType right, bool constant, Guard guard) {
+void check_matmul(const Product& shape, const Storage& storage, DataType left, DataType right, bool constant,
+                  Guard guard) {
     MatMul op;
     op.batch = shape.batch;
     op.rows = shape.rows;
@@ -213,45 +229,58 @@ void check_matmul(const Product& shape, const Storage& storage, DataType left, D
         op.second.offsets.assign(shape.batch, 0);
     }
     const auto input = random_tensor(left, (shape.batch * input_rows - 1) * stride + input_columns, guard, 31);
-    const auto second = random_tensor(right, (storage.shared || constant ? 1 : shape.batch) * shape.depth * shape.columns, guard, 32);
+    const auto second =
+        random_tensor(right, (storage.shared || constant ? 1 : shape.batch) * shape.depth * shape.columns, guard, 32);
     const bool exact_sums = left != DataType::f32 && right != DataType::f32;
     const std::int32_t zeros[] = {op.second.zero_point};
     const PackedWeights packed = constant ? op.pack(second.data(), zeros) : PackedWeights{};
     for (const bool codes : {false, true}) {
-        const float size = (left == DataType::f32 ? 1.0F : 100.0F) * (right == DataType::f32 ? 1.0F : 100.0F) * std::sqrt(static_cast<float>(shape.depth));
+        const float size = (left == DataType::f32 ? 1.0F : 100.0F) * (right == DataType::f32 ? 1.0F : 100.0F) *
+                           std::sqrt(static_cast<float>(shape.depth));
         op.epilogue = codes ? to_u8(shape.columns, size, 33) : Epilogue{};
         const std::size_t count = shape.batch * shape.rows * shape.columns;
         Guarded<std::uint8_t> out(count * size_of(op.epilogue.result), guard);
         const Arguments args{input.data(), second.data(), {}, out.data()};
-        run_reversed(op.units(), [&](std::size_t begin, std::size_t end) { constant ? op.run(packed, args, begin, end) : op.run(args, begin, end); });
+        run_reversed(op.units(), [&](std::size_t begin, std::size_t end) {
+            constant ? op.run(packed, args, begin, end) : op.run(args, begin, end);
+        });
         ASSERT_TRUE(out.intact());
         for (std::size_t i = 0; i < count; ++i) {
             const std::size_t row = i / shape.columns;
-            const double sum = plain_product(op, input.data(), second.data(), row / shape.rows, row % shape.rows, i % shape.columns);
+            const double sum = plain_product(op, input.data(), second.data(), row / shape.rows, row % shape.rows,
+                                             i % shape.columns);
             if (!codes && exact_sums) {
-                ASSERT_EQ(element(DataType::f32, out.data(), i), static_cast<double>(static_cast<float>(sum))) << "at " << i;
+                ASSERT_EQ(element(DataType::f32, out.data(), i), static_cast<double>(static_cast<float>(sum)))
+                    << "at " << i;
                 continue;
             }
             const double exact = reference_value(op.epilogue, {shape.columns, shape.rows}, row, i % shape.columns, sum);
-            const double tolerance = 1e-6 * std::sqrt(static_cast<double>(shape.depth)) * (codes ? 255.0 : static_cast<double>(size));
+            const double tolerance = 1e-6 * std::sqrt(static_cast<double>(shape.depth)) *
+                                     (codes ? 255.0 : static_cast<double>(size));
             ASSERT_NO_FATAL_FAILURE(expect_result(op.epilogue, out.data(), i, exact, tolerance));
         }
     }
 }
 
 TEST(PortableMatMul, AgreesWithPlainLoops) {
-    const Product shapes[] = {{1, 1, 1, 1}, {1, 1, 300, 10}, {3, 7, 5, 9}, {2, 33, 64, 130}, {1, 65, 257, 31}, {4, 8, 513, 16}};
-    const std::pair<DataType, DataType> types[] = {{DataType::f32, DataType::f32}, {DataType::u8, DataType::s8}, {DataType::u8, DataType::u8},
-                                                   {DataType::s8, DataType::s8},   {DataType::f32, DataType::s8}};
+    const Product shapes[] = {{1, 1, 1, 1},     {1, 1, 300, 10},  {3, 7, 5, 9},
+                              {2, 33, 64, 130}, {1, 65, 257, 31}, {4, 8, 513, 16}};
+    const std::pair<DataType, DataType> types[] = {{DataType::f32, DataType::f32},
+                                                   {DataType::u8, DataType::s8},
+                                                   {DataType::u8, DataType::u8},
+                                                   {DataType::s8, DataType::s8},
+                                                   {DataType::f32, DataType::s8}};
     std::size_t turn = 0;
     for (const Product& shape : shapes) {
         for (const auto& type : types) {
             for (unsigned bits = 0; bits < 16; ++bits) {
                 const Storage storage{(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0};
                 const bool constant = ++turn % 2 == 0 ? (bits & 4) != 0 : (bits & 4) == 0;
-                SCOPED_TRACE(::testing::Message() << shape.batch << "x" << shape.rows << "x" << shape.depth << "x" << shape.columns << " types "
-                                                  << int(type.first) << int(type.second) << " storage " << bits << " constant " << constant);
-                ASSERT_NO_FATAL_FAILURE(check_matmul(shape, storage, type.first, type.second, constant, kGuards[turn / 2 % 2]));
+                SCOPED_TRACE(::testing::Message() << shape.batch << "x" << shape.rows << "x" << shape.depth << "x"
+                                                  << shape.columns << " types " << int(type.first) << int(type.second)
+                                                  << " storage " << bits << " constant " << constant);
+                ASSERT_NO_FATAL_FAILURE(
+                    check_matmul(shape, storage, type.first, type.second, constant, kGuards[turn / 2 % 2]));
             }
         }
     }

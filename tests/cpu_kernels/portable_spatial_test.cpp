@@ -30,7 +30,8 @@ Guarded<std::uint8_t> random_tensor(DataType type, std::size_t count, Guard guar
 
 // Runs the kernel on guarded memory and compares each value of the result [rows, channels] with plain(row, channel).
 template <class Kernel, class Plain>
-void check_kernel(const Kernel& kernel, const void* input, const ResultLayout& layout, std::size_t rows, Guard guard, double tolerance, const Plain& plain) {
+void check_kernel(const Kernel& kernel, const void* input, const ResultLayout& layout, std::size_t rows, Guard guard,
+                  double tolerance, const Plain& plain) {
     const std::size_t stride = layout.stride == 0 ? layout.channels : layout.stride;
     const std::size_t count = (rows - 1) * stride + layout.channels;
     Guarded<std::uint8_t> out(count * size_of(kernel.epilogue.result), guard);
@@ -63,7 +64,8 @@ double plain_pool(const Pool& op, const void* input, std::size_t row, std::size_
         bool padded = true;
         for (std::size_t a = 0; a < 3; ++a) {
             const auto extent = static_cast<std::ptrdiff_t>(w.input[a]);
-            const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(out[a] * w.stride[a] + k[a] * w.dilation[a]) - w.pad_begin[a];
+            const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(out[a] * w.stride[a] + k[a] * w.dilation[a]) -
+                                      w.pad_begin[a];
             inside = inside && at >= 0 && at < extent;
             padded = padded && at < extent + w.pad_end[a];
             pixel = pixel * extent + at;
@@ -85,7 +87,13 @@ TEST(PortablePool, AgreesWithPlainLoops) {
     const Window windows[] = {
         {{1, 6, 7}, {1, 3, 4}, {1, 2, 2}, {1, 2, 2}, {1, 1, 1}, {0, 0, 0}, {0, 0, 1}},
         {{1, 7, 5}, {1, 4, 3}, {1, 3, 3}, {1, 2, 2}, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}},
-        {{1, 8, 8}, {1, 4, 4}, {1, 3, 3}, {1, 2, 2}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}},  // the last window reaches beyond the padding
+        {{1, 8, 8},
+         {1, 4, 4},
+         {1, 3, 3},
+         {1, 2, 2},
+         {1, 1, 1},
+         {0, 0, 0},
+         {0, 0, 0}},  // the last window reaches beyond the padding
         {{1, 7, 7}, {1, 1, 1}, {1, 7, 7}},
         {{1, 9, 9}, {1, 5, 5}, {1, 3, 3}, {1, 1, 1}, {1, 2, 2}, {0, 0, 0}, {0, 0, 0}},
         {{4, 5, 6}, {3, 3, 3}, {2, 2, 3}, {1, 2, 2}, {1, 1, 1}, {0, 1, 1}, {0, 0, 0}},
@@ -107,14 +115,19 @@ TEST(PortablePool, AgreesWithPlainLoops) {
                     const std::size_t stride = op.in_stride == 0 ? channels : op.in_stride;
                     const auto input = random_tensor(type, (2 * window.in_pixels() - 1) * stride + channels, guard, 41);
                     const ResultLayout layout{channels, window.out_pixels(), op.out_stride};
-                    const auto plain = [&](std::size_t row, std::size_t c) { return plain_pool(op, input.data(), row, c); };
-                    SCOPED_TRACE(::testing::Message() << "channels " << channels << " kind " << int(kind) << " type " << int(type));
+                    const auto plain = [&](std::size_t row, std::size_t c) {
+                        return plain_pool(op, input.data(), row, c);
+                    };
+                    SCOPED_TRACE(::testing::Message()
+                                 << "channels " << channels << " kind " << int(kind) << " type " << int(type));
                     op.epilogue.result = kind == Pool::Kind::max ? type : DataType::f32;
                     op.epilogue.low = type == DataType::s8 ? -128.0F : 0.0F;
                     op.epilogue.high = type == DataType::s8 ? 127.0F : 255.0F;
-                    ASSERT_NO_FATAL_FAILURE(check_kernel(op, input.data(), layout, 2 * window.out_pixels(), guard, 1e-6, plain));
+                    ASSERT_NO_FATAL_FAILURE(
+                        check_kernel(op, input.data(), layout, 2 * window.out_pixels(), guard, 1e-6, plain));
                     op.epilogue = to_u8(channels, type == DataType::f32 ? 3 : 200, 42);
-                    ASSERT_NO_FATAL_FAILURE(check_kernel(op, input.data(), layout, 2 * window.out_pixels(), guard, 1e-6, plain));
+                    ASSERT_NO_FATAL_FAILURE(
+                        check_kernel(op, input.data(), layout, 2 * window.out_pixels(), guard, 1e-6, plain));
                 }
             }
         }
@@ -144,7 +157,8 @@ double plain_interpolate(const Interpolate& op, const void* input, std::size_t r
     for (std::size_t i = 0; i < op.axes[0].taps; ++i) {
         for (std::size_t j = 0; j < op.axes[1].taps; ++j) {
             for (std::size_t k = 0; k < op.axes[2].taps; ++k) {
-                const std::size_t pixel = ((batch * op.input[0] + index(0, i)) * op.input[1] + index(1, j)) * op.input[2] + index(2, k);
+                const std::size_t pixel =
+                    ((batch * op.input[0] + index(0, i)) * op.input[1] + index(1, j)) * op.input[2] + index(2, k);
                 sum += weight(0, i) * weight(1, j) * weight(2, k) * element(op.type, input, pixel * stride + channel);
             }
         }
@@ -154,7 +168,8 @@ double plain_interpolate(const Interpolate& op, const void* input, std::size_t r
 
 TEST(PortableInterpolate, AgreesWithPlainLoops) {
     Random random(51);
-    for (const std::array<std::size_t, 3> taps : {std::array<std::size_t, 3>{1, 1, 1}, {1, 2, 2}, {2, 2, 2}, {1, 4, 4}, {1, 1, 2}}) {
+    for (const std::array<std::size_t, 3> taps :
+         {std::array<std::size_t, 3>{1, 1, 1}, {1, 2, 2}, {2, 2, 2}, {1, 4, 4}, {1, 1, 2}}) {
         for (const std::size_t channels : {1u, 3u, 17u, 64u, 2050u}) {
             for (const DataType type : {DataType::u8, DataType::s8, DataType::f32}) {
                 const Guard guard = kGuards[channels / 17 % 2];
@@ -173,7 +188,9 @@ TEST(PortableInterpolate, AgreesWithPlainLoops) {
                 const auto input = random_tensor(type, (2 * op.input[0] * 12 - 1) * stride + channels, guard, 52);
                 const std::size_t pixels = op.output[0] * 35;
                 const ResultLayout layout{channels, pixels, op.out_stride};
-                const auto plain = [&](std::size_t row, std::size_t c) { return plain_interpolate(op, input.data(), row, c); };
+                const auto plain = [&](std::size_t row, std::size_t c) {
+                    return plain_interpolate(op, input.data(), row, c);
+                };
                 op.epilogue.result = type;
                 op.epilogue.low = type == DataType::s8 ? -128.0F : 0.0F;
                 op.epilogue.high = type == DataType::s8 ? 127.0F : 255.0F;
@@ -186,7 +203,8 @@ TEST(PortableInterpolate, AgreesWithPlainLoops) {
 }
 
 TEST(PortableReduceMean, AgreesWithPlainLoops) {
-    for (const auto& [outer, axis, inner] : {std::array<std::size_t, 3>{1, 49, 2048}, {3, 1, 5}, {70, 33, 1}, {2, 130, 17}, {5, 7, 300}, {1, 9, 2100}}) {
+    for (const auto& [outer, axis, inner] :
+         {std::array<std::size_t, 3>{1, 49, 2048}, {3, 1, 5}, {70, 33, 1}, {2, 130, 17}, {5, 7, 300}, {1, 9, 2100}}) {
         for (const DataType type : {DataType::u8, DataType::s8, DataType::f32}) {
             for (const Guard guard : kGuards) {
                 ReduceMean op;
@@ -212,7 +230,8 @@ TEST(PortableReduceMean, AgreesWithPlainLoops) {
     }
 }
 
-const AxisShape kAxisShapes[] = {{5, 1, 1}, {3, 2, 1}, {4, 21, 1}, {2, 1000, 1}, {1, 5000, 1}, {2, 7, 3}, {1, 19, 130}, {3, 64, 64}, {2, 100, 1, 20, 5}, {1, 6000, 1, 3000, 1}};
+const AxisShape kAxisShapes[] = {{5, 1, 1}, {3, 2, 1},    {4, 21, 1},  {2, 1000, 1},       {1, 5000, 1},
+                                 {2, 7, 3}, {1, 19, 130}, {3, 64, 64}, {2, 100, 1, 20, 5}, {1, 6000, 1, 3000, 1}};
 
 ResultLayout layout_of(const AxisShape& shape) {
     return {shape.inner != 1 ? shape.inner : shape.channels == 0 ? shape.axis : shape.channels, shape.rows_per_batch};
@@ -243,9 +262,11 @@ void check_axis(Kernel kernel, float size, double tolerance, float spread, const
             const ResultLayout layout = layout_of(shape);
             const auto value = [&](std::size_t row, std::size_t c) { return exact[row * layout.channels + c]; };
             kernel.epilogue = Epilogue{};
-            ASSERT_NO_FATAL_FAILURE(check_kernel(kernel, input.data(), layout, count / layout.channels, guard, tolerance, value));
+            ASSERT_NO_FATAL_FAILURE(
+                check_kernel(kernel, input.data(), layout, count / layout.channels, guard, tolerance, value));
             kernel.epilogue = to_u8(layout.channels, size, 72);
-            ASSERT_NO_FATAL_FAILURE(check_kernel(kernel, input.data(), layout, count / layout.channels, guard, 1e-5, value));
+            ASSERT_NO_FATAL_FAILURE(
+                check_kernel(kernel, input.data(), layout, count / layout.channels, guard, 1e-5, value));
         }
     }
 }
@@ -277,13 +298,15 @@ TEST(PortableSoftMax, RelativeErrorIsSmall) {
     }
     for (std::size_t i = 0; i < 1000; ++i) {
         const double exact = std::exp(static_cast<double>(input[i])) / sum;
-        ASSERT_NEAR(static_cast<double>(out[i]) / exact, 1.0, 4e-6) << "the difference of the logits is rounded to float first";
+        ASSERT_NEAR(static_cast<double>(out[i]) / exact, 1.0, 4e-6)
+            << "the difference of the logits is rounded to float first";
     }
 }
 
 TEST(PortableNormalize, AgreesWithPlainArithmetic) {
     using Kind = Normalize::Kind;
-    for (const Kind kind : {Kind::mean, Kind::mean_variance_inside, Kind::mean_variance_outside, Kind::l2_add, Kind::l2_max}) {
+    for (const Kind kind :
+         {Kind::mean, Kind::mean_variance_inside, Kind::mean_variance_outside, Kind::l2_add, Kind::l2_max}) {
         SCOPED_TRACE(int(kind));
         const double epsilon = kind == Kind::l2_max ? 30.0 : 0.125;
         Normalize op;
@@ -300,10 +323,11 @@ TEST(PortableNormalize, AgreesWithPlainArithmetic) {
             for (const double v : x) {
                 squares += (v - mean) * (v - mean);
             }
-            const double factor = kind == Kind::mean ? 1
-                                  : kind == Kind::mean_variance_inside ? 1 / std::sqrt(squares / count + epsilon)
+            const double factor = kind == Kind::mean                    ? 1
+                                  : kind == Kind::mean_variance_inside  ? 1 / std::sqrt(squares / count + epsilon)
                                   : kind == Kind::mean_variance_outside ? 1 / (std::sqrt(squares / count) + epsilon)
-                                  : kind == Kind::l2_add ? 1 / std::sqrt(squares + epsilon) : 1 / std::sqrt(std::max(squares, epsilon));
+                                  : kind == Kind::l2_add                ? 1 / std::sqrt(squares + epsilon)
+                                                                        : 1 / std::sqrt(std::max(squares, epsilon));
             std::vector<double> y;
             for (const double v : x) {
                 y.push_back((v - mean) * factor);

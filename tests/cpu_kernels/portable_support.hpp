@@ -70,8 +70,8 @@ inline double element(DataType type, const void* data, std::size_t i) {
 }
 
 // The value of one result before it is rounded to a code.
-inline double reference_value(const Epilogue& epilogue, const portable::ResultLayout& layout, std::size_t row, std::size_t channel, double x,
-                              std::span<const void* const> operands = {}) {
+inline double reference_value(const Epilogue& epilogue, const portable::ResultLayout& layout, std::size_t row,
+                              std::size_t channel, double x, std::span<const void* const> operands = {}) {
     const auto pick = [&](const std::vector<float>& values, double neutral) {
         return values.empty() ? neutral : static_cast<double>(values[values.size() == 1 ? 0 : channel]);
     };
@@ -102,7 +102,8 @@ inline double reference_value(const Epilogue& epilogue, const portable::ResultLa
 
 // A result against its exact value: floats within `tolerance` times their size (at least 1), codes exact unless the value lies
 // within `tolerance` times its size of a tie.
-inline void expect_result(const Epilogue& epilogue, const void* out, std::size_t at, double exact, double tolerance = 1e-5) {
+inline void expect_result(const Epilogue& epilogue, const void* out, std::size_t at, double exact,
+                          double tolerance = 1e-5) {
     const double got = element(epilogue.result, out, at);
     const double margin = tolerance * std::max(1.0, std::fabs(exact));
     if (epilogue.result == DataType::f32) {
@@ -144,7 +145,8 @@ inline EpilogueOp function(Function f, float alpha = 0, float beta = 0) {
 // A requantization that spreads values of the given size over the codes: per channel where `channels` is not 1.
 inline Epilogue to_u8(std::size_t channels, float size, std::uint64_t seed) {
     Epilogue epilogue;
-    epilogue.ops = {scale_shift(random_vector(channels, seed, 60 / size, 100 / size), random_vector(channels, seed + 1, 100, 150))};
+    epilogue.ops = {
+        scale_shift(random_vector(channels, seed, 60 / size, 100 / size), random_vector(channels, seed + 1, 100, 150))};
     epilogue.result = DataType::u8;
     return epilogue;
 }

@@ -119,7 +119,8 @@ TEST(X64Depthwise, EverySize) {
             for (std::int64_t size = kernel; size <= 13; ++size) {
                 const Guard guard = size % 2 == 0 ? Guard::after : Guard::before;
                 for (const std::int64_t channels : {16, 32, 64, 80}) {
-                    check({square(size, 18 - size, kernel, stride, kernel / 2), channels, static_cast<int>(size % 3 * 100)},
+                    check({square(size, 18 - size, kernel, stride, kernel / 2), channels,
+                           static_cast<int>(size % 3 * 100)},
                           0, guard);
                 }
                 check({square(size, kernel, kernel, stride, 0), 20, 7, 3, 5}, 3, guard);

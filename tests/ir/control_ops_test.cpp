@@ -46,13 +46,17 @@ TEST(ControlOps, If) {
     EXPECT_EQ(inferred(choice(), {constant(flag(true)), f32({2}), f32({1})}), "f32[1]");
     EXPECT_EQ(inferred(choice(), {boolean, f32(Shape::unranked()), f32({1})}), "f32[1..?]");
     EXPECT_EQ(infer_error(choice(), {f32({}), f32({2}), f32({1})}), "the condition is of type f32, wanted boolean");
-    EXPECT_EQ(infer_error(choice(), {boolean, f32({2}), i64({1})}), "parameter 0 of the body is of type f32, wanted i64");
+    EXPECT_EQ(infer_error(choice(), {boolean, f32({2}), i64({1})}),
+              "parameter 0 of the body is of type f32, wanted i64");
     EXPECT_EQ(infer_error(choice(), {boolean, f32({2})}), "a port map names input 2 of 2");
-    EXPECT_EQ(infer_error(choice(), {boolean, f32({2, 2}), f32({1})}), "layer 'y': concat: shapes [2,2] and [1] differ in rank");
-    EXPECT_EQ(run_error(choice(), {tensor({2}, {1.0f, 1.0f}).converted(Element::boolean), a, b}), "the condition has 2 elements, wanted 1");
+    EXPECT_EQ(infer_error(choice(), {boolean, f32({2, 2}), f32({1})}),
+              "layer 'y': concat: shapes [2,2] and [1] differ in rank");
+    EXPECT_EQ(run_error(choice(), {tensor({2}, {1.0f, 1.0f}).converted(Element::boolean), a, b}),
+              "the condition has 2 elements, wanted 1");
     If other = choice();
     other.else_outputs.clear();
-    EXPECT_EQ(infer_error(other, {boolean, f32({2}), f32({1})}), "branches with 1 and 0 outputs, wanted as many of both");
+    EXPECT_EQ(infer_error(other, {boolean, f32({2}), f32({1})}),
+              "branches with 1 and 0 outputs, wanted as many of both");
     other = choice();
     other.then_inputs.clear();
     EXPECT_EQ(run_error(other, {flag(true), a, b}), "parameter 0 of the body gets no value");
@@ -82,7 +86,9 @@ Loop running_sum() {
 
 TEST(ControlOps, Loop) {
     const Tensor rows = counting({4, 2}, 1), start = tensor({1, 2}, {0.0f, 1.0f});
-    const auto all = [&](std::int64_t trips, bool condition) { return std::vector<Tensor>{scalar(trips), flag(condition), rows, start}; };
+    const auto all = [&](std::int64_t trips, bool condition) {
+        return std::vector<Tensor>{scalar(trips), flag(condition), rows, start};
+    };
     // Rows 1 2, 3 4, 5 6, 7 8; sums 1 3, 4 7, 9 13: the third one is above the limit.
     expect_exact(run(running_sum(), all(4, true), 0), {1, 2}, {9, 13});
     expect_exact(run(running_sum(), all(-1, true), 1), {3, 2}, {1, 3, 4, 7, 9, 13});
@@ -103,8 +109,10 @@ TEST(ControlOps, Loop) {
     Loop endless = running_sum();
     endless.execution_condition = -1;
     EXPECT_EQ(to_string(infer_all(endless, operands)[1]), "f32[4,2]");
-    EXPECT_EQ(infer_error(endless, {constant(scalar(5)), constant(flag(true)), f32({4, 2}), f32({1, 2})}), "a trip count of 5 for 4 slices");
-    EXPECT_EQ(infer_error(running_sum(), {f32({}), constant(flag(true)), f32({4, 2}), f32({1, 2})}), "the trip count is of type f32, wanted integers");
+    EXPECT_EQ(infer_error(endless, {constant(scalar(5)), constant(flag(true)), f32({4, 2}), f32({1, 2})}),
+              "a trip count of 5 for 4 slices");
+    EXPECT_EQ(infer_error(running_sum(), {f32({}), constant(flag(true)), f32({4, 2}), f32({1, 2})}),
+              "the trip count is of type f32, wanted integers");
     EXPECT_EQ(infer_error(Loop{}, {i64({}), i64({})}), "it has no body");
     EXPECT_EQ(infer_error(Loop{}, {i64({})}), "got 1 inputs, wanted 2 or more");
 }
@@ -145,10 +153,13 @@ TEST(ControlOps, TensorIterator) {
     EXPECT_EQ(inferred(forward, {f32({2, 3}), f32({2, 1})}), "f32[2,3]");
     EXPECT_EQ(inferred(forward, {f32({2, Dim(2, 9)}), f32({2, 1})}), "f32[2,2..9]");
     EXPECT_EQ(inferred(forward, {f32({2, kAny}), f32({2, 1})}), "f32[2,?]");
-    EXPECT_EQ(run_error(op({.outer = 0, .inner = 0}, {.outer = 0, .inner = 0}), {zero, zero}), "no operand is cut into slices");
-    EXPECT_EQ(infer_error(op({.outer = 0, .inner = 0, .axis = 1, .part_size = 0}, {.outer = 0, .inner = 0}), {f32({2, 3}), f32({2, 1})}),
+    EXPECT_EQ(run_error(op({.outer = 0, .inner = 0}, {.outer = 0, .inner = 0}), {zero, zero}),
+              "no operand is cut into slices");
+    EXPECT_EQ(infer_error(op({.outer = 0, .inner = 0, .axis = 1, .part_size = 0}, {.outer = 0, .inner = 0}),
+                          {f32({2, 3}), f32({2, 1})}),
               "a part size of 0, wanted 1 or more");
-    EXPECT_EQ(infer_error(op({.outer = 0, .inner = 0}, {.outer = 5, .inner = 0}), {f32({2, 1}), f32({2, 1})}), "port maps for 2 outputs, wanted 6");
+    EXPECT_EQ(infer_error(op({.outer = 0, .inner = 0}, {.outer = 5, .inner = 0}), {f32({2, 1}), f32({2, 1})}),
+              "port maps for 2 outputs, wanted 6");
 }
 
 TEST(ControlOps, SlicesOfMoreThanOne) {
@@ -181,7 +192,8 @@ TEST(ControlOps, VariablesChangeAfterTheInference) {
     expect_exact(second[1], {2}, {1, 2});
     expect_exact(state.at("v"), {2}, {2, 4});
     EXPECT_EQ(inferred(ReadValue{.variable = "v", .element = Element::f32, .shape = {1, kAny}}, {}), "f32[1,?]");
-    EXPECT_EQ(infer_error(ReadValue{.variable = "v", .element = Element::f32}, {i64({1})}), "variable 'v' is of type f32, its initial value of type i64");
+    EXPECT_EQ(infer_error(ReadValue{.variable = "v", .element = Element::f32}, {i64({1})}),
+              "variable 'v' is of type f32, its initial value of type i64");
     EXPECT_EQ(inferred(Assign{}, {f32({1, kAny})}), "f32[1,?]");
 }
 
@@ -196,17 +208,25 @@ std::vector<Tensor> lstm_inputs(std::int64_t directions, std::int64_t length) {
         rs.insert(rs.end(), r.begin(), r.end());
         bs.insert(bs.end(), b.begin(), b.end());
     }
-    return {tensor({1, 3, 1}, {1.0f, 2.0f, 3.0f}), Tensor(Element::f32, {1, directions, 1}), Tensor(Element::f32, {1, directions, 1}), axes({length}),
-            tensor({directions, 4, 1}, ws), tensor({directions, 4, 1}, rs), tensor({directions, 4}, bs)};
+    return {tensor({1, 3, 1}, {1.0f, 2.0f, 3.0f}),
+            Tensor(Element::f32, {1, directions, 1}),
+            Tensor(Element::f32, {1, directions, 1}),
+            axes({length}),
+            tensor({directions, 4, 1}, ws),
+            tensor({directions, 4, 1}, rs),
+            tensor({directions, 4}, bs)};
 }
 
 // The hidden states for inputs in this order, from the equations.
 std::vector<double> lstm_states(const std::vector<double>& xs, double limit = 1e9) {
     std::vector<double> states;
     double h = 0, c = 0;
-    const auto gate = [&](double x, double w, double r, double b) { return std::clamp(w * x + r * h + b, -limit, limit); };
+    const auto gate = [&](double x, double w, double r, double b) {
+        return std::clamp(w * x + r * h + b, -limit, limit);
+    };
     for (const double x : xs) {
-        const double f = sigmoid(gate(x, .1, .5, .01)), i = sigmoid(gate(x, .2, .6, .02)), g = std::tanh(gate(x, .3, .7, .03)), o = sigmoid(gate(x, .4, .8, .04));
+        const double f = sigmoid(gate(x, .1, .5, .01)), i = sigmoid(gate(x, .2, .6, .02)),
+                     g = std::tanh(gate(x, .3, .7, .03)), o = sigmoid(gate(x, .4, .8, .04));
         c = f * c + i * g;
         h = o * std::tanh(c);
         states.push_back(h);
@@ -222,7 +242,8 @@ TEST(RecurrentOps, LstmOfEveryDirection) {
     const LstmSequence reverse{.hidden_size = 1, .direction = RecurrentDirection::reverse};
     expect_near(run(reverse, lstm_inputs(1, 3)), {1, 1, 3, 1}, {backward[2], backward[1], backward[0]});
     const LstmSequence both{.hidden_size = 1, .direction = RecurrentDirection::bidirectional};
-    expect_near(run(both, lstm_inputs(2, 3)), {1, 2, 3, 1}, {forward[0], forward[1], forward[2], backward[2], backward[1], backward[0]});
+    expect_near(run(both, lstm_inputs(2, 3)), {1, 2, 3, 1},
+                {forward[0], forward[1], forward[2], backward[2], backward[1], backward[0]});
     expect_near(run(both, lstm_inputs(2, 3), 1), {1, 2, 1}, {forward[2], backward[2]});
 }
 
@@ -234,16 +255,21 @@ TEST(RecurrentOps, LstmLengthsClipAndActivations) {
     const auto clipped = lstm_states({1, 2, 3}, 0.5);
     expect_near(run(LstmSequence{.hidden_size = 1, .clip = 0.5}, lstm_inputs(1, 3)), {1, 1, 3, 1}, clipped);
     // With plain lines as activations: f = a * gate + b.
-    const LstmSequence lines{.hidden_size = 1, .activations = {"Affine", " relu", "affine"}, .activations_alpha = {0.5, 0, 2}, .activations_beta = {0.25}};
+    const LstmSequence lines{.hidden_size = 1,
+                             .activations = {"Affine", " relu", "affine"},
+                             .activations_alpha = {0.5, 0, 2},
+                             .activations_beta = {0.25}};
     const double i0 = .5 * .22 + .25, o0 = .5 * .44 + .25, c0 = i0 * .33;
     expect_near(run(lines, lstm_inputs(1, 1)), {1, 1, 3, 1}, {o0 * 2 * c0, 0, 0});
-    EXPECT_EQ(run_error(LstmSequence{.hidden_size = 1, .activations = {"sine", "tanh", "tanh"}}, lstm_inputs(1, 1)), "lstm_sequence: there is no activation 'sine'");
+    EXPECT_EQ(run_error(LstmSequence{.hidden_size = 1, .activations = {"sine", "tanh", "tanh"}}, lstm_inputs(1, 1)),
+              "lstm_sequence: there is no activation 'sine'");
     EXPECT_EQ(run_error(LstmSequence{.hidden_size = 1}, lstm_inputs(1, 4)), "a length of 4, wanted 0 to 3");
 }
 
 TEST(RecurrentOps, LstmShapes) {
     const LstmSequence op{.hidden_size = 8};
-    const std::vector<Operand> operands{f32({kAny, 5, 4}), f32({2, 1, 8}), f32({2, 1, 8}), i64({2}), f32({1, 32, 4}), f32({1, 32, 8}), f32({1, 32})};
+    const std::vector<Operand> operands{f32({kAny, 5, 4}), f32({2, 1, 8}),  f32({2, 1, 8}), i64({2}),
+                                        f32({1, 32, 4}),   f32({1, 32, 8}), f32({1, 32})};
     const Types types = infer_all(op, operands);
     ASSERT_EQ(types.size(), 3u);
     EXPECT_EQ(to_string(types[0]), "f32[2,1,5,8]");
@@ -254,12 +280,14 @@ TEST(RecurrentOps, LstmShapes) {
     wrong = operands;
     wrong[1] = f32({2, 8});
     EXPECT_EQ(infer_error(op, wrong), "h has shape [2,8], wanted a rank of 3");
-    EXPECT_EQ(infer_error(LstmSequence{.hidden_size = 8, .activations = {"tanh"}}, operands), "1 activations, wanted 3");
+    EXPECT_EQ(infer_error(LstmSequence{.hidden_size = 8, .activations = {"tanh"}}, operands),
+              "1 activations, wanted 3");
 }
 
 TEST(RecurrentOps, Gru) {
     const double x = 2, h = 0.5;
-    const std::vector<Tensor> inputs{tensor({1, 1}, {2.0f}), tensor({1, 1}, {0.5f}), tensor({3, 1}, {.1f, .2f, .3f}), tensor({3, 1}, {.4f, .5f, .6f})};
+    const std::vector<Tensor> inputs{tensor({1, 1}, {2.0f}), tensor({1, 1}, {0.5f}), tensor({3, 1}, {.1f, .2f, .3f}),
+                                     tensor({3, 1}, {.4f, .5f, .6f})};
     const double z = sigmoid(.1 * x + .4 * h), r = sigmoid(.2 * x + .5 * h);
     const double before = std::tanh(.3 * x + .6 * (r * h));
     expect_near(run(GruCell{.hidden_size = 1}, inputs), {1, 1}, {(1 - z) * before + z * h});
@@ -267,11 +295,14 @@ TEST(RecurrentOps, Gru) {
     with_bias.push_back(tensor({4}, {.01f, .02f, .03f, .04f}));
     const double zb = sigmoid(.1 * x + .4 * h + .01), rb = sigmoid(.2 * x + .5 * h + .02);
     const double after = std::tanh(.3 * x + .03 + rb * (.6 * h + .04));
-    expect_near(run(GruCell{.hidden_size = 1, .linear_before_reset = true}, with_bias), {1, 1}, {(1 - zb) * after + zb * h});
+    expect_near(run(GruCell{.hidden_size = 1, .linear_before_reset = true}, with_bias), {1, 1},
+                {(1 - zb) * after + zb * h});
     const double zc = sigmoid(.3), clipped = std::tanh(.3);
     expect_near(run(GruCell{.hidden_size = 1, .clip = 0.3}, inputs), {1, 1}, {(1 - zc) * clipped + zc * h});
-    EXPECT_EQ(infer_error(GruCell{.hidden_size = 1}, {f32({1, 1}), f32({1, 1}), f32({3, 1}), f32({3, 1}), f32({4})}), "B has shape [4], wanted 3 in dimension 0");
-    EXPECT_EQ(inferred(GruCell{.hidden_size = 7}, {f32({kAny, 2}), f32({3, 7}), f32({21, 2}), f32({21, 7})}), "f32[3,7]");
+    EXPECT_EQ(infer_error(GruCell{.hidden_size = 1}, {f32({1, 1}), f32({1, 1}), f32({3, 1}), f32({3, 1}), f32({4})}),
+              "B has shape [4], wanted 3 in dimension 0");
+    EXPECT_EQ(inferred(GruCell{.hidden_size = 7}, {f32({kAny, 2}), f32({3, 7}), f32({21, 2}), f32({21, 7})}),
+              "f32[3,7]");
 }
 
 }  // namespace

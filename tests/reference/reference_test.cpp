@@ -32,11 +32,13 @@ y : f32[?,?] = result(flat)
 )";
 
 struct Session {
-    explicit Session(const ir::Graph& graph, const Config& config = {}) : executable(make_plugin()->compile(graph, config)), execution(executable->create_execution()) {}
+    explicit Session(const ir::Graph& graph, const Config& config = {})
+        : executable(make_plugin()->compile(graph, config)), execution(executable->create_execution()) {}
     std::vector<float> operator()(float x, std::int64_t columns = 2) {
         std::array<float, 2> values{x, 10 * x};
         std::array<std::int64_t, 2> pattern{1, columns};
-        const std::array inputs{HostTensor{ir::Element::f32, {2}, values.data()}, HostTensor{ir::Element::i64, {2}, pattern.data()}};
+        const std::array inputs{HostTensor{ir::Element::f32, {2}, values.data()},
+                                HostTensor{ir::Element::i64, {2}, pattern.data()}};
         execution->infer(inputs, outputs, 0);
         return outputs.tensors[0].floats();
     }

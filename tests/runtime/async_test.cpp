@@ -116,7 +116,8 @@ TEST(Async, CallbackMayUseTheRequestAndStartItAgain) {
 
 TEST(Async, CallbackMayInferSynchronously) {
     const CompiledModel compiled = Core().compile_model(relu_model(), "REFERENCE", num_streams(1));
-    InferRequest first = compiled.create_infer_request(), second = compiled.create_infer_request(), third = compiled.create_infer_request();
+    InferRequest first = compiled.create_infer_request(), second = compiled.create_infer_request(),
+                 third = compiled.create_infer_request();
     std::atomic<int> runs = 0;
     first.set_callback([&](std::exception_ptr) {
         third.start_async();  // waits for this very thread

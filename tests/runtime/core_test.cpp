@@ -23,7 +23,8 @@ TEST(Devices, Names) {
     const auto message = [&](const char* name) { return error_of([&] { runtime::device_named(name, known); }); };
     EXPECT_EQ(message("CPUU"), "there is no device 'CPUU'; known are CPU, REFERENCE; did you mean 'CPU'?");
     EXPECT_EQ(message("cpu"), "there is no device 'cpu'; known are CPU, REFERENCE; did you mean 'CPU'?");
-    EXPECT_EQ(message("Refrence"), "there is no device 'Refrence'; known are CPU, REFERENCE; did you mean 'REFERENCE'?");
+    EXPECT_EQ(message("Refrence"),
+              "there is no device 'Refrence'; known are CPU, REFERENCE; did you mean 'REFERENCE'?");
     EXPECT_EQ(message("ACCELERATOR"), "there is no device 'ACCELERATOR'; known are CPU, REFERENCE");
     EXPECT_EQ(message("CPU.1"), "there is no device 'CPU.1'; known are CPU, REFERENCE; did you mean 'CPU'?");
     EXPECT_EQ(message(""), "there is no device ''; known are CPU, REFERENCE");
@@ -62,7 +63,8 @@ TEST(Models, UnknownPorts) {
     EXPECT_EQ(error_of([&] { two->input(); }), "the input was asked for, the model has 2");
     EXPECT_EQ(error_of([&] { two->output(); }), "the output was asked for, the model has 2");
     EXPECT_EQ(error_of([&] { two->input(2); }), "input 2 was asked for, the model has 2");
-    EXPECT_EQ(error_of([&] { two->output("sums"); }), "the model has no output 'sums'; it has 'sum', 'difference'; did you mean 'sum'?");
+    EXPECT_EQ(error_of([&] { two->output("sums"); }),
+              "the model has no output 'sums'; it has 'sum', 'difference'; did you mean 'sum'?");
     EXPECT_EQ(error_of([&] { two->input("image"); }), "the model has no input 'image'; it has 'a', 'b'");
     EXPECT_EQ(error_of([&] { relu_model()->input("z"); }), "the model has no input 'z'; it has 'x'");
 }
@@ -85,7 +87,10 @@ TEST(Models, ReshapeOfSeveralInputsAtOnce) {
     EXPECT_EQ(model->input("a").get_shape(), (Shape{4})) << "nothing is half-done";
     model->reshape({{"a", PartialShape{7}}, {"b", PartialShape{7}}});
     EXPECT_EQ(model->output(0).get_shape(), (Shape{7}));
-    EXPECT_EQ(error_of([&] { model->reshape({{"c", PartialShape{7}}}); }), "the model has no input 'c'; it has 'a', 'b'");
+    EXPECT_EQ(error_of([&] {
+                  model->reshape({{"c", PartialShape{7}}});
+              }),
+              "the model has no input 'c'; it has 'a', 'b'");
     model->reshape(std::map<std::size_t, PartialShape>{{0, {9}}, {1, {9}}});
     EXPECT_EQ(model->output(1).get_shape(), (Shape{9}));
 }
@@ -107,7 +112,8 @@ TEST(CoreProperties, SetAndGet) {
     core.set_property("REFERENCE", num_streams(3));
     EXPECT_EQ(core.get_property("REFERENCE", num_streams).num, 3);
     EXPECT_EQ(core.compile_model(relu_model(), "REFERENCE").get_property(num_streams).num, 3);
-    EXPECT_EQ(core.compile_model(relu_model(), "REFERENCE", num_streams(2)).get_property(num_streams).num, 2) << "the call's own come first";
+    EXPECT_EQ(core.compile_model(relu_model(), "REFERENCE", num_streams(2)).get_property(num_streams).num, 2)
+        << "the call's own come first";
     EXPECT_EQ(core.compile_model(relu_model(), "REFERENCE", {{"NUM_STREAMS", 5}}).get_property(num_streams).num, 5);
     core.set_property({{"PERF_COUNT", true}});
     EXPECT_TRUE(core.get_property("CPU", enable_profiling));
@@ -118,21 +124,35 @@ TEST(CoreProperties, SetAndGet) {
 
 TEST(CoreProperties, Errors) {
     Core core;
-    EXPECT_THAT(error_of([&] { core.set_property("REFERENCE", {{"NUM_STREAM", 3}}); }),
-                ::testing::AllOf(StartsWith("device 'REFERENCE' has no property 'NUM_STREAM'; it has '"), HasSubstr("did you mean 'NUM_STREAMS'?")));
-    EXPECT_THAT(error_of([&] { core.set_property({{"PERF_COUNTS", true}}); }),
-                ::testing::AllOf(StartsWith("no device has a property 'PERF_COUNTS'; known are '"), HasSubstr("did you mean 'PERF_COUNT'?")));
-    EXPECT_THAT(error_of([&] { core.get_property("CPU", "NUM_STREAM"); }), StartsWith("device 'CPU' has no property 'NUM_STREAM'; it has '"));
-    EXPECT_EQ(error_of([&] { core.compile_model(relu_model(), "REFERENCE", {{"NUM_STREAMS", "0"}}); }),
+    EXPECT_THAT(error_of([&] {
+                    core.set_property("REFERENCE", {{"NUM_STREAM", 3}});
+                }),
+                ::testing::AllOf(StartsWith("device 'REFERENCE' has no property 'NUM_STREAM'; it has '"),
+                                 HasSubstr("did you mean 'NUM_STREAMS'?")));
+    EXPECT_THAT(error_of([&] {
+                    core.set_property({{"PERF_COUNTS", true}});
+                }),
+                ::testing::AllOf(StartsWith("no device has a property 'PERF_COUNTS'; known are '"),
+                                 HasSubstr("did you mean 'PERF_COUNT'?")));
+    EXPECT_THAT(error_of([&] { core.get_property("CPU", "NUM_STREAM"); }),
+                StartsWith("device 'CPU' has no property 'NUM_STREAM'; it has '"));
+    EXPECT_EQ(error_of([&] {
+                  core.compile_model(relu_model(), "REFERENCE", {{"NUM_STREAMS", "0"}});
+              }),
               "property 'NUM_STREAMS': got '0', wanted AUTO or a number of 1..1024");
-    EXPECT_EQ(error_of([&] { core.compile_model(relu_model(), "REFERENCE", {{"PERF_COUNT", "maybe"}}); }),
+    EXPECT_EQ(error_of([&] {
+                  core.compile_model(relu_model(), "REFERENCE", {{"PERF_COUNT", "maybe"}});
+              }),
               "property 'PERF_COUNT': got 'maybe', wanted YES or NO");
-    EXPECT_THAT(error_of([&] { core.compile_model(relu_model(), "REFERENCE", {{"FAST", "YES"}}); }),
+    EXPECT_THAT(error_of([&] {
+                    core.compile_model(relu_model(), "REFERENCE", {{"FAST", "YES"}});
+                }),
                 StartsWith("REFERENCE has no property 'FAST'; it has ENABLE_CPU_PINNING, "));
     const CompiledModel compiled = core.compile_model(relu_model(), "REFERENCE");
-    EXPECT_EQ(error_of([&] { compiled.get_property("NUM_STREAM"); }),
-              "a compiled model has no property 'NUM_STREAM'; it has 'EXECUTION_DEVICES', 'NETWORK_NAME', 'NUM_STREAMS', "
-              "'OPTIMAL_NUMBER_OF_INFER_REQUESTS', 'PERF_COUNT', 'SUPPORTED_PROPERTIES'; did you mean 'NUM_STREAMS'?");
+    EXPECT_EQ(
+        error_of([&] { compiled.get_property("NUM_STREAM"); }),
+        "a compiled model has no property 'NUM_STREAM'; it has 'EXECUTION_DEVICES', 'NETWORK_NAME', 'NUM_STREAMS', "
+        "'OPTIMAL_NUMBER_OF_INFER_REQUESTS', 'PERF_COUNT', 'SUPPORTED_PROPERTIES'; did you mean 'NUM_STREAMS'?");
 }
 
 TEST(CompiledModels, Properties) {
@@ -142,7 +162,8 @@ TEST(CompiledModels, Properties) {
     EXPECT_THAT(compiled.get_property(execution_devices), ElementsAre("REFERENCE"));
     EXPECT_EQ(compiled.get_property(optimal_number_of_infer_requests), 3u);
     EXPECT_EQ(error_of([] { CompiledModel().inputs(); }), "the compiled model is empty; Core::compile_model makes one");
-    EXPECT_EQ(error_of([] { InferRequest().infer(); }), "the request is empty; CompiledModel::create_infer_request makes one");
+    EXPECT_EQ(error_of([] { InferRequest().infer(); }),
+              "the request is empty; CompiledModel::create_infer_request makes one");
 }
 
 TEST(CompiledModels, OpsThatNothingRuns) {
@@ -174,9 +195,12 @@ protected:
     // y = exp(x) in an IR of version 10 whose ends are f16.
     std::filesystem::path write(const std::string& type) {
         const auto path = std::filesystem::path(folder_) / "small.xml";
-        std::ofstream(path) << R"(<?xml version="1.0"?><net name="small" version="10"><layers>
+        std::ofstream(path)
+            << R"(<?xml version="1.0"?><net name="small" version="10"><layers>
 <layer id="0" name="x" type="Parameter" version="opset1"><data shape="2" element_type="f16"/><output><port id="0" precision="FP16"><dim>2</dim></port></output></layer>
-<layer id="1" name="middle" type=")" << type << R"(" version="opset1"><input><port id="0"><dim>2</dim></port></input><output><port id="1" precision="FP16"><dim>2</dim></port></output></layer>
+<layer id="1" name="middle" type=")"
+            << type
+            << R"(" version="opset1"><input><port id="0"><dim>2</dim></port></input><output><port id="1" precision="FP16"><dim>2</dim></port></output></layer>
 <layer id="2" name="y" type="Result" version="opset1"><input><port id="0"><dim>2</dim></port></input></layer>
 </layers><edges><edge from-layer="0" from-port="0" to-layer="1" to-port="0"/><edge from-layer="1" from-port="1" to-layer="2" to-port="0"/></edges></net>)";
         return path;
@@ -200,7 +224,8 @@ TEST_F(ModelFiles, ErrorsNameTheFile) {
     Core core;
     const auto path = write("FancyOp");
     EXPECT_THAT(error_of([&] { core.compile_model(path, "REFERENCE"); }),
-                ::testing::AllOf(StartsWith("'" + path.string() + "': layer 'middle': "), HasSubstr("FancyOp (opset1)")));
+                ::testing::AllOf(StartsWith("'" + path.string() + "': layer 'middle': "),
+                                 HasSubstr("FancyOp (opset1)")));
     EXPECT_THAT(error_of([&] { core.read_model(folder_ + "/none.xml"); }), HasSubstr("none.xml"));
 }
 

@@ -19,8 +19,7 @@ int in_child(F&& f) {
         int answer = 1;
         try {
             answer = f();
-        } catch (const std::exception&) {
-        }
+        } catch (const std::exception&) {}
         _exit(answer);
     }
     int status = 0;
@@ -29,17 +28,21 @@ int in_child(F&& f) {
 }
 
 class Processes : public ::testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(Devices, Processes, ::testing::Values("CPU", "REFERENCE"), [](const auto& test) { return std::string(test.param); });
+INSTANTIATE_TEST_SUITE_P(Devices, Processes, ::testing::Values("CPU", "REFERENCE"),
+                         [](const auto& test) { return std::string(test.param); });
 
 TEST_P(Processes, AChildInfersToo) {
-    const CompiledModel compiled = Core().compile_model(slow_model(), GetParam(), num_streams(1), inference_num_threads(2));
+    const CompiledModel compiled = Core().compile_model(slow_model(), GetParam(), num_streams(1),
+                                                        inference_num_threads(2));
     InferRequest request = compiled.create_infer_request();
     std::ranges::fill(std::span(request.get_input_tensor().data<float>(), 600 * 600), 1.0f);
     request.infer();
     request.start_async();
     request.wait();
     const float wanted = request.get_output_tensor().data<float>()[7];
-    const auto right = [&](InferRequest& r) { return std::abs(r.get_output_tensor().data<float>()[7] - wanted) <= 1e-4f * std::abs(wanted); };
+    const auto right = [&](InferRequest& r) {
+        return std::abs(r.get_output_tensor().data<float>()[7] - wanted) <= 1e-4f * std::abs(wanted);
+    };
     EXPECT_EQ(in_child([&] {
                   request.infer();
                   if (!right(request)) return 2;

@@ -13,7 +13,8 @@ protected:
     }
     Core core_;
 };
-INSTANTIATE_TEST_SUITE_P(Devices, Requests, ::testing::Values("CPU", "REFERENCE"), [](const auto& test) { return std::string(test.param); });
+INSTANTIATE_TEST_SUITE_P(Devices, Requests, ::testing::Values("CPU", "REFERENCE"),
+                         [](const auto& test) { return std::string(test.param); });
 
 TEST_P(Requests, OwnTensors) {
     InferRequest request = request_of(relu_model());
@@ -53,7 +54,9 @@ TEST_P(Requests, PortsOfSeveralTypes) {
 
 TEST_P(Requests, WrongTensors) {
     InferRequest request = request_of(relu_model());
-    const auto set = [&](const char* name, const Tensor& tensor) { return error_of([&] { request.set_tensor(name, tensor); }); };
+    const auto set = [&](const char* name, const Tensor& tensor) {
+        return error_of([&] { request.set_tensor(name, tensor); });
+    };
     EXPECT_EQ(set("x", Tensor(element::i32, {2, 3})), "input 'x' was given a tensor of i32, wanted f32");
     EXPECT_EQ(set("data", Tensor(element::f32, {3, 2})), "input 'x' was given a tensor of shape [3,2], wanted [2,3]");
     EXPECT_EQ(set("x", Tensor(element::f32, {2, 3, 1})), "input 'x' was given a tensor of shape [2,3,1], wanted [2,3]");
@@ -89,7 +92,9 @@ TEST_P(Requests, DynamicShapes) {
         EXPECT_EQ(request.get_output_tensor().get_shape(), (Shape{rows, 3}));
         EXPECT_EQ(values_of(request.get_output_tensor()), values);
     }
-    EXPECT_EQ(error_of([&] { request.set_input_tensor(Tensor(element::f32, {9, 3})); }),
+    EXPECT_EQ(error_of([&] {
+                  request.set_input_tensor(Tensor(element::f32, {9, 3}));
+              }),
               "input 'x' was given a tensor of shape [9,3], wanted [1..8,3]");
 }
 
@@ -110,7 +115,8 @@ TEST_P(Requests, DynamicOutputsInMemoryOfTheCaller) {
     EXPECT_EQ(request.get_output_tensor().get_shape(), (Shape{2, 3}));
     EXPECT_EQ(memory, std::vector<float>(6, 0));
     request.set_input_tensor(Tensor(element::f32, {3, 3}));
-    EXPECT_EQ(error_of([&] { request.infer(); }), "output 'y': shape [3,3] takes 36 bytes, the memory of the tensor has 24");
+    EXPECT_EQ(error_of([&] { request.infer(); }),
+              "output 'y': shape [3,3] takes 36 bytes, the memory of the tensor has 24");
     request.set_input_tensor(Tensor(element::f32, {1, 3}));
     request.infer();
 }
@@ -180,7 +186,8 @@ TEST_P(Requests, ProfilingRows) {
 TEST_P(Requests, NoTimesWithoutProfiling) {
     InferRequest request = request_of(relu_model());
     request.infer();
-    EXPECT_EQ(error_of([&] { request.get_profiling_info(); }), "there are no times, the model was compiled without PERF_COUNT");
+    EXPECT_EQ(error_of([&] { request.get_profiling_info(); }),
+              "there are no times, the model was compiled without PERF_COUNT");
 }
 
 }  // namespace

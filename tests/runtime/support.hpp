@@ -14,7 +14,9 @@
 
 namespace octet::test {
 
-inline std::shared_ptr<Model> model_of(std::string_view text) { return runtime::ModelAccess::make(ir::parse(text), "test"); }
+inline std::shared_ptr<Model> model_of(std::string_view text) {
+    return runtime::ModelAccess::make(ir::parse(text), "test");
+}
 
 // y = relu(x), x f32[2,3].
 inline std::shared_ptr<Model> relu_model() {

@@ -10,7 +10,8 @@ namespace {
 using ::testing::ElementsAre;
 
 TEST(Shapes, FromTextAndBack) {
-    for (const char* text : {"[]", "[1,3,224,224]", "[?,3,1..8,2..?]", "[...]"}) EXPECT_EQ(PartialShape(text).to_string(), text);
+    for (const char* text : {"[]", "[1,3,224,224]", "[?,3,1..8,2..?]", "[...]"})
+        EXPECT_EQ(PartialShape(text).to_string(), text);
     EXPECT_EQ(PartialShape("-1, 3").to_string(), "[?,3]");
     EXPECT_EQ(PartialShape("[ 1 .. 8 ]").to_string(), "[1..8]");
     EXPECT_EQ(PartialShape("...").rank_is_static(), false);
@@ -23,7 +24,8 @@ TEST(Shapes, FromTextAndBack) {
 
 TEST(Shapes, WrongTexts) {
     for (const char* text : {"[1,3", "[a]", "[1,,3]", "[1,]", "1.5", "[1 3]"})
-        EXPECT_EQ(error_of([&] { PartialShape shape(text); }), std::string("'") + text + "' is not a shape, wanted one like [1,3,?,1..8]");
+        EXPECT_EQ(error_of([&] { PartialShape shape(text); }),
+                  std::string("'") + text + "' is not a shape, wanted one like [1,3,?,1..8]");
     EXPECT_EQ(error_of([] { PartialShape("[-2]"); }), "a dimension is -2, wanted -1 or more");
     EXPECT_EQ(error_of([] { Dimension(5, 2); }), "a dimension of 5..2, wanted an interval from 0 up");
 }
@@ -76,13 +78,19 @@ TEST(Tensors, MemoryOfTheCaller) {
 
 TEST(Tensors, Errors) {
     alignas(8) std::array<char, 16> bytes{};
-    EXPECT_EQ(error_of([&] { Tensor(element::f32, {2}, bytes.data() + 1); }), "the memory of a tensor of f32 is not aligned to 4 bytes");
+    EXPECT_EQ(error_of([&] { Tensor(element::f32, {2}, bytes.data() + 1); }),
+              "the memory of a tensor of f32 is not aligned to 4 bytes");
     EXPECT_EQ(error_of([&] { Tensor(element::f32, {2}, nullptr); }), "a tensor over a null pointer, wanted 8 bytes");
     EXPECT_EQ(error_of([&] { Tensor(element::undefined, {2}); }), "a tensor needs an element type");
-    EXPECT_EQ(error_of([&] { Tensor(element::f32, {std::size_t{1} << 62, 1024}); }), "a tensor of shape [4611686018427387904,1024] is too large");
-    EXPECT_EQ(error_of([&] { Tensor(element::f32, {2}).data<std::int32_t>(); }), "the elements of a tensor of f32 were asked for as i32");
+    EXPECT_EQ(error_of([&] {
+                  Tensor(element::f32, {std::size_t{1} << 62, 1024});
+              }),
+              "a tensor of shape [4611686018427387904,1024] is too large");
+    EXPECT_EQ(error_of([&] { Tensor(element::f32, {2}).data<std::int32_t>(); }),
+              "the elements of a tensor of f32 were asked for as i32");
     EXPECT_EQ(error_of([&] { Tensor().get_shape(); }), "the tensor is empty");
-    EXPECT_EQ(error_of([&] { Tensor(element::f32, {2}).copy_to(Tensor(element::i32, {2})); }), "a tensor of f32 copied to one of i32");
+    EXPECT_EQ(error_of([&] { Tensor(element::f32, {2}).copy_to(Tensor(element::i32, {2})); }),
+              "a tensor of f32 copied to one of i32");
 }
 
 TEST(Tensors, CopyTo) {
@@ -109,8 +117,10 @@ TEST(Properties, TextsOfValues) {
 
 TEST(Properties, WrongTexts) {
     EXPECT_EQ(error_of([] { Any("maybe").as<bool>(); }), "the value 'maybe' was asked for as YES or NO");
-    EXPECT_EQ(error_of([] { Any("x").as<std::int32_t>(); }), "the value 'x' was asked for as a number of -2147483648..2147483647");
-    EXPECT_EQ(error_of([] { Any("-1").as<std::uint32_t>(); }), "the value '-1' was asked for as a number of 0..4294967295");
+    EXPECT_EQ(error_of([] { Any("x").as<std::int32_t>(); }),
+              "the value 'x' was asked for as a number of -2147483648..2147483647");
+    EXPECT_EQ(error_of([] { Any("-1").as<std::uint32_t>(); }),
+              "the value '-1' was asked for as a number of 0..4294967295");
     EXPECT_EQ(error_of([] { Any("FAST").as<hint::PerformanceMode>(); }),
               "the value 'FAST' was asked for as LATENCY, THROUGHPUT or CUMULATIVE_THROUGHPUT");
 }

@@ -43,7 +43,8 @@ bool does_nothing(const Graph& graph, const Node& node) {
     const Op& op = node.op;
     if (node.inputs.empty() || node.outputs.size() != 1) return false;
     if (const auto* convert = op.as<Convert>()) return graph.element(node.inputs[0]) == convert->element;
-    if (op.is<Reshape>() || op.is<Squeeze>() || op.is<Unsqueeze>() || op.is<Broadcast>() || op.is<Tile>()) return same_static_shape(graph, node);
+    if (op.is<Reshape>() || op.is<Squeeze>() || op.is<Unsqueeze>() || op.is<Broadcast>() || op.is<Tile>())
+        return same_static_shape(graph, node);
     if (op.is<Transpose>()) return identity_order(graph, node);
     if (op.is<Concat>()) return node.inputs.size() == 1;
     if (op.is<Split>() || op.is<VariadicSplit>()) return true;  // of one part
@@ -59,7 +60,8 @@ std::size_t key_of(const Node& node) {
 }
 
 bool mergeable(const Node& node) {
-    return !node.op.traits().effect && !node.op.is<Parameter>() && !node.op.is<Result>() && !node.op.is<Constant>() && !node.op.is<Opaque>();
+    return !node.op.traits().effect && !node.op.is<Parameter>() && !node.op.is<Result>() && !node.op.is<Constant>() &&
+           !node.op.is<Opaque>();
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace octet::low_precision {
 
 // An operand of an op that is asked about.
 struct Operand {
-    std::optional<Dequantization> codes;  // absent: float
+    std::optional<Dequantization> codes;           // absent: float
     ir::Element element = ir::Element::undefined;  // of the codes
     bool constant = false;
 };

@@ -10,7 +10,8 @@ namespace octet::low_precision {
 // d * sum(w) smaller. The result is -d * scale * sum(w), to be added after the dequantize: of shape [1, O, 1...] where the sums are the
 // same everywhere or differ by less than `tolerance`, else of the shape of the op's result for one batch. Nothing when d is 0.
 // `codes`: the weights; `scale`: the data's times the weights', per output channel.
-std::optional<ir::Tensor> zero_point_correction(const Weighted& w, const ir::Tensor& codes, const std::vector<float>& scale,
-                                                const ir::Shape& result, double tolerance);
+std::optional<ir::Tensor> zero_point_correction(const Weighted& w, const ir::Tensor& codes,
+                                                const std::vector<float>& scale, const ir::Shape& result,
+                                                double tolerance);
 
 }  // namespace octet::low_precision

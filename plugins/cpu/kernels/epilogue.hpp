@@ -21,18 +21,18 @@ constexpr std::size_t size_of(DataType type) {
 
 // Functions of one value; alpha and beta as the ONNX and OpenVINO operator sets define them.
 enum class Function : std::uint8_t {
-    relu,         // max(x, 0)
-    leaky_relu,   // x < 0 ? alpha * x : x
-    clamp,        // min(max(x, alpha), beta)
+    relu,        // max(x, 0)
+    leaky_relu,  // x < 0 ? alpha * x : x
+    clamp,       // min(max(x, alpha), beta)
     sigmoid,
     tanh,
-    elu,          // x < 0 ? alpha * (exp(x) - 1) : x
-    swish,        // x / (1 + exp(-alpha * x))
-    hswish,       // x * min(max(x + 3, 0), 6) / 6
-    hsigmoid,     // min(max(x + 3, 0), 6) / 6
+    elu,       // x < 0 ? alpha * (exp(x) - 1) : x
+    swish,     // x / (1 + exp(-alpha * x))
+    hswish,    // x * min(max(x + 3, 0), 6) / 6
+    hsigmoid,  // min(max(x + 3, 0), 6) / 6
     gelu_erf,
     gelu_tanh,
-    mish,         // x * tanh(softplus(x))
+    mish,  // x * tanh(softplus(x))
     softplus,
     exp,
     abs,
@@ -41,7 +41,16 @@ enum class Function : std::uint8_t {
     round_half_even
 };
 
-enum class Combine : std::uint8_t { add, subtract, reverse_subtract, multiply, divide, reverse_divide, maximum, minimum };
+enum class Combine : std::uint8_t {
+    add,
+    subtract,
+    reverse_subtract,
+    multiply,
+    divide,
+    reverse_divide,
+    maximum,
+    minimum
+};
 
 // How an operand lies beside the result [rows, channels]: one value for each element, for each channel, for each outer index
 // (batch) and channel, or one in all.
@@ -72,7 +81,7 @@ struct EpilogueOp {
 struct Epilogue {
     std::vector<EpilogueOp> ops = {};
     DataType result = DataType::f32;
-    float low = 0;     // only for u8 and s8: the range of codes
+    float low = 0;  // only for u8 and s8: the range of codes
     float high = 255;
     bool operator==(const Epilogue&) const = default;
 };

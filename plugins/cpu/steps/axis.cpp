@@ -26,12 +26,15 @@ std::optional<portable::AxisShape> axes_in(const Dims& dims, const std::vector<s
     for (std::size_t i = 1; i < positions.size(); ++i)
         if (positions[i] != positions[i - 1] + 1) return std::nullopt;
     portable::AxisShape shape;
-    for (std::size_t i = 0; i < memory.size(); ++i) (i < positions.front() ? shape.outer : i <= positions.back() ? shape.axis : shape.inner) *= memory[i];
+    for (std::size_t i = 0; i < memory.size(); ++i)
+        (i < positions.front() ? shape.outer : i <= positions.back() ? shape.axis : shape.inner) *= memory[i];
     return shape;
 }
 
 // Where the data lies already comes first.
-std::array<Layout, 3> layouts_to_try(Planner& p, Value v) { return {p.input(v).layout, Layout::plain, Layout::channels_last}; }
+std::array<Layout, 3> layouts_to_try(Planner& p, Value v) {
+    return {p.input(v).layout, Layout::plain, Layout::channels_last};
+}
 
 template <class Kernel>
 bool plan_along(Planner& p, const Group& group, std::string name, const std::vector<std::size_t>& axes, Kernel kernel) {
@@ -63,7 +66,8 @@ std::optional<std::vector<std::size_t>> constant_axes(const Planner& p, const No
 }
 
 // The layout of a reduced value whose other axes stay in the order they have in memory; nothing where neither layout is that.
-std::optional<Layout> reduced_layout(std::size_t rank, const std::vector<std::size_t>& axes, bool keep_dims, Layout layout) {
+std::optional<Layout> reduced_layout(std::size_t rank, const std::vector<std::size_t>& axes, bool keep_dims,
+                                     Layout layout) {
     if (keep_dims) return layout;
     std::vector<std::size_t> left;
     for (std::size_t i = 0; i < rank; ++i)
@@ -79,7 +83,9 @@ portable::ReduceMean mean_kernel(const portable::AxisShape& shape, bool sum) {
     kernel.outer = shape.outer;
     kernel.axis = shape.axis;
     kernel.inner = shape.inner;
-    if (sum) kernel.epilogue.ops = {{.kind = EpilogueOp::Kind::scale_shift, .scale = {static_cast<float>(shape.axis)}, .shift = {0}}};
+    if (sum)
+        kernel.epilogue.ops = {
+            {.kind = EpilogueOp::Kind::scale_shift, .scale = {static_cast<float>(shape.axis)}, .shift = {0}}};
     return kernel;
 }
 
@@ -117,7 +123,9 @@ bool plan_mvn(Planner& p, const Group& group) {
     if (!axes) return false;
     using Kind = portable::Normalize::Kind;
     portable::Normalize kernel;
-    kernel.kind = !op.normalize_variance ? Kind::mean : op.eps_mode == EpsMode::inside_sqrt ? Kind::mean_variance_inside : Kind::mean_variance_outside;
+    kernel.kind = !op.normalize_variance                ? Kind::mean
+                  : op.eps_mode == EpsMode::inside_sqrt ? Kind::mean_variance_inside
+                                                        : Kind::mean_variance_outside;
     kernel.epsilon = static_cast<float>(op.eps);
     return plan_along(p, group, "portable_mvn", *axes, kernel);
 }
@@ -164,7 +172,8 @@ bool plan_reduce(Planner& p, const Group& group) {
         b.out = p.output({group.core, 0}, *result).buffer;
         Step step = p.step_for(group, "portable_reduce");
         b.note(step);
-        step.work = maximum ? portable_work(maximum_kernel(*shape, data_type(element)), b) : portable_work(mean_kernel(*shape, node.op.is<ReduceSum>()), b);
+        step.work = maximum ? portable_work(maximum_kernel(*shape, data_type(element)), b)
+                            : portable_work(mean_kernel(*shape, node.op.is<ReduceSum>()), b);
         p.add(std::move(step));
         return true;
     }

@@ -28,7 +28,7 @@ struct Problem {
     bool backward = false;
     std::int64_t batch = 1;
     std::int64_t groups = 1;
-    std::int64_t ic = 1;    // of one group
+    std::int64_t ic = 1;  // of one group
     std::int64_t oc = 1;
     DataType source = DataType::f32;
     std::vector<std::int64_t> zero_points = {};  // none, one, or one per channel
@@ -43,7 +43,10 @@ struct Problem {
     std::int64_t dim(const Dims& values, std::size_t axis_from_last, std::int64_t absent) const {
         return axis_from_last < values.size() ? at(values, axis_from_last) : absent;
     }
-    bool uniform_zero_point() const { return zero_points.size() < 2 || std::ranges::adjacent_find(zero_points, std::not_equal_to{}) == zero_points.end(); }
+    bool uniform_zero_point() const {
+        return zero_points.size() < 2 ||
+               std::ranges::adjacent_find(zero_points, std::not_equal_to{}) == zero_points.end();
+    }
     std::int64_t zero_point() const { return zero_points.empty() ? 0 : zero_points[0]; }
     bool integer() const { return source != DataType::f32; }
 };
@@ -85,11 +88,24 @@ Problem problem_of(Planner& planner, const Group& group) {
 #if defined(__x86_64__)
 x64::Window x64_window(const Problem& p) {
     const ir::Window& w = p.window;
-    return {p.batch, p.dim(w.data, 1, 1), p.at(w.data, 0), p.dim(w.kernel, 1, 1), p.at(w.kernel, 0), p.dim(w.strides, 1, 1), p.at(w.strides, 0),
-            p.dim(w.dilations, 1, 1), p.at(w.dilations, 0), p.dim(w.pads_begin, 1, 0), p.at(w.pads_begin, 0), p.dim(w.pads_end, 1, 0), p.at(w.pads_end, 0)};
+    return {p.batch,
+            p.dim(w.data, 1, 1),
+            p.at(w.data, 0),
+            p.dim(w.kernel, 1, 1),
+            p.at(w.kernel, 0),
+            p.dim(w.strides, 1, 1),
+            p.at(w.strides, 0),
+            p.dim(w.dilations, 1, 1),
+            p.at(w.dilations, 0),
+            p.dim(w.pads_begin, 1, 0),
+            p.at(w.pads_begin, 0),
+            p.dim(w.pads_end, 1, 0),
+            p.at(w.pads_end, 0)};
 }
 
-bool codes_hold_zero(const Problem& p) { return std::ranges::all_of(p.zero_points, [](auto z) { return z >= 0 && z <= 255; }); }
+bool codes_hold_zero(const Problem& p) {
+    return std::ranges::all_of(p.zero_points, [](auto z) { return z >= 0 && z <= 255; });
+}
 #endif
 
 StepBuffers buffers_of(Planner& planner, const Problem& p) {
@@ -99,8 +115,8 @@ StepBuffers buffers_of(Planner& planner, const Problem& p) {
     return b;
 }
 
-void finish(Planner& planner, const Problem& p, std::string kernel, StepBuffers b, std::shared_ptr<const Work> work, std::size_t scratch, std::size_t packed,
-            const Acceptance& better) {
+void finish(Planner& planner, const Problem& p, std::string kernel, StepBuffers b, std::shared_ptr<const Work> work,
+            std::size_t scratch, std::size_t packed, const Acceptance& better) {
     Step step = planner.step_for(p.group, std::move(kernel));
     b.note(step);
     step.work = std::move(work);
@@ -113,25 +129,36 @@ void finish(Planner& planner, const Problem& p, std::string kernel, StepBuffers 
 
 #if defined(__x86_64__)
 Acceptance try_depthwise(Planner& planner, const Problem& p) {
-    if (!p.integer() || p.backward || p.rank() > 2 || p.ic != 1 || p.oc != 1 || p.groups == 1) return declined("it is not depthwise on codes");
+    if (!p.integer() || p.backward || p.rank() > 2 || p.ic != 1 || p.oc != 1 || p.groups == 1)
+        return declined("it is not depthwise on codes");
     if (p.source != DataType::u8) return declined("its codes have a sign");
     if (!codes_hold_zero(p)) return declined("its zero point is no code");
-    const x64::DepthwiseDesc desc{.window = x64_window(p), .channels = p.groups, .zero_points = {p.zero_points.begin(), p.zero_points.end()},
-                                  .epilogue = p.program.epilogue, .threads = planner.threads()};
+    const x64::DepthwiseDesc desc{.window = x64_window(p),
+                                  .channels = p.groups,
+                                  .zero_points = {p.zero_points.begin(), p.zero_points.end()},
+                                  .epilogue = p.program.epilogue,
+                                  .threads = planner.threads()};
     if (auto a = x64::DepthwiseConvolution::accepts(desc, planner.machine()); !a) return a;
     auto kernel = std::make_shared<const x64::DepthwiseConvolution>(desc, p.weights.as<std::int8_t>(), planner.code());
     StepBuffers b = buffers_of(planner, p);
     b.out = planner.output(p.group.output, Layout::channels_last).buffer;
-    finish(planner, p, "jit_depthwise_avx512_vnni", b, x64_work<x64::DepthwiseConvolution>(kernel, b), 0, x64::DepthwiseConvolution::packed_size(desc), {});
+    finish(planner, p, "jit_depthwise_avx512_vnni", b, x64_work<x64::DepthwiseConvolution>(kernel, b), 0,
+           x64::DepthwiseConvolution::packed_size(desc), {});
     return accepted();
 }
 
 Acceptance try_image(Planner& planner, const Problem& p) {
-    if (!p.integer() || p.backward || p.rank() > 2 || p.groups != 1 || p.ic > 4) return declined("it is not the convolution of an image");
+    if (!p.integer() || p.backward || p.rank() > 2 || p.groups != 1 || p.ic > 4)
+        return declined("it is not the convolution of an image");
     if (p.source != DataType::u8) return declined("its codes have a sign");
-    if (!p.uniform_zero_point() || !codes_hold_zero(p)) return declined("its zero point is no code, or varies by channel");
-    x64::ImageConvolutionDesc desc{.source = x64::ImageConvolutionDesc::Source::interleaved_u8, .window = x64_window(p), .in_channels = p.ic, .out_channels = p.oc,
-                                   .zero_point = static_cast<std::uint8_t>(p.zero_point()), .epilogue = p.program.epilogue};
+    if (!p.uniform_zero_point() || !codes_hold_zero(p))
+        return declined("its zero point is no code, or varies by channel");
+    x64::ImageConvolutionDesc desc{.source = x64::ImageConvolutionDesc::Source::interleaved_u8,
+                                   .window = x64_window(p),
+                                   .in_channels = p.ic,
+                                   .out_channels = p.oc,
+                                   .zero_point = static_cast<std::uint8_t>(p.zero_point()),
+                                   .epilogue = p.program.epilogue};
     if (auto a = x64::ImageConvolution::accepts(desc, planner.machine()); !a) return a;
     auto kernel = std::make_shared<const x64::ImageConvolution>(desc, p.weights.as<std::int8_t>(), planner.code());
     StepBuffers b = buffers_of(planner, p);
@@ -139,43 +166,65 @@ Acceptance try_image(Planner& planner, const Problem& p) {
     const std::size_t each = (kernel->scratch_size() + 63) / 64 * 64;
     auto run = work([kernel, b, each](const Frame& f) {
         const auto args = x64_args<x64::ImageConvolution::Args>(f, b);
-        f.pool->parallel(static_cast<std::size_t>(kernel->units()), [&](std::size_t begin, std::size_t end, int thread) {
-            auto mine = args;
-            mine.scratch = f.scratch + each * static_cast<std::size_t>(thread);
-            kernel->run(mine, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
-        });
+        f.pool->parallel(static_cast<std::size_t>(kernel->units()),
+                         [&](std::size_t begin, std::size_t end, int thread) {
+                             auto mine = args;
+                             mine.scratch = f.scratch + each * static_cast<std::size_t>(thread);
+                             kernel->run(mine, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
+                         });
     });
-    finish(planner, p, "jit_image_avx512_vnni", b, std::move(run), each * static_cast<std::size_t>(planner.threads()), x64::ImageConvolution::packed_size(desc), {});
+    finish(planner, p, "jit_image_avx512_vnni", b, std::move(run), each * static_cast<std::size_t>(planner.threads()),
+           x64::ImageConvolution::packed_size(desc), {});
     return accepted();
 }
 
 Acceptance try_pointwise(Planner& planner, const Problem& p) {
-    const auto all = [](const Dims& values, std::int64_t wanted) { return std::ranges::all_of(values, [&](auto v) { return v == wanted; }); };
-    const bool pointwise = all(p.window.kernel, 1) && all(p.window.strides, 1) && all(p.window.pads_begin, 0) && all(p.window.pads_end, 0);
-    if (!p.integer() || p.backward || p.groups != 1 || !pointwise || p.source != DataType::u8) return declined("it is not a product of codes");
-    if (!p.uniform_zero_point() || !codes_hold_zero(p)) return declined("its zero point is no code, or varies by channel");
-    x64::MatMulDesc desc{.rows = p.batch * product(p.window.output), .k = p.ic, .columns = p.oc, .transposed = true, .zero_point = static_cast<std::uint8_t>(p.zero_point()), .epilogue = p.program.epilogue,
-                         .rows_per_batch = product(p.window.output), .threads = planner.threads()};
+    const auto all = [](const Dims& values, std::int64_t wanted) {
+        return std::ranges::all_of(values, [&](auto v) { return v == wanted; });
+    };
+    const bool pointwise = all(p.window.kernel, 1) && all(p.window.strides, 1) && all(p.window.pads_begin, 0) &&
+                           all(p.window.pads_end, 0);
+    if (!p.integer() || p.backward || p.groups != 1 || !pointwise || p.source != DataType::u8)
+        return declined("it is not a product of codes");
+    if (!p.uniform_zero_point() || !codes_hold_zero(p))
+        return declined("its zero point is no code, or varies by channel");
+    x64::MatMulDesc desc{.rows = p.batch * product(p.window.output),
+                         .k = p.ic,
+                         .columns = p.oc,
+                         .transposed = true,
+                         .zero_point = static_cast<std::uint8_t>(p.zero_point()),
+                         .epilogue = p.program.epilogue,
+                         .rows_per_batch = product(p.window.output),
+                         .threads = planner.threads()};
     if (auto a = x64::MatMul::accepts(desc, planner.machine()); !a) return a;
     auto kernel = std::make_shared<const x64::MatMul>(desc, p.weights.as<std::int8_t>(), planner.code());
     StepBuffers b = buffers_of(planner, p);
     b.out = planner.output(p.group.output, Layout::channels_last).buffer;
-    finish(planner, p, "jit_matmul_avx512_vnni", b, x64_work<x64::MatMul>(kernel, b), 0, x64::MatMul::packed_size(desc), {});
+    finish(planner, p, "jit_matmul_avx512_vnni", b, x64_work<x64::MatMul>(kernel, b), 0, x64::MatMul::packed_size(desc),
+           {});
     return accepted();
 }
 #endif
 
 #if defined(__x86_64__)
 Acceptance try_dense(Planner& planner, const Problem& p) {
-    if (!p.integer() || p.backward || p.rank() > 2 || p.source != DataType::u8) return declined("it is not a convolution of codes");
-    if (!p.uniform_zero_point() || !codes_hold_zero(p)) return declined("its zero point is no code, or varies by channel");
-    const x64::DenseConvolutionDesc desc{.window = x64_window(p), .groups = p.groups, .ic = p.ic, .oc = p.oc,
-                                         .zero_point = static_cast<std::uint8_t>(p.zero_point()), .epilogue = p.program.epilogue, .threads = planner.threads()};
+    if (!p.integer() || p.backward || p.rank() > 2 || p.source != DataType::u8)
+        return declined("it is not a convolution of codes");
+    if (!p.uniform_zero_point() || !codes_hold_zero(p))
+        return declined("its zero point is no code, or varies by channel");
+    const x64::DenseConvolutionDesc desc{.window = x64_window(p),
+                                         .groups = p.groups,
+                                         .ic = p.ic,
+                                         .oc = p.oc,
+                                         .zero_point = static_cast<std::uint8_t>(p.zero_point()),
+                                         .epilogue = p.program.epilogue,
+                                         .threads = planner.threads()};
     if (auto a = x64::DenseConvolution::accepts(desc, planner.machine()); !a) return a;
     auto kernel = std::make_shared<const x64::DenseConvolution>(desc, p.weights.as<std::int8_t>(), planner.code());
     StepBuffers b = buffers_of(planner, p);
     b.out = planner.output(p.group.output, Layout::channels_last).buffer;
-    finish(planner, p, "jit_convolution_avx512_vnni", b, x64_work<x64::DenseConvolution>(kernel, b), 0, x64::DenseConvolution::packed_size(desc), {});
+    finish(planner, p, "jit_convolution_avx512_vnni", b, x64_work<x64::DenseConvolution>(kernel, b), 0,
+           x64::DenseConvolution::packed_size(desc), {});
     return accepted();
 }
 #endif
@@ -189,16 +238,19 @@ int operand_in_place(const Planner& planner, const Problem& p, const std::vector
         const ProgramOperand& operand = p.program.operands[op.operand];
         if (operand.constant || planner.graph().type(operand.value) != result) continue;
         if (operand.value == p.node.inputs[0]) continue;
-        if (planner.last_read(operand.value, {buffers[op.operand], Layout::channels_last, result})) return static_cast<int>(op.operand);
+        if (planner.last_read(operand.value, {buffers[op.operand], Layout::channels_last, result}))
+            return static_cast<int>(op.operand);
     }
     return -1;
 }
 
 void use_onednn(Planner& planner, const Problem& p, onednn::Creation& made, StepBuffers b, int in_place) {
     if (in_place >= 0)
-        b.out = planner.output_in_place(p.group.output, {b.operands[static_cast<std::size_t>(in_place)], Layout::channels_last, planner.graph().type(p.group.output)}).buffer;
-    else
-        b.out = planner.output(p.group.output, Layout::channels_last).buffer;
+        b.out = planner
+                    .output_in_place(p.group.output, {b.operands[static_cast<std::size_t>(in_place)],
+                                                      Layout::channels_last, planner.graph().type(p.group.output)})
+                    .buffer;
+    else b.out = planner.output(p.group.output, Layout::channels_last).buffer;
     const std::string name = "onednn_" + made.kernel->implementation();
     const std::size_t scratch = made.kernel->scratch_bytes();
     const std::size_t packed = made.kernel->packed_bytes();
@@ -215,17 +267,51 @@ Acceptance try_onednn(Planner& planner, const Problem& p) {
     onednn::Creation made;
     for (const int place : {in_place, -1}) {
         if (p.backward) {
-            made = create(onednn::Deconvolution{.source = p.source, .batch = p.batch, .height = p.dim(w.data, 1, 1), .width = p.at(w.data, 0),
-                .out_height = p.dim(w.output, 1, 1), .out_width = p.at(w.output, 0), .groups = p.groups, .ic = p.ic, .oc = p.oc,
-                .kernel_h = p.dim(w.kernel, 1, 1), .kernel_w = p.at(w.kernel, 0), .stride_h = p.dim(w.strides, 1, 1), .stride_w = p.at(w.strides, 0),
-                .dilation_h = p.dim(w.dilations, 1, 1), .dilation_w = p.at(w.dilations, 0), .pad_top = p.dim(w.pads_begin, 1, 0), .pad_left = p.at(w.pads_begin, 0),
-                .weights = p.weights.data(), .source_zero = zero, .epilogue = p.program.epilogue, .in_place = place, .threads = planner.threads()});
+            made = create(onednn::Deconvolution{.source = p.source,
+                                                .batch = p.batch,
+                                                .height = p.dim(w.data, 1, 1),
+                                                .width = p.at(w.data, 0),
+                                                .out_height = p.dim(w.output, 1, 1),
+                                                .out_width = p.at(w.output, 0),
+                                                .groups = p.groups,
+                                                .ic = p.ic,
+                                                .oc = p.oc,
+                                                .kernel_h = p.dim(w.kernel, 1, 1),
+                                                .kernel_w = p.at(w.kernel, 0),
+                                                .stride_h = p.dim(w.strides, 1, 1),
+                                                .stride_w = p.at(w.strides, 0),
+                                                .dilation_h = p.dim(w.dilations, 1, 1),
+                                                .dilation_w = p.at(w.dilations, 0),
+                                                .pad_top = p.dim(w.pads_begin, 1, 0),
+                                                .pad_left = p.at(w.pads_begin, 0),
+                                                .weights = p.weights.data(),
+                                                .source_zero = zero,
+                                                .epilogue = p.program.epilogue,
+                                                .in_place = place,
+                                                .threads = planner.threads()});
         } else {
-            made = create(onednn::Convolution{.source = p.source, .batch = p.batch, .height = p.dim(w.data, 1, 1), .width = p.at(w.data, 0), .groups = p.groups,
-                .ic = p.ic, .oc = p.oc, .kernel_h = p.dim(w.kernel, 1, 1), .kernel_w = p.at(w.kernel, 0), .stride_h = p.dim(w.strides, 1, 1),
-                .stride_w = p.at(w.strides, 0), .dilation_h = p.dim(w.dilations, 1, 1), .dilation_w = p.at(w.dilations, 0),
-                .pad_top = p.dim(w.pads_begin, 1, 0), .pad_bottom = p.dim(w.pads_end, 1, 0), .pad_left = p.at(w.pads_begin, 0), .pad_right = p.at(w.pads_end, 0),
-                .weights = p.weights.data(), .source_zero = zero, .epilogue = p.program.epilogue, .in_place = place, .threads = planner.threads()});
+            made = create(onednn::Convolution{.source = p.source,
+                                              .batch = p.batch,
+                                              .height = p.dim(w.data, 1, 1),
+                                              .width = p.at(w.data, 0),
+                                              .groups = p.groups,
+                                              .ic = p.ic,
+                                              .oc = p.oc,
+                                              .kernel_h = p.dim(w.kernel, 1, 1),
+                                              .kernel_w = p.at(w.kernel, 0),
+                                              .stride_h = p.dim(w.strides, 1, 1),
+                                              .stride_w = p.at(w.strides, 0),
+                                              .dilation_h = p.dim(w.dilations, 1, 1),
+                                              .dilation_w = p.at(w.dilations, 0),
+                                              .pad_top = p.dim(w.pads_begin, 1, 0),
+                                              .pad_bottom = p.dim(w.pads_end, 1, 0),
+                                              .pad_left = p.at(w.pads_begin, 0),
+                                              .pad_right = p.at(w.pads_end, 0),
+                                              .weights = p.weights.data(),
+                                              .source_zero = zero,
+                                              .epilogue = p.program.epilogue,
+                                              .in_place = place,
+                                              .threads = planner.threads()});
         }
         if (made.kernel) {
             use_onednn(planner, p, made, b, place);
@@ -251,13 +337,15 @@ Acceptance try_portable(Planner& planner, const Problem& p, const Acceptance& be
     kernel.epilogue = p.program.epilogue;
     StepBuffers b = buffers_of(planner, p);
     b.out = planner.output(p.group.output, Layout::channels_last).buffer;
-    auto packed = std::make_shared<const portable::PackedWeights>(kernel.pack(p.weights.data(), data_type(p.weights.element())));
+    auto packed = std::make_shared<const portable::PackedWeights>(
+        kernel.pack(p.weights.data(), data_type(p.weights.element())));
     const std::size_t bytes = packed->floats.size() * 4 + packed->shorts.size() * 2;
     auto run = work([kernel, packed, b](const Frame& f) {
         std::array<const void*, 8> pointers{};
         for (std::size_t i = 0; i < b.operands.size() && i < pointers.size(); ++i) pointers[i] = f.at(b.operands[i]);
         const portable::Arguments args{f.at(b.in), nullptr, std::span(pointers.data(), b.operands.size()), f.at(b.out)};
-        f.pool->parallel(kernel.units(), [&](std::size_t begin, std::size_t end, int) { kernel.run(*packed, args, begin, end); });
+        f.pool->parallel(kernel.units(),
+                         [&](std::size_t begin, std::size_t end, int) { kernel.run(*packed, args, begin, end); });
     });
     finish(planner, p, "portable_convolution", b, std::move(run), 0, bytes, better);
     return accepted();

@@ -11,7 +11,8 @@ std::vector<std::ptrdiff_t> memory_steps(const Dims& dims, Layout layout) {
     std::vector<std::ptrdiff_t> dense(dims.size(), 1);
     for (std::size_t i = dims.size(); i-- > 1;) dense[i - 1] = dense[i] * static_cast<std::ptrdiff_t>(memory[i]);
     std::vector<std::ptrdiff_t> steps;
-    for (std::size_t axis = 0; axis < dims.size(); ++axis) steps.push_back(dense[memory_axis(axis, dims.size(), layout)]);
+    for (std::size_t axis = 0; axis < dims.size(); ++axis)
+        steps.push_back(dense[memory_axis(axis, dims.size(), layout)]);
     return steps;
 }
 
@@ -29,7 +30,8 @@ void Copies::run(const Frame& f) const {
         for (const Part& part : parts) {
             const std::size_t past = first + part.copy.units();
             if (begin < past && end > first)
-                part.copy.run(f.at(part.source), f.at(part.target), std::max(begin, first) - first, std::min(end, past) - first);
+                part.copy.run(f.at(part.source), f.at(part.target), std::max(begin, first) - first,
+                              std::min(end, past) - first);
             first = past;
         }
     });

@@ -32,7 +32,8 @@ Grid grid_of(const Dims& dims, Layout layout) {
 bool read_by_windows(const Graph& graph, Value v) {
     return std::ranges::any_of(graph.uses(v), [&](const Use& use) {
         const Op& op = graph.node(use.node).op;
-        return op.is<Convolution>() || op.is<GroupConvolution>() || op.is<ConvolutionBackpropData>() || op.is<MaxPool>() || op.is<AvgPool>() || op.is<Dequantize>();
+        return op.is<Convolution>() || op.is<GroupConvolution>() || op.is<ConvolutionBackpropData>() ||
+               op.is<MaxPool>() || op.is<AvgPool>() || op.is<Dequantize>();
     });
 }
 
@@ -40,7 +41,9 @@ bool read_by_windows(const Graph& graph, Value v) {
 bool quantize_image(Planner& planner, const Group& group, const Program& program) {
     const Graph& graph = planner.graph();
     const Type& type = graph.type(group.output);
-    if (type.shape.rank() < 3 || type.element == Element::f32 || group.inputs.size() != 1 || graph.element(group.inputs[0]) != Element::f32) return false;
+    if (type.shape.rank() < 3 || type.element == Element::f32 || group.inputs.size() != 1 ||
+        graph.element(group.inputs[0]) != Element::f32)
+        return false;
     if (!read_by_windows(graph, group.output) || same_in_memory(type.shape.sizes())) return false;
     const Epilogue& e = program.epilogue;
     const bool factor = e.ops.size() == 1 && e.ops[0].kind == EpilogueOp::Kind::scale_shift;
@@ -57,12 +60,16 @@ bool quantize_image(Planner& planner, const Group& group, const Program& program
     const std::int64_t pixels = product(dims) / std::max<std::int64_t>(dims[0] * dims[1], 1);
 #if defined(__x86_64__)
     const std::int64_t width = dims.back();
-    const x64::ImageQuantizeDesc desc{dims[0], pixels / std::max<std::int64_t>(width, 1), width, dims[1], scale, shift, e.low, e.high};
+    const x64::ImageQuantizeDesc desc{dims[0], pixels / std::max<std::int64_t>(width, 1),
+                                      width,   dims[1],
+                                      scale,   shift,
+                                      e.low,   e.high};
     if (e.result == DataType::u8 && x64::ImageQuantize::accepts(desc, planner.machine())) {
         auto kernel = std::make_shared<const x64::ImageQuantize>(desc, planner.code());
         step.kernel = "jit_quantize_avx512";
         step.work = work([kernel, in, out](const Frame& f) {
-            const x64::ImageQuantize::Args args{reinterpret_cast<const float*>(f.at(in)), reinterpret_cast<std::uint8_t*>(f.at(out))};
+            const x64::ImageQuantize::Args args{reinterpret_cast<const float*>(f.at(in)),
+                                                reinterpret_cast<std::uint8_t*>(f.at(out))};
             f.pool->parallel(static_cast<std::size_t>(kernel->units()), [&](std::size_t begin, std::size_t end, int) {
                 kernel->run(args, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
             });
@@ -107,8 +114,12 @@ void plan_elementwise(Planner& planner, const Group& group) {
     b.out = planner.output(group.output, layout).buffer;
     b.note(step);
 #if defined(__x86_64__)
-    const x64::ElementwiseDesc desc{.type = data_type(in.type.element), .rows = grid.rows, .channels = grid.channels, .epilogue = program.epilogue,
-                                    .rows_per_batch = grid.rows_per_batch, .threads = planner.threads()};
+    const x64::ElementwiseDesc desc{.type = data_type(in.type.element),
+                                    .rows = grid.rows,
+                                    .channels = grid.channels,
+                                    .epilogue = program.epilogue,
+                                    .rows_per_batch = grid.rows_per_batch,
+                                    .threads = planner.threads()};
     if (const auto accepted = x64::Elementwise::accepts(desc, planner.machine())) {
         step.kernel = "jit_elementwise_avx512";
         step.work = x64_work<x64::Elementwise>(std::make_shared<const x64::Elementwise>(desc, planner.code()), b);

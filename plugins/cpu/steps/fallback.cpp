@@ -30,7 +30,8 @@ void check_known(const Graph& graph, const Node& node) {
     if (eval::has_kernel(node.op)) return;
     const auto* opaque = node.op.as<Opaque>();
     const std::string name = opaque ? opaque->type + " (" + opaque->version + ")" : std::string(node.op.name());
-    throw Unsupported(Unsupported(name, "the CPU has no kernel for it"), (graph.source().empty() ? "" : graph.source() + ": ") + "layer '" + node.name + "'");
+    throw Unsupported(Unsupported(name, "the CPU has no kernel for it"),
+                      (graph.source().empty() ? "" : graph.source() + ": ") + "layer '" + node.name + "'");
 }
 
 Source source_of(Planner& p, Value v) {
@@ -89,7 +90,8 @@ Tensors evaluate(const Frame& f, const Evaluation& node, const std::map<Value, T
 }
 
 void write(const Frame& f, const Target& t, const Tensors& results) {
-    check(results[t.port].bytes() == t.bytes, "a step gave {} bytes, {} were planned", results[t.port].bytes(), t.bytes);
+    check(results[t.port].bytes() == t.bytes, "a step gave {} bytes, {} were planned", results[t.port].bytes(),
+          t.bytes);
     std::memcpy(f.at(t.buffer), results[t.port].data(), t.bytes);
 }
 
@@ -109,7 +111,8 @@ void plan_fallback(Planner& p, const Group& group, const std::string& why) {
         Evaluation n{node.op, node.name, id, {}};
         for (Value v : node.inputs) {
             const bool local = std::ranges::find(inside, v) != inside.end();
-            if (!local && !p.has_place(v) && stored(graph, v) != v) self(self, v.node);  // a dequantize that nobody stored
+            if (!local && !p.has_place(v) && stored(graph, v) != v)
+                self(self, v.node);  // a dequantize that nobody stored
             Source s;
             if (std::ranges::find(inside, v) != inside.end()) {
                 s.kind = Source::Kind::local;
@@ -128,7 +131,8 @@ void plan_fallback(Planner& p, const Group& group, const std::string& why) {
     const Node& last = graph.node(group.output);
     for (std::uint32_t port = 0; port < last.outputs.size(); ++port) {
         const Place out = p.output({group.output.node, port}, Layout::plain);
-        targets.push_back({out.buffer, bytes_of(out.type.element, static_cast<std::size_t>(out.type.shape.elements())), port});
+        targets.push_back(
+            {out.buffer, bytes_of(out.type.element, static_cast<std::size_t>(out.type.shape.elements())), port});
         step.writes.push_back(out.buffer);
     }
     step.work = work([nodes = std::move(nodes), targets](const Frame& f) {
@@ -157,7 +161,8 @@ void plan_dynamic(Planner& p, const Group& group) {
     for (std::uint32_t port = 0; port < node.outputs.size(); ++port) {
         if (!node.outputs[port].type.shape.is_static()) continue;
         const Place out = p.output({group.core, port}, Layout::plain);
-        targets.push_back({out.buffer, bytes_of(out.type.element, static_cast<std::size_t>(out.type.shape.elements())), port});
+        targets.push_back(
+            {out.buffer, bytes_of(out.type.element, static_cast<std::size_t>(out.type.shape.elements())), port});
         step.writes.push_back(out.buffer);
     }
     step.work = work([n = std::move(n), targets](const Frame& f) {

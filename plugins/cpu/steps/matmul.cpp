@@ -69,7 +69,8 @@ std::optional<Problem> problem_of(Planner& planner, const Group& group) {
     return p;
 }
 
-void finish(Planner& planner, const Problem& p, std::string kernel, std::shared_ptr<const Work> work, std::size_t scratch, std::size_t packed, const Acceptance& better) {
+void finish(Planner& planner, const Problem& p, std::string kernel, std::shared_ptr<const Work> work,
+            std::size_t scratch, std::size_t packed, const Acceptance& better) {
     Step step = planner.step_for(p.group, std::move(kernel));
     p.buffers.note(step);
     step.work = std::move(work);
@@ -96,8 +97,14 @@ onednn::MatrixStrides strides_of(const Dims& dims, bool transposed, const Dims& 
 }
 
 Acceptance try_onednn(Planner& planner, Problem& p) {
-    onednn::MatMul desc{.source = p.source, .outer = p.outer, .rows = p.rows, .depth = p.depth, .columns = p.columns,
-                        .source_zero = static_cast<std::int32_t>(p.zero_point), .epilogue = p.program.epilogue, .threads = planner.threads()};
+    onednn::MatMul desc{.source = p.source,
+                        .outer = p.outer,
+                        .rows = p.rows,
+                        .depth = p.depth,
+                        .columns = p.columns,
+                        .source_zero = static_cast<std::int32_t>(p.zero_point),
+                        .epilogue = p.program.epilogue,
+                        .threads = planner.threads()};
     const Tensor weights = p.weights ? p.weights->aligned() : Tensor();
     if (p.weights) {
         if (!p.outer.empty() || p.op.transpose_a) return declined("a constant of several matrices");
@@ -162,13 +169,15 @@ void use_portable(Planner& planner, Problem& p, const Acceptance& better) {
     auto run = work([kernel, packed, b = p.buffers](const Frame& f) {
         std::array<const void*, 8> pointers{};
         for (std::size_t i = 0; i < b.operands.size() && i < pointers.size(); ++i) pointers[i] = f.at(b.operands[i]);
-        const portable::Arguments args{f.at(b.in), b.has_second ? f.at(b.second) : nullptr, std::span(pointers.data(), b.operands.size()), f.at(b.out)};
+        const portable::Arguments args{f.at(b.in), b.has_second ? f.at(b.second) : nullptr,
+                                       std::span(pointers.data(), b.operands.size()), f.at(b.out)};
         f.pool->parallel(kernel.units(), [&](std::size_t begin, std::size_t end, int) {
             if (packed) kernel.run(*packed, args, begin, end);
             else kernel.run(args, begin, end);
         });
     });
-    finish(planner, p, "portable_matmul", std::move(run), 0, packed ? packed->floats.size() * 4 + packed->shorts.size() * 2 : 0, better);
+    finish(planner, p, "portable_matmul", std::move(run), 0,
+           packed ? packed->floats.size() * 4 + packed->shorts.size() * 2 : 0, better);
 }
 
 }  // namespace

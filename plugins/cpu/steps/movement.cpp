@@ -27,12 +27,14 @@ void plan_view(Planner& p, const Group& group, Place place) {
 Layout common_layout(Planner& p, const Node& node) {
     std::ptrdiff_t votes = 0;
     for (Value v : node.inputs)
-        if (!p.graph().constant(v) && !same_in_memory(dims_of(p, v))) votes += p.input(v).layout == Layout::channels_last ? 1 : -1;
+        if (!p.graph().constant(v) && !same_in_memory(dims_of(p, v)))
+            votes += p.input(v).layout == Layout::channels_last ? 1 : -1;
     return votes > 0 ? Layout::channels_last : Layout::plain;
 }
 
 // A box of the data. Without `same_axes` axes of one place may be missing from the result or new in it.
-bool plan_box(Planner& p, const Group& group, std::string kernel, const std::vector<AxisSlice>& slices, bool same_axes) {
+bool plan_box(Planner& p, const Group& group, std::string kernel, const std::vector<AxisSlice>& slices,
+              bool same_axes) {
     const Place in = p.input(p.graph().node(group.core).inputs[0]);
     const Dims dims = in.dims();
     const Place out = p.output({group.core, 0}, same_axes ? in.layout : Layout::plain);
@@ -82,7 +84,8 @@ struct GatherBlocks {
     std::size_t outer = 1, size = 1, block = 1, count = 1;  // block: bytes
     bool wide = false;                                      // indices are i64
 
-    void run(const std::byte* data, const std::byte* indices, std::byte* out, std::size_t begin, std::size_t end) const {
+    void run(const std::byte* data, const std::byte* indices, std::byte* out, std::size_t begin,
+             std::size_t end) const {
         for (std::size_t unit = begin; unit < end; ++unit) {
             std::int64_t at = 0;
             if (wide) {
@@ -93,7 +96,9 @@ struct GatherBlocks {
                 at = narrow;
             }
             if (at < 0) at += static_cast<std::int64_t>(size);
-            if (at >= 0 && at < static_cast<std::int64_t>(size)) std::memcpy(out + unit * block, data + (unit / count * size + static_cast<std::size_t>(at)) * block, block);
+            if (at >= 0 && at < static_cast<std::int64_t>(size))
+                std::memcpy(out + unit * block, data + (unit / count * size + static_cast<std::size_t>(at)) * block,
+                            block);
             else std::memset(out + unit * block, 0, block);
         }
     }
@@ -126,8 +131,8 @@ bool plan_transpose(Planner& p, const Group& group) {
         return true;
     }
     Copies copies;
-    copies.add(portable::transpose(memory_dims(dims, in.layout), memory_order, bytes_each(p, node.inputs[0])), in.buffer,
-               p.output({group.core, 0}, Layout::plain).buffer);
+    copies.add(portable::transpose(memory_dims(dims, in.layout), memory_order, bytes_each(p, node.inputs[0])),
+               in.buffer, p.output({group.core, 0}, Layout::plain).buffer);
     add_copies(p, group, "portable_transpose", std::move(copies));
     return true;
 }
@@ -148,7 +153,8 @@ bool plan_concat(Planner& p, const Group& group) {
         const Dims part = dims_of(p, node.inputs[k]);
         const auto from = memory_steps(part, layout);
         portable::StridedCopy copy{bytes_each(p, node.inputs[k])};
-        for (std::size_t i = 0; i < part.size(); ++i) copy.dims.push_back({static_cast<std::size_t>(part[i]), from[i], to[i]});
+        for (std::size_t i = 0; i < part.size(); ++i)
+            copy.dims.push_back({static_cast<std::size_t>(part[i]), from[i], to[i]});
         copy.out_offset = first * to[axis];
         copies.add(std::move(copy), sources[k], out.buffer);
         first += part[axis];
@@ -171,7 +177,8 @@ bool plan_split(Planner& p, const Group& group) {
         const Dims part = dims_of(p, {group.core, port});
         const auto to = memory_steps(part, in.layout);
         portable::StridedCopy copy{bytes_each(p, node.inputs[0])};
-        for (std::size_t i = 0; i < part.size(); ++i) copy.dims.push_back({static_cast<std::size_t>(part[i]), from[i], to[i]});
+        for (std::size_t i = 0; i < part.size(); ++i)
+            copy.dims.push_back({static_cast<std::size_t>(part[i]), from[i], to[i]});
         copy.in_offset = first * from[axis];
         copies.add(std::move(copy), in.buffer, p.output({group.core, port}, in.layout).buffer);
         first += part[axis];
@@ -200,7 +207,9 @@ bool plan_strided_slice(Planner& p, const Group& group) {
     if (!constants_from(p, node, 1) || !whole_bytes(p, node.inputs[0])) return false;
     const auto& op = node.op.get<StridedSlice>();
     const Dims dims = dims_of(p, node.inputs[0]);
-    const auto entry = [&](std::size_t i, std::size_t at) { return p.graph().constant(node.inputs[i])->integer_at(at); };
+    const auto entry = [&](std::size_t i, std::size_t at) {
+        return p.graph().constant(node.inputs[i])->integer_at(at);
+    };
     auto slices = whole(dims);
     bool same_axes = true;
     for (const SliceStep& s : strided_slice_steps(op, p.graph().constant(node.inputs[1])->size(), dims.size())) {
@@ -214,7 +223,8 @@ bool plan_strided_slice(Planner& p, const Group& group) {
             const std::int64_t at = begin.value_or(0);
             slices[s.axis] = {at < 0 ? at + dims[s.axis] : at, 1, 1};
         } else {
-            slices[s.axis] = slice_axis(dims[s.axis], begin, bound(op.end_mask, 2), node.inputs.size() > 3 ? entry(3, s.entry) : 1);
+            slices[s.axis] = slice_axis(dims[s.axis], begin, bound(op.end_mask, 2),
+                                        node.inputs.size() > 3 ? entry(3, s.entry) : 1);
         }
     }
     return plan_box(p, group, "portable_slice", slices, same_axes);
@@ -237,7 +247,8 @@ bool plan_gather(Planner& p, const Group& group) {
     const Element element = p.graph().element(node.inputs[1]);
     if (element != Element::i32 && element != Element::i64) return false;
     GatherBlocks kernel;
-    for (std::size_t i = 0; i < dims.size(); ++i) (i < axis ? kernel.outer : i == axis ? kernel.size : kernel.block) *= static_cast<std::size_t>(dims[i]);
+    for (std::size_t i = 0; i < dims.size(); ++i)
+        (i < axis ? kernel.outer : i == axis ? kernel.size : kernel.block) *= static_cast<std::size_t>(dims[i]);
     kernel.block *= bytes_each(p, node.inputs[0]);
     kernel.count = static_cast<std::size_t>(product(indices));
     kernel.wide = element == Element::i64;
@@ -248,7 +259,9 @@ bool plan_gather(Planner& p, const Group& group) {
     step.reads = {data, at};
     step.writes = {out};
     step.work = work([kernel, data, at, out](const Frame& f) {
-        f.pool->parallel(kernel.outer * kernel.count, [&](std::size_t begin, std::size_t end, int) { kernel.run(f.at(data), f.at(at), f.at(out), begin, end); });
+        f.pool->parallel(kernel.outer * kernel.count, [&](std::size_t begin, std::size_t end, int) {
+            kernel.run(f.at(data), f.at(at), f.at(out), begin, end);
+        });
     });
     p.add(std::move(step));
     return true;

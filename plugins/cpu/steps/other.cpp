@@ -48,7 +48,8 @@ bool with_number(Element element, F f) {
 
 ConvertRange convert_range_of(Element from, Element to) {
     ConvertRange result = nullptr;
-    with_number(from, [&](auto a) { with_number(to, [&](auto b) { result = convert_range<decltype(a), decltype(b)>; }); });
+    with_number(from,
+                [&](auto a) { with_number(to, [&](auto b) { result = convert_range<decltype(a), decltype(b)>; }); });
     return result;
 }
 
@@ -61,8 +62,10 @@ bool plan_convert(Planner& p, const Group& group) {
     Step step = p.step_for(group, "portable_convert");
     step.reads = {in.buffer};
     step.writes = {out.buffer};
-    step.work = work([run, source = in.buffer, target = out.buffer, count = static_cast<std::size_t>(product(in.dims()))](const Frame& f) {
-        f.pool->parallel(count, [&](std::size_t begin, std::size_t end, int) { run(f.at(source), f.at(target), begin, end); });
+    step.work = work([run, source = in.buffer, target = out.buffer,
+                      count = static_cast<std::size_t>(product(in.dims()))](const Frame& f) {
+        f.pool->parallel(count,
+                         [&](std::size_t begin, std::size_t end, int) { run(f.at(source), f.at(target), begin, end); });
     });
     p.add(std::move(step));
     return true;
@@ -78,13 +81,31 @@ constexpr Row row(bool (*plan)(Planner&, const Group&)) {
 }
 
 constexpr std::array kRows{
-    row<Reshape>(plan_reshape), row<Squeeze>(plan_reshape), row<Unsqueeze>(plan_reshape), row<Transpose>(plan_transpose),
-    row<Concat>(plan_concat), row<Split>(plan_split), row<VariadicSplit>(plan_split), row<Slice>(plan_slice),
-    row<StridedSlice>(plan_strided_slice), row<Gather>(plan_gather), row<Pad>(plan_pad), row<Tile>(plan_tile),
-    row<Broadcast>(plan_broadcast), row<DepthToSpace>(plan_depth_to_space), row<SpaceToDepth>(plan_space_to_depth),
-    row<ShuffleChannels>(plan_shuffle_channels), row<Interpolate>(plan_interpolate), row<Convert>(plan_convert),
-    row<SoftMax>(plan_softmax), row<Mvn>(plan_mvn), row<NormalizeL2>(plan_normalize_l2), row<Lrn>(plan_lrn),
-    row<ReduceMean>(plan_reduce), row<ReduceSum>(plan_reduce), row<ReduceMax>(plan_reduce),
+    row<Reshape>(plan_reshape),
+    row<Squeeze>(plan_reshape),
+    row<Unsqueeze>(plan_reshape),
+    row<Transpose>(plan_transpose),
+    row<Concat>(plan_concat),
+    row<Split>(plan_split),
+    row<VariadicSplit>(plan_split),
+    row<Slice>(plan_slice),
+    row<StridedSlice>(plan_strided_slice),
+    row<Gather>(plan_gather),
+    row<Pad>(plan_pad),
+    row<Tile>(plan_tile),
+    row<Broadcast>(plan_broadcast),
+    row<DepthToSpace>(plan_depth_to_space),
+    row<SpaceToDepth>(plan_space_to_depth),
+    row<ShuffleChannels>(plan_shuffle_channels),
+    row<Interpolate>(plan_interpolate),
+    row<Convert>(plan_convert),
+    row<SoftMax>(plan_softmax),
+    row<Mvn>(plan_mvn),
+    row<NormalizeL2>(plan_normalize_l2),
+    row<Lrn>(plan_lrn),
+    row<ReduceMean>(plan_reduce),
+    row<ReduceSum>(plan_reduce),
+    row<ReduceMax>(plan_reduce),
 };
 
 }  // namespace

@@ -45,7 +45,8 @@ Problem problem_of(Planner& planner, const Group& group) {
     } else {
         const std::size_t spatial = p.data.size() - 2;
         const Dims extents(p.data.begin() + 2, p.data.end());
-        p.window = {extents, extents, Dims(spatial, 1), Dims(spatial, 1), Dims(spatial, 0), Dims(spatial, 0), Dims(spatial, 1)};
+        p.window = {extents,          extents,          Dims(spatial, 1), Dims(spatial, 1),
+                    Dims(spatial, 0), Dims(spatial, 0), Dims(spatial, 1)};
     }
     p.program = program_of(graph, group);
     if (stored(graph, data) != data) p.padding = graph.op(data).get<Dequantize>().zero_point.as<float>()[0];
@@ -54,7 +55,8 @@ Problem problem_of(Planner& planner, const Group& group) {
     return p;
 }
 
-void finish(Planner& planner, Problem& p, std::string kernel, std::shared_ptr<const Work> work, const Acceptance& better) {
+void finish(Planner& planner, Problem& p, std::string kernel, std::shared_ptr<const Work> work,
+            const Acceptance& better) {
     Step step = planner.step_for(p.group, std::move(kernel));
     p.buffers.note(step);
     step.work = std::move(work);
@@ -64,25 +66,39 @@ void finish(Planner& planner, Problem& p, std::string kernel, std::shared_ptr<co
 }
 
 // A mean with keep_dims = false has no spatial axes left: its memory is the same.
-void make_output(Planner& planner, Problem& p) { p.buffers.out = planner.output(p.group.output, Layout::channels_last).buffer; }
+void make_output(Planner& planner, Problem& p) {
+    p.buffers.out = planner.output(p.group.output, Layout::channels_last).buffer;
+}
 
 #if defined(__x86_64__)
 Acceptance try_generated(Planner& planner, Problem& p) {
     if (p.window.kernel.size() > 2) return declined("it has three spatial axes");
-    const auto dim = [](const Dims& v, std::size_t from_last, std::int64_t absent) { return from_last < v.size() ? v[v.size() - 1 - from_last] : absent; };
+    const auto dim = [](const Dims& v, std::size_t from_last, std::int64_t absent) {
+        return from_last < v.size() ? v[v.size() - 1 - from_last] : absent;
+    };
     const ir::Window& w = p.window;
-    x64::PoolDesc desc{.kind = p.maximum ? x64::PoolDesc::Kind::maximum : x64::PoolDesc::Kind::average, .type = p.type,
-        .window = {p.data[0], dim(w.data, 1, 1), dim(w.data, 0, 1), dim(w.kernel, 1, 1), dim(w.kernel, 0, 1), dim(w.strides, 1, 1), dim(w.strides, 0, 1),
-                   dim(w.dilations, 1, 1), dim(w.dilations, 0, 1), dim(w.pads_begin, 1, 0), dim(w.pads_begin, 0, 0), dim(w.pads_end, 1, 0), dim(w.pads_end, 0, 0)},
-        .channels = p.data[1], .count_padding = p.count_padding, .epilogue = p.program.epilogue};
+    x64::PoolDesc desc{.kind = p.maximum ? x64::PoolDesc::Kind::maximum : x64::PoolDesc::Kind::average,
+                       .type = p.type,
+                       .window = {p.data[0], dim(w.data, 1, 1), dim(w.data, 0, 1), dim(w.kernel, 1, 1),
+                                  dim(w.kernel, 0, 1), dim(w.strides, 1, 1), dim(w.strides, 0, 1),
+                                  dim(w.dilations, 1, 1), dim(w.dilations, 0, 1), dim(w.pads_begin, 1, 0),
+                                  dim(w.pads_begin, 0, 0), dim(w.pads_end, 1, 0), dim(w.pads_end, 0, 0)},
+                       .channels = p.data[1],
+                       .count_padding = p.count_padding,
+                       .epilogue = p.program.epilogue};
     // Rounding the result up means more padding at the far sides than the model names.
-    desc.window.pad_bottom = (dim(w.output, 1, 1) - 1) * desc.window.stride_height + (desc.window.kernel_height - 1) * desc.window.dilation_height + 1 - desc.window.height - desc.window.pad_top;
-    desc.window.pad_right = (dim(w.output, 0, 1) - 1) * desc.window.stride_width + (desc.window.kernel_width - 1) * desc.window.dilation_width + 1 - desc.window.width - desc.window.pad_left;
+    desc.window.pad_bottom = (dim(w.output, 1, 1) - 1) * desc.window.stride_height +
+                             (desc.window.kernel_height - 1) * desc.window.dilation_height + 1 - desc.window.height -
+                             desc.window.pad_top;
+    desc.window.pad_right = (dim(w.output, 0, 1) - 1) * desc.window.stride_width +
+                            (desc.window.kernel_width - 1) * desc.window.dilation_width + 1 - desc.window.width -
+                            desc.window.pad_left;
     if (p.count_padding) return declined("it counts padding");
     if (auto a = x64::Pool::accepts(desc, planner.machine()); !a) return a;
     auto kernel = std::make_shared<const x64::Pool>(desc, planner.code());
     make_output(planner, p);
-    finish(planner, p, p.maximum ? "jit_max_pool_avx512" : "jit_avg_pool_avx512", x64_work<x64::Pool>(kernel, p.buffers), {});
+    finish(planner, p, p.maximum ? "jit_max_pool_avx512" : "jit_avg_pool_avx512",
+           x64_work<x64::Pool>(kernel, p.buffers), {});
     return accepted();
 }
 #endif
@@ -97,7 +113,9 @@ void plan_pool(Planner& planner, const Group& group) {
     if (last) return;
 #endif
     portable::Pool kernel;
-    kernel.kind = p.maximum ? portable::Pool::Kind::max : p.count_padding ? portable::Pool::Kind::average_with_padding : portable::Pool::Kind::average;
+    kernel.kind = p.maximum         ? portable::Pool::Kind::max
+                  : p.count_padding ? portable::Pool::Kind::average_with_padding
+                                    : portable::Pool::Kind::average;
     kernel.input = p.type;
     kernel.batch = static_cast<std::size_t>(p.data[0]);
     kernel.channels = static_cast<std::size_t>(p.data[1]);

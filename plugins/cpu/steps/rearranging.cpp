@@ -14,7 +14,8 @@ namespace {
 
 std::size_t extent(std::int64_t value) { return static_cast<std::size_t>(value); }
 
-bool add_copy(Planner& p, const Group& group, std::string kernel, portable::StridedCopy copy, BufferId source, BufferId target) {
+bool add_copy(Planner& p, const Group& group, std::string kernel, portable::StridedCopy copy, BufferId source,
+              BufferId target) {
     Copies copies;
     copies.add(std::move(copy), source, target);
     add_copies(p, group, std::move(kernel), std::move(copies));
@@ -22,8 +23,9 @@ bool add_copy(Planner& p, const Group& group, std::string kernel, portable::Stri
 }
 
 // What lies in the depth of one value and in the space of the other: `deep` [N, block... x C, space...], `wide` [N, C, space x block...].
-portable::StridedCopy depth_copy(const Dims& deep, std::span<const std::ptrdiff_t> deep_steps, std::span<const std::ptrdiff_t> wide_steps,
-                                 std::int64_t block, DepthMode mode, std::size_t element_size) {
+portable::StridedCopy depth_copy(const Dims& deep, std::span<const std::ptrdiff_t> deep_steps,
+                                 std::span<const std::ptrdiff_t> wide_steps, std::int64_t block, DepthMode mode,
+                                 std::size_t element_size) {
     const std::size_t spatial = deep.size() - 2;
     std::ptrdiff_t blocks = 1;
     for (std::size_t i = 0; i < spatial; ++i) blocks *= block;
@@ -65,15 +67,20 @@ bool plan_pad(Planner& p, const Group& group) {
         const std::int64_t b = begin->integer_at(i), e = end->integer_at(i);
         inside.in_offset += std::max<std::int64_t>(-b, 0) * from[i];
         inside.out_offset += std::max<std::int64_t>(b, 0) * to[i];
-        inside.dims.push_back({extent(std::max<std::int64_t>(dims[i] + std::min<std::int64_t>(b, 0) + std::min<std::int64_t>(e, 0), 0)), from[i], to[i]});
+        inside.dims.push_back(
+            {extent(std::max<std::int64_t>(dims[i] + std::min<std::int64_t>(b, 0) + std::min<std::int64_t>(e, 0), 0)),
+             from[i], to[i]});
     }
     Copies copies;
     copies.add(std::move(inside), in.buffer, out.buffer);
     Step step = p.step_for(group, "portable_pad");
     step.reads = {in.buffer};
     step.writes = {out.buffer};
-    step.work = work([copies = std::move(copies), value, size, target = out.buffer, count = extent(product(out.dims()))](const Frame& f) {
-        f.pool->parallel(count, [&](std::size_t first, std::size_t past, int) { portable::fill(f.at(target) + first * size, past - first, value.data(), size); });
+    step.work = work([copies = std::move(copies), value, size, target = out.buffer,
+                      count = extent(product(out.dims()))](const Frame& f) {
+        f.pool->parallel(count, [&](std::size_t first, std::size_t past, int) {
+            portable::fill(f.at(target) + first * size, past - first, value.data(), size);
+        });
         copies.run(f);
     });
     p.add(std::move(step));
@@ -111,7 +118,8 @@ bool plan_broadcast(Planner& p, const Group& group) {
     portable::StridedCopy copy{bytes_each(p, node.inputs[0])};
     for (std::size_t i = 0; i < result.size(); ++i) copy.dims.push_back({extent(result[i]), 0, to[i]});
     for (std::size_t i = 0; i < dims.size(); ++i) {
-        const std::size_t axis = named ? normalise_axis(mapping->integer_at(i), result.size()) : i + result.size() - dims.size();
+        const std::size_t axis = named ? normalise_axis(mapping->integer_at(i), result.size())
+                                       : i + result.size() - dims.size();
         if (dims[i] != 1) copy.dims[axis].in_step = from[i];
     }
     return add_copy(p, group, "portable_broadcast", std::move(copy), in.buffer, out.buffer);
@@ -123,7 +131,8 @@ bool plan_depth_to_space(Planner& p, const Group& group) {
     const auto& op = node.op.get<DepthToSpace>();
     const Place in = p.input(node.inputs[0]);
     const Place out = p.output({group.core, 0}, in.layout);
-    auto copy = depth_copy(in.dims(), memory_steps(in.dims(), in.layout), memory_steps(out.dims(), in.layout), op.block_size, op.mode, bytes_each(p, node.inputs[0]));
+    auto copy = depth_copy(in.dims(), memory_steps(in.dims(), in.layout), memory_steps(out.dims(), in.layout),
+                           op.block_size, op.mode, bytes_each(p, node.inputs[0]));
     return add_copy(p, group, "portable_depth_to_space", std::move(copy), in.buffer, out.buffer);
 }
 
@@ -133,7 +142,8 @@ bool plan_space_to_depth(Planner& p, const Group& group) {
     const auto& op = node.op.get<SpaceToDepth>();
     const Place in = p.input(node.inputs[0]);
     const Place out = p.output({group.core, 0}, in.layout);
-    auto copy = depth_copy(out.dims(), memory_steps(out.dims(), in.layout), memory_steps(in.dims(), in.layout), op.block_size, op.mode, bytes_each(p, node.inputs[0]));
+    auto copy = depth_copy(out.dims(), memory_steps(out.dims(), in.layout), memory_steps(in.dims(), in.layout),
+                           op.block_size, op.mode, bytes_each(p, node.inputs[0]));
     for (auto& d : copy.dims) std::swap(d.in_step, d.out_step);
     return add_copy(p, group, "portable_space_to_depth", std::move(copy), in.buffer, out.buffer);
 }

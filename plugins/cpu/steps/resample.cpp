@@ -43,7 +43,8 @@ bool plan_tables(Planner& p, const Group& group, std::string name, DataType type
 
 // An image whose batch and channels stay as they are, with elements on both sides.
 bool spatial_only(const Dims& dims, const Dims& result) {
-    return dims.size() >= 3 && dims.size() <= 5 && dims[0] == result[0] && dims[1] == result[1] && product(dims) > 0 && product(result) > 0;
+    return dims.size() >= 3 && dims.size() <= 5 && dims[0] == result[0] && dims[1] == result[1] && product(dims) > 0 &&
+           product(result) > 0;
 }
 
 Axis table_of(const eval::Taps& taps) {
@@ -70,7 +71,8 @@ bool plan_interpolate(Planner& p, const Group& group) {
     if ((element != Element::f32 && !codes) || !spatial_only(dims, result)) return false;
     const auto scales = eval::axis_scales(op, dims, result, *given, axes);
     std::vector<Axis> tables;
-    for (std::size_t i = 2; i < dims.size(); ++i) tables.push_back(table_of(eval::axis_taps(op, dims[i], result[i], scales[i])));
+    for (std::size_t i = 2; i < dims.size(); ++i)
+        tables.push_back(table_of(eval::axis_taps(op, dims[i], result[i], scales[i])));
     return plan_tables(p, group, "portable_interpolate", data_type(element), tables);
 }
 
@@ -84,7 +86,8 @@ bool plan_edge_pad(Planner& p, const Group& group) {
     for (std::size_t i = 2; i < dims.size(); ++i) {
         Axis axis{1, {}, {}};
         for (std::int64_t o = 0; o < result[i]; ++o)
-            axis.index.push_back(static_cast<std::uint32_t>(eval::mirrored(o - begin[i], dims[i], node.op.get<Pad>().mode)));
+            axis.index.push_back(
+                static_cast<std::uint32_t>(eval::mirrored(o - begin[i], dims[i], node.op.get<Pad>().mode)));
         tables.push_back(std::move(axis));
     }
     return plan_tables(p, group, "portable_pad", bytes == 1 ? DataType::u8 : DataType::f32, tables);

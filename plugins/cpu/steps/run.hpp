@@ -55,8 +55,10 @@ std::shared_ptr<const Work> portable_work(Kernel kernel, StepBuffers b) {
     return work([kernel = std::move(kernel), b = std::move(b)](const Frame& f) {
         std::array<const void*, 8> pointers{};
         for (std::size_t i = 0; i < b.operands.size() && i < pointers.size(); ++i) pointers[i] = f.at(b.operands[i]);
-        const portable::Arguments args{f.at(b.in), b.has_second ? f.at(b.second) : nullptr, std::span(pointers.data(), b.operands.size()), f.at(b.out)};
-        f.pool->parallel(kernel.units(), [&](std::size_t begin, std::size_t end, int) { kernel.run(args, begin, end); });
+        const portable::Arguments args{f.at(b.in), b.has_second ? f.at(b.second) : nullptr,
+                                       std::span(pointers.data(), b.operands.size()), f.at(b.out)};
+        f.pool->parallel(kernel.units(),
+                         [&](std::size_t begin, std::size_t end, int) { kernel.run(args, begin, end); });
     });
 }
 
@@ -91,12 +93,15 @@ public:
     void run(const Frame& f) const override {
         std::array<const void*, 8> pointers{};
         for (std::size_t i = 0; i < b_.operands.size() && i < pointers.size(); ++i) pointers[i] = f.at(b_.operands[i]);
-        const onednn::Args args{f.at(b_.in), b_.has_second ? f.at(b_.second) : nullptr, f.at(b_.out), pointers.data(), f.scratch};
+        const onednn::Args args{f.at(b_.in), b_.has_second ? f.at(b_.second) : nullptr, f.at(b_.out), pointers.data(),
+                                f.scratch};
         f.pool->parallel(static_cast<std::size_t>(kernel_->parts()), [&](std::size_t begin, std::size_t end, int) {
             for (std::size_t part = begin; part < end; ++part) kernel_->run(args, static_cast<int>(part));
         });
     }
-    std::shared_ptr<const Work> for_stream() const override { return std::make_shared<OneDnnWork>(kernel_->clone(), b_); }
+    std::shared_ptr<const Work> for_stream() const override {
+        return std::make_shared<OneDnnWork>(kernel_->clone(), b_);
+    }
 
 private:
     std::unique_ptr<onednn::Kernel> kernel_;

@@ -33,8 +33,8 @@ public:
                                 const AnyMap& properties = {}) const;
     /// The same with typed properties: compile_model(model, "CPU", octet::num_streams(4), octet::enable_profiling(true)).
     template <class Source, std::same_as<Any> Value, class... More>
-    CompiledModel compile_model(const Source& source, const std::string& device, const std::pair<const std::string, Value>& first,
-                                const More&... more) const {
+    CompiledModel compile_model(const Source& source, const std::string& device,
+                                const std::pair<const std::string, Value>& first, const More&... more) const {
         return compile_model(source, device, AnyMap{first, more...});
     }
 
@@ -47,7 +47,8 @@ public:
     void set_property(const std::string& device, const AnyMap& properties);
     void set_property(const AnyMap& properties);
     template <std::same_as<Any> Value, class... More>
-    void set_property(const std::string& device, const std::pair<const std::string, Value>& first, const More&... more) {
+    void set_property(const std::string& device, const std::pair<const std::string, Value>& first,
+                      const More&... more) {
         set_property(device, AnyMap{first, more...});
     }
     /// What set_property gave, else the default; also FULL_DEVICE_NAME, AVAILABLE_DEVICES and SUPPORTED_PROPERTIES.

@@ -8,7 +8,23 @@
 namespace octet {
 
 enum class ElementType : std::uint8_t {
-    undefined, boolean, bf16, f16, f32, f64, i4, i8, i16, i32, i64, u1, u4, u8, u16, u32, u64
+    undefined,
+    boolean,
+    bf16,
+    f16,
+    f32,
+    f64,
+    i4,
+    i8,
+    i16,
+    i32,
+    i64,
+    u1,
+    u4,
+    u8,
+    u16,
+    u32,
+    u64
 };
 
 namespace element {

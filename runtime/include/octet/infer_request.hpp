@@ -20,14 +20,15 @@ struct ProfilingInfo {
     double real_us = 0;  ///< the same, not rounded
     double cpu_us = 0;
     std::string node_name;
-    std::string exec_type;  ///< "<kernel>_<type of the data read>": "jit_depthwise_avx512_vnni_u8"; "undef" when nothing runs
+    std::string
+        exec_type;  ///< "<kernel>_<type of the data read>": "jit_depthwise_avx512_vnni_u8"; "undef" when nothing runs
     std::string node_type;  ///< the operator's name in the file
 };
 
 namespace runtime {
 class Request;
 class Compiled;
-}
+}  // namespace runtime
 
 /// A handle, made by CompiledModel::create_infer_request; copies share the request. Requests of one compiled model may run at the
 /// same time, in order of their start, as many as there are streams. One request is used from one thread at a time; while it runs every

@@ -18,8 +18,14 @@ struct ModelAccess;
 /// An input or output of a model: a value, not tied to the life of the model.
 class Port {
 public:
-    Port(bool is_input, std::size_t index, std::vector<std::string> names, std::string node_name, ElementType type, PartialShape shape)
-        : is_input_(is_input), index_(index), names_(std::move(names)), node_name_(std::move(node_name)), type_(type), shape_(std::move(shape)) {}
+    Port(bool is_input, std::size_t index, std::vector<std::string> names, std::string node_name, ElementType type,
+         PartialShape shape)
+        : is_input_(is_input),
+          index_(index),
+          names_(std::move(names)),
+          node_name_(std::move(node_name)),
+          type_(type),
+          shape_(std::move(shape)) {}
     bool is_input() const { return is_input_; }
     std::size_t get_index() const { return index_; }  ///< place among the model's inputs (or outputs)
     /// Names of the tensor; any of them finds the port. A port without names is found by its layer's.
@@ -50,9 +56,9 @@ public:
 
     const std::vector<Port>& inputs() const;
     const std::vector<Port>& outputs() const;
-    const Port& input() const;                                  ///< the only input; throws Error when there are none or several
-    const Port& input(std::size_t index) const;                 ///< throws Error when there is no such input
-    const Port& input(const std::string& tensor_name) const;    ///< throws Error that lists the known names
+    const Port& input() const;                   ///< the only input; throws Error when there are none or several
+    const Port& input(std::size_t index) const;  ///< throws Error when there is no such input
+    const Port& input(const std::string& tensor_name) const;  ///< throws Error that lists the known names
     const Port& output() const;
     const Port& output(std::size_t index) const;
     const Port& output(const std::string& tensor_name) const;

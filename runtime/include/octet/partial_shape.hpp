@@ -66,9 +66,9 @@ public:
     bool rank_is_static() const { return ranked_; }
     bool is_static() const;
     bool is_dynamic() const { return !is_static(); }
-    Shape to_shape() const;   ///< throws Error when dynamic
+    Shape to_shape() const;  ///< throws Error when dynamic
     Shape get_shape() const { return to_shape(); }
-    Shape get_min_shape() const;  ///< lower bounds
+    Shape get_min_shape() const;            ///< lower bounds
     bool allows(const Shape& shape) const;  ///< whether a tensor of this shape goes here
     std::string to_string() const;          ///< "[1,3,?,1..8]", "[...]" when the rank is unknown
     bool operator==(const PartialShape& other) const;

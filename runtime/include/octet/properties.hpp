@@ -53,8 +53,7 @@ public:
     Any(const char* text) : text_(text) {}
     Any(std::same_as<bool> auto value) : text_(detail::to_text(value)) {}
     template <std::integral T>
-        requires(!std::same_as<T, bool>)
-    Any(T value) : text_(detail::to_text(static_cast<std::int64_t>(value))) {}
+    requires(!std::same_as<T, bool>) Any(T value) : text_(detail::to_text(static_cast<std::int64_t>(value))) {}
     Any(streams::Num value) : text_(detail::to_text(value)) {}
     Any(hint::PerformanceMode value) : text_(detail::to_text(value)) {}
     Any(const std::vector<std::string>& value) : text_(detail::to_text(value)) {}
@@ -85,9 +84,7 @@ struct Property {
     std::string_view key;
     constexpr std::string_view name() const { return key; }
     /// The key with this value, for compile_model and set_property.
-    std::pair<const std::string, Any> operator()(T value) const
-        requires(!ReadOnly)
-    {
+    std::pair<const std::string, Any> operator()(T value) const requires(!ReadOnly) {
         return {std::string(key), Any(std::move(value))};
     }
 };

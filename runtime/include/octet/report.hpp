@@ -17,26 +17,28 @@ enum class LayerStatus : std::uint8_t {
 /// One layer of the file (or, where `added` is true, one step that no layer of the file stands for, such as a reorder).
 struct LayerReport {
     std::string name;
-    std::string type;        ///< the operator's name in the file: "Convolution"
+    std::string type;  ///< the operator's name in the file: "Convolution"
     LayerStatus status = LayerStatus::not_run;
-    std::string precision;   ///< what the step reads as data: "u8", "i8", "f32"; empty when nothing runs
+    std::string precision;  ///< what the step reads as data: "u8", "i8", "f32"; empty when nothing runs
     std::string output_precision;
-    bool int8 = false;       ///< reads its data (and weights) as 8-bit integers and works on them as such or through one fused kernel
+    bool int8 =
+        false;  ///< reads its data (and weights) as 8-bit integers and works on them as such or through one fused kernel
     std::string kernel;      ///< the kernel of the step: "jit_depthwise_avx512_vnni"
     std::string fused_into;  ///< the layer whose step computes this one
-    std::string code;        ///< why it is not int8: a short name, such as NO_ACT_FQ; empty when there is nothing to explain
-    std::string reason;      ///< the same as a sentence that names the layer that is the cause
-    bool compute = false;    ///< counts in shares of int8: a layer that computes, rather than moving data or holding constants
+    std::string code;  ///< why it is not int8: a short name, such as NO_ACT_FQ; empty when there is nothing to explain
+    std::string reason;  ///< the same as a sentence that names the layer that is the cause
+    bool compute =
+        false;  ///< counts in shares of int8: a layer that computes, rather than moving data or holding constants
     bool added = false;
-    double real_time_us = 0; ///< mean time of the step; 0 when not measured or fused
+    double real_time_us = 0;  ///< mean time of the step; 0 when not measured or fused
     double cpu_time_us = 0;
 };
 
 /// All layers of a compiled model.
 struct Report {
     std::vector<LayerReport> layers;
-    std::string device;      ///< full name of the device
-    std::size_t steps = 0;   ///< what an inference executes, reorders included
+    std::string device;     ///< full name of the device
+    std::size_t steps = 0;  ///< what an inference executes, reorders included
     std::size_t reorders = 0;
     std::size_t arena_bytes = 0;
     std::size_t packed_bytes = 0;  ///< weights in the form kernels read

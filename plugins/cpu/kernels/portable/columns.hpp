@@ -47,7 +47,8 @@ inline std::size_t column_units(const AxisShape& shape) {
 
 // For inner = 1: map(x, result, count) computes consecutive values of the row that begins at x.
 template <class MapRow>
-void map_axis_row(const AxisShape& shape, const Epilogue& epilogue, std::size_t outer, const float* x, const Arguments& args, const MapRow& map) {
+void map_axis_row(const AxisShape& shape, const Epilogue& epilogue, std::size_t outer, const float* x,
+                  const Arguments& args, const MapRow& map) {
     const std::size_t channels = shape.channels == 0 ? shape.axis : shape.channels;
     const std::size_t rows = shape.axis / channels;
     const TileGrid grid{rows, channels};
@@ -63,8 +64,8 @@ void map_axis_row(const AxisShape& shape, const Epilogue& epilogue, std::size_t 
 
 // For other extents: map(x, result, width) computes `width` <= kColumns columns of one position along the axis.
 template <class MapColumns>
-void map_axis_columns(const AxisShape& shape, const Epilogue& epilogue, std::size_t outer, std::size_t column, std::size_t width, const float* x,
-                      const Arguments& args, const MapColumns& map) {
+void map_axis_columns(const AxisShape& shape, const Epilogue& epilogue, std::size_t outer, std::size_t column,
+                      std::size_t width, const float* x, const Arguments& args, const MapColumns& map) {
     const std::size_t rows = kTileValues / kColumns;
     const ResultLayout layout{shape.inner, shape.rows_per_batch};
     alignas(64) std::array<float, kTileValues> values;
@@ -73,7 +74,8 @@ void map_axis_columns(const AxisShape& shape, const Epilogue& epilogue, std::siz
         for (std::size_t r = 0; r < count; ++r) {
             map(x + (begin + r) * shape.inner, values.data() + r * width, width);
         }
-        apply_epilogue(epilogue, layout, {outer * shape.axis + begin, count, column, width}, values.data(), args.operands, args.out);
+        apply_epilogue(epilogue, layout, {outer * shape.axis + begin, count, column, width}, values.data(),
+                       args.operands, args.out);
     }
 }
 

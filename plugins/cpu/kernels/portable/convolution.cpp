@@ -12,7 +12,8 @@ namespace {
 constexpr std::size_t kDepthwiseTaps = kBlockDepth;
 
 std::array<std::size_t, 3> out_position(const Window& window, std::size_t pixel) {
-    return {pixel / (window.output[1] * window.output[2]), pixel / window.output[2] % window.output[1], pixel % window.output[2]};
+    return {pixel / (window.output[1] * window.output[2]), pixel / window.output[2] % window.output[1],
+            pixel % window.output[2]};
 }
 
 float weight_at(DataType type, const void* weights, std::size_t at) {
@@ -56,11 +57,14 @@ template <class T>
 class Patch {
 public:
     Patch(const Convolution& convolution, const T* input, std::size_t group)
-        : window_(convolution.window), channels_(convolution.in_channels / convolution.groups),
+        : window_(convolution.window),
+          channels_(convolution.in_channels / convolution.groups),
           stride_(convolution.in_stride == 0 ? convolution.in_channels : convolution.in_stride),
-          zero_(common_zero_point(convolution)), zeros_(convolution.zero_points_vary() ? convolution.zero_points.data() + group * channels_ : nullptr),
+          zero_(common_zero_point(convolution)),
+          zeros_(convolution.zero_points_vary() ? convolution.zero_points.data() + group * channels_ : nullptr),
           taps_in_run_(stride_ == channels_ && window_.dilation[2] == 1 && zeros_ == nullptr ? window_.kernel[2] : 1),
-          run_(channels_ * taps_in_run_), input_(input + group * channels_) {}
+          run_(channels_ * taps_in_run_),
+          input_(input + group * channels_) {}
 
     void copy(std::size_t row, std::size_t begin, std::size_t count, float* to) const {
         const std::size_t batch = row / window_.out_pixels();
@@ -80,12 +84,13 @@ public:
     }
 
 private:
-    void copy_run(std::size_t batch, const std::array<std::size_t, 3>& out, const std::array<TapRange, 3>& range, std::size_t run,
-                  std::size_t offset, std::size_t length, float* to) const {
+    void copy_run(std::size_t batch, const std::array<std::size_t, 3>& out, const std::array<TapRange, 3>& range,
+                  std::size_t run, std::size_t offset, std::size_t length, float* to) const {
         const std::size_t tap = run * taps_in_run_;
-        const std::array<std::size_t, 3> k = {tap / (window_.kernel[2] * window_.kernel[1]), tap / window_.kernel[2] % window_.kernel[1],
-                                              tap % window_.kernel[2]};
-        const bool inside = k[0] >= range[0].begin && k[0] < range[0].end && k[1] >= range[1].begin && k[1] < range[1].end;
+        const std::array<std::size_t, 3> k = {tap / (window_.kernel[2] * window_.kernel[1]),
+                                              tap / window_.kernel[2] % window_.kernel[1], tap % window_.kernel[2]};
+        const bool inside = k[0] >= range[0].begin && k[0] < range[0].end && k[1] >= range[1].begin &&
+                            k[1] < range[1].end;
         const std::size_t low = inside ? std::max(range[2].begin, k[2]) : 0;
         const std::size_t high = inside ? std::min(range[2].end, k[2] + taps_in_run_) : 0;
         if (high <= low) {
@@ -104,10 +109,12 @@ private:
         std::fill_n(to + (last - offset), offset + length - last, 0.0F);
     }
 
-    std::size_t address(std::size_t batch, const std::array<std::size_t, 3>& out, const std::array<std::size_t, 3>& k) const {
+    std::size_t address(std::size_t batch, const std::array<std::size_t, 3>& out,
+                        const std::array<std::size_t, 3>& k) const {
         std::size_t pixel = batch;
         for (std::size_t axis = 0; axis < 3; ++axis) {
-            const std::ptrdiff_t at = first_position(window_, axis, out[axis]) + static_cast<std::ptrdiff_t>(k[axis] * window_.dilation[axis]);
+            const std::ptrdiff_t at = first_position(window_, axis, out[axis]) +
+                                      static_cast<std::ptrdiff_t>(k[axis] * window_.dilation[axis]);
             pixel = pixel * window_.input[axis] + static_cast<std::size_t>(at);
         }
         return pixel * stride_;
@@ -124,7 +131,8 @@ private:
 };
 
 template <class T, class Weight>
-void dense_unit(const Convolution& convolution, const PackedWeights& weights, const Weight* packed, const Arguments& args, std::size_t unit) {
+void dense_unit(const Convolution& convolution, const PackedWeights& weights, const Weight* packed,
+                const Arguments& args, std::size_t unit) {
     const std::size_t blocks = (weights.columns + kBlockColumns - 1) / kBlockColumns;
     const std::size_t column = unit % blocks * kBlockColumns;
     const std::size_t group = unit / blocks % convolution.groups;
@@ -141,7 +149,8 @@ void dense_unit(const Convolution& convolution, const PackedWeights& weights, co
             }
         });
         for (std::size_t panel = 0; panel < block.panels(); ++panel) {
-            block.multiply(dot, panel, packed + weights.panel(group, column / kTileColumns + panel) + k * kTileColumns, depth);
+            block.multiply(dot, panel, packed + weights.panel(group, column / kTileColumns + panel) + k * kTileColumns,
+                           depth);
         }
     }
     const ResultLayout layout{convolution.out_channels, convolution.window.out_pixels(), convolution.out_stride};
@@ -150,20 +159,23 @@ void dense_unit(const Convolution& convolution, const PackedWeights& weights, co
 
 // sums[c] += shift(from[c], c) * weights[c] over the taps inside; weights lie [tap][channels].
 template <class T, class Shift>
-void depthwise_pixel(const Convolution& convolution, const PackedWeights& weights, const T* input, std::size_t row, const Tile& tile, const Shift& shift,
-                     float* sums) {
+void depthwise_pixel(const Convolution& convolution, const PackedWeights& weights, const T* input, std::size_t row,
+                     const Tile& tile, const Shift& shift, float* sums) {
     const Window& window = convolution.window;
     const std::size_t stride = convolution.in_stride == 0 ? convolution.in_channels : convolution.in_stride;
     const auto out = out_position(window, row % window.out_pixels());
     const std::size_t batch = row / window.out_pixels();
     const auto at = [&](std::size_t axis, std::size_t k) {
-        return static_cast<std::size_t>(first_position(window, axis, out[axis]) + static_cast<std::ptrdiff_t>(k * window.dilation[axis]));
+        return static_cast<std::size_t>(first_position(window, axis, out[axis]) +
+                                        static_cast<std::ptrdiff_t>(k * window.dilation[axis]));
     };
     std::fill_n(sums, tile.channels, 0.0F);
-    const std::array<TapRange, 3> range = {taps_inside(window, 0, out[0]), taps_inside(window, 1, out[1]), taps_inside(window, 2, out[2])};
+    const std::array<TapRange, 3> range = {taps_inside(window, 0, out[0]), taps_inside(window, 1, out[1]),
+                                           taps_inside(window, 2, out[2])};
     for (std::size_t d = range[0].begin; d < range[0].end; ++d) {
         for (std::size_t h = range[1].begin; h < range[1].end; ++h) {
-            const std::size_t line = ((batch * window.input[0] + at(0, d)) * window.input[1] + at(1, h)) * window.input[2];
+            const std::size_t line = ((batch * window.input[0] + at(0, d)) * window.input[1] + at(1, h)) *
+                                     window.input[2];
             for (std::size_t w = range[2].begin; w < range[2].end; ++w) {
                 const T* from = input + (line + at(2, w)) * stride + tile.channel;
                 const std::size_t tap = (d * window.kernel[1] + h) * window.kernel[2] + w;
@@ -177,20 +189,26 @@ void depthwise_pixel(const Convolution& convolution, const PackedWeights& weight
 }
 
 template <class T>
-void depthwise_unit(const Convolution& convolution, const PackedWeights& weights, const Arguments& args, std::size_t unit) {
+void depthwise_unit(const Convolution& convolution, const PackedWeights& weights, const Arguments& args,
+                    std::size_t unit) {
     const TileGrid grid{convolution.batch * convolution.window.out_pixels(), convolution.out_channels};
     const Tile tile = grid[unit];
     alignas(64) std::array<float, kTileValues> sums;
     vectorized([&] {
         const auto rows = [&](const auto& shift) {
             for (std::size_t r = 0; r < tile.rows; ++r) {
-                depthwise_pixel(convolution, weights, static_cast<const T*>(args.input), tile.row + r, tile, shift, sums.data() + r * tile.channels);
+                depthwise_pixel(convolution, weights, static_cast<const T*>(args.input), tile.row + r, tile, shift,
+                                sums.data() + r * tile.channels);
             }
         };
         if (convolution.zero_points_vary()) {
-            rows([zeros = convolution.zero_points.data() + tile.channel](T value, std::size_t c) { return shifted(value, zeros[c]); });
+            rows([zeros = convolution.zero_points.data() + tile.channel](T value, std::size_t c) {
+                return shifted(value, zeros[c]);
+            });
         } else {
-            rows([zero = common_zero_point(convolution)](T value, std::size_t) { return static_cast<float>(value) - zero; });
+            rows([zero = common_zero_point(convolution)](T value, std::size_t) {
+                return static_cast<float>(value) - zero;
+            });
         }
     });
     const ResultLayout layout{convolution.out_channels, convolution.window.out_pixels(), convolution.out_stride};
@@ -198,7 +216,8 @@ void depthwise_unit(const Convolution& convolution, const PackedWeights& weights
 }
 
 template <class T>
-void run_units(const Convolution& convolution, const PackedWeights& weights, const Arguments& args, std::size_t begin, std::size_t end) {
+void run_units(const Convolution& convolution, const PackedWeights& weights, const Arguments& args, std::size_t begin,
+               std::size_t end) {
     for (std::size_t unit = begin; unit < end; ++unit) {
         if (convolution.depthwise()) {
             depthwise_unit<T>(convolution, weights, args, unit);
@@ -220,14 +239,18 @@ bool Convolution::zero_points_vary() const {
     return std::adjacent_find(zero_points.begin(), zero_points.end(), std::not_equal_to<>()) != zero_points.end();
 }
 
-PackedWeights Convolution::pack(const void* weights, DataType type, std::span<const std::int32_t> weight_zero_points) const {
+PackedWeights Convolution::pack(const void* weights, DataType type,
+                                std::span<const std::int32_t> weight_zero_points) const {
     const std::size_t channels = in_channels / groups;
     const std::size_t columns = out_channels / groups;
     const std::size_t taps = window.taps();
     const auto value = [&](std::size_t group, std::size_t k, std::size_t column) {
         const std::size_t out = group * columns + column;
-        const std::int32_t zero = weight_zero_points.empty() ? 0 : weight_zero_points[weight_zero_points.size() == 1 ? 0 : out];
-        return weight_at(type, weights, (out * channels + k % channels) * taps + k / channels) - static_cast<float>(zero);
+        const std::int32_t zero = weight_zero_points.empty()
+                                      ? 0
+                                      : weight_zero_points[weight_zero_points.size() == 1 ? 0 : out];
+        return weight_at(type, weights, (out * channels + k % channels) * taps + k / channels) -
+               static_cast<float>(zero);
     };
     if (!depthwise()) {
         return pack_weights(groups, taps * channels, columns, type != DataType::f32, value);
@@ -245,7 +268,8 @@ std::size_t Convolution::units() const {
     if (depthwise()) {
         return TileGrid{rows, out_channels}.size();
     }
-    return (rows + kBlockRows - 1) / kBlockRows * groups * ((out_channels / groups + kBlockColumns - 1) / kBlockColumns);
+    return (rows + kBlockRows - 1) / kBlockRows * groups *
+           ((out_channels / groups + kBlockColumns - 1) / kBlockColumns);
 }
 
 void Convolution::run(const PackedWeights& weights, const Arguments& args, std::size_t begin, std::size_t end) const {

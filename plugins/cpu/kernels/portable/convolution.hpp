@@ -8,7 +8,8 @@ namespace octet::cpu::portable {
 // as the zero point of its channel. Floats: f32 by f32.
 struct Convolution {
     DataType input = DataType::f32;
-    std::vector<std::int32_t> zero_points = {};  // of the input, 0..255 for u8: none (0), one, or one for each of in_channels
+    std::vector<std::int32_t> zero_points =
+        {};  // of the input, 0..255 for u8: none (0), one, or one for each of in_channels
     std::size_t batch = 1;
     std::size_t in_channels = 1;
     std::size_t out_channels = 1;

@@ -43,7 +43,8 @@ struct Plane {
             const T* from = in + static_cast<std::ptrdiff_t>(r) * rows.in_step;
             T* to = out + static_cast<std::ptrdiff_t>(r) * rows.out_step;
             for (std::size_t c = column; c < column_end; ++c) {
-                to[static_cast<std::ptrdiff_t>(c) * columns.out_step] = from[static_cast<std::ptrdiff_t>(c) * columns.in_step];
+                to[static_cast<std::ptrdiff_t>(c) * columns.out_step] =
+                    from[static_cast<std::ptrdiff_t>(c) * columns.in_step];
             }
         }
     }
@@ -63,7 +64,8 @@ struct Plane {
                 const T* from = in + row + static_cast<std::ptrdiff_t>(column) * columns.in_step;
                 interleave<kStreams>(from, static_cast<std::size_t>(columns.in_step), turned.data(), row_end - row);
                 for (std::size_t r = row; r < row_end; ++r) {
-                    std::memcpy(out + static_cast<std::ptrdiff_t>(r) * rows.out_step + column, turned.data() + (r - row) * kStreams, kStreams * sizeof(T));
+                    std::memcpy(out + static_cast<std::ptrdiff_t>(r) * rows.out_step + column,
+                                turned.data() + (r - row) * kStreams, kStreams * sizeof(T));
                 }
             }
         }
@@ -78,9 +80,7 @@ struct Position {
     std::size_t row_end = 0;
 };
 
-std::size_t row_blocks(const Dim& rows) {
-    return (rows.extent + kRows - 1) / kRows;
-}
+std::size_t row_blocks(const Dim& rows) { return (rows.extent + kRows - 1) / kRows; }
 
 Position position_of(const StridedCopy& copy, std::size_t row_index, std::size_t unit) {
     const Dim& rows = copy.dims[row_index];
@@ -101,7 +101,8 @@ Position position_of(const StridedCopy& copy, std::size_t row_index, std::size_t
 
 template <class T>
 void run_plane(const StridedCopy& copy, const void* in, void* out, std::size_t row_index, const Position& at) {
-    const Plane<T> plane{static_cast<const T*>(in) + at.in, static_cast<T*>(out) + at.out, copy.dims[row_index], copy.dims.back()};
+    const Plane<T> plane{static_cast<const T*>(in) + at.in, static_cast<T*>(out) + at.out, copy.dims[row_index],
+                         copy.dims.back()};
     plane.copy(at.row, at.row_end);
 }
 
@@ -115,7 +116,8 @@ void run_blocks(const StridedCopy& copy, const void* in, void* out, std::size_t 
             const auto i = static_cast<std::ptrdiff_t>(r);
             const auto j = static_cast<std::ptrdiff_t>(c);
             std::memcpy(static_cast<std::byte*>(out) + (at.out + i * rows.out_step + j * columns.out_step) * size,
-                        static_cast<const std::byte*>(in) + (at.in + i * rows.in_step + j * columns.in_step) * size, copy.element_size);
+                        static_cast<const std::byte*>(in) + (at.in + i * rows.in_step + j * columns.in_step) * size,
+                        copy.element_size);
         }
     }
 }
@@ -134,11 +136,13 @@ std::vector<std::ptrdiff_t> dense_steps(std::span<const std::size_t> shape) {
 
 void StridedCopy::simplify() {
     std::erase_if(dims, [](const Dim& dim) { return dim.extent == 1; });
-    std::stable_sort(dims.begin(), dims.end(), [](const Dim& a, const Dim& b) { return std::abs(a.out_step) > std::abs(b.out_step); });
+    std::stable_sort(dims.begin(), dims.end(),
+                     [](const Dim& a, const Dim& b) { return std::abs(a.out_step) > std::abs(b.out_step); });
     std::vector<Dim> merged;
     for (const Dim& dim : dims) {
         const auto extent = static_cast<std::ptrdiff_t>(dim.extent);
-        if (!merged.empty() && merged.back().in_step == dim.in_step * extent && merged.back().out_step == dim.out_step * extent) {
+        if (!merged.empty() && merged.back().in_step == dim.in_step * extent &&
+            merged.back().out_step == dim.out_step * extent) {
             merged.back() = {merged.back().extent * dim.extent, dim.in_step, dim.out_step};
         } else {
             merged.push_back(dim);
@@ -149,7 +153,8 @@ void StridedCopy::simplify() {
         const auto block = static_cast<std::ptrdiff_t>(dims.back().extent);
         const auto whole = [&](std::ptrdiff_t steps) { return steps % block == 0; };
         const bool fits = whole(in_offset) && whole(out_offset) &&
-                          std::all_of(dims.begin(), dims.end() - 1, [&](const Dim& dim) { return whole(dim.in_step) && whole(dim.out_step); });
+                          std::all_of(dims.begin(), dims.end() - 1,
+                                      [&](const Dim& dim) { return whole(dim.in_step) && whole(dim.out_step); });
         if (fits) {
             element_size *= dims.back().extent;
             dims.pop_back();
@@ -194,7 +199,8 @@ void StridedCopy::run(const void* in, void* out, std::size_t begin, std::size_t 
     });
 }
 
-StridedCopy transpose(std::span<const std::size_t> shape, std::span<const std::size_t> order, std::size_t element_size) {
+StridedCopy transpose(std::span<const std::size_t> shape, std::span<const std::size_t> order,
+                      std::size_t element_size) {
     std::vector<std::size_t> result(order.size());
     for (std::size_t i = 0; i < order.size(); ++i) {
         result[i] = shape[order[i]];
@@ -209,8 +215,9 @@ StridedCopy transpose(std::span<const std::size_t> shape, std::span<const std::s
     return copy;
 }
 
-StridedCopy copy_block(std::span<const std::size_t> extents, std::span<const std::size_t> in_shape, std::span<const std::size_t> from,
-                       std::span<const std::ptrdiff_t> step, std::span<const std::size_t> out_shape, std::span<const std::size_t> to,
+StridedCopy copy_block(std::span<const std::size_t> extents, std::span<const std::size_t> in_shape,
+                       std::span<const std::size_t> from, std::span<const std::ptrdiff_t> step,
+                       std::span<const std::size_t> out_shape, std::span<const std::size_t> to,
                        std::size_t element_size) {
     const auto in_steps = dense_steps(in_shape);
     const auto out_steps = dense_steps(out_shape);
@@ -224,7 +231,8 @@ StridedCopy copy_block(std::span<const std::size_t> extents, std::span<const std
     return copy;
 }
 
-StridedCopy broadcast(std::span<const std::size_t> shape, std::span<const std::size_t> result, std::size_t element_size) {
+StridedCopy broadcast(std::span<const std::size_t> shape, std::span<const std::size_t> result,
+                      std::size_t element_size) {
     const auto in_steps = dense_steps(shape);
     const auto out_steps = dense_steps(result);
     const std::size_t missing = result.size() - shape.size();

@@ -32,12 +32,14 @@ StridedCopy transpose(std::span<const std::size_t> shape, std::span<const std::s
 
 // A block of `extents`, from position `from` with steps `step` in a dense tensor `in_shape` to position `to` in a dense tensor
 // `out_shape`: a slice (to = 0), a part of a concatenation (from = 0), or the inside of a padded tensor. Simplified.
-StridedCopy copy_block(std::span<const std::size_t> extents, std::span<const std::size_t> in_shape, std::span<const std::size_t> from,
-                       std::span<const std::ptrdiff_t> step, std::span<const std::size_t> out_shape, std::span<const std::size_t> to,
+StridedCopy copy_block(std::span<const std::size_t> extents, std::span<const std::size_t> in_shape,
+                       std::span<const std::size_t> from, std::span<const std::ptrdiff_t> step,
+                       std::span<const std::size_t> out_shape, std::span<const std::size_t> to,
                        std::size_t element_size);
 
 // A dense `shape` repeated to the dense `result`; axes are aligned at the end. Simplified.
-StridedCopy broadcast(std::span<const std::size_t> shape, std::span<const std::size_t> result, std::size_t element_size);
+StridedCopy broadcast(std::span<const std::size_t> shape, std::span<const std::size_t> result,
+                      std::size_t element_size);
 
 // `count` elements of 1, 2, 4 or 8 bytes, all equal to *value.
 void fill(void* out, std::size_t count, const void* value, std::size_t element_size);

@@ -30,8 +30,8 @@ void DenseBlock::flush(std::size_t panel) {
     });
 }
 
-void DenseBlock::finish(const Epilogue& epilogue, const ResultLayout& layout, std::size_t first_row, std::size_t first_channel,
-                        const Arguments& args) {
+void DenseBlock::finish(const Epilogue& epilogue, const ResultLayout& layout, std::size_t first_row,
+                        std::size_t first_channel, const Arguments& args) {
     alignas(64) std::array<float, kTileValues> values;
     constexpr std::size_t kRows = kTileValues / kBlockColumns;
     for (std::size_t begin = 0; begin < rows_; begin += kRows) {
@@ -46,7 +46,8 @@ void DenseBlock::finish(const Epilogue& epilogue, const ResultLayout& layout, st
                 }
             }
         }
-        apply_epilogue(epilogue, layout, {first_row + begin, rows, first_channel, columns_}, values.data(), args.operands, args.out);
+        apply_epilogue(epilogue, layout, {first_row + begin, rows, first_channel, columns_}, values.data(),
+                       args.operands, args.out);
     }
 }
 

@@ -17,18 +17,21 @@ inline constexpr std::size_t kBlockColumns = 128;
 struct PackedWeights {
     std::size_t groups = 1;
     std::size_t depth = 0;
-    std::size_t columns = 0;          // of one group
+    std::size_t columns = 0;  // of one group
     bool integer = false;
     std::vector<float> floats = {};
     std::vector<std::int16_t> shorts = {};  // integer weights less their zero point
 
     std::size_t panels() const { return (columns + kTileColumns - 1) / kTileColumns; }
-    std::size_t panel(std::size_t group, std::size_t index) const { return (group * panels() + index) * depth * kTileColumns; }
+    std::size_t panel(std::size_t group, std::size_t index) const {
+        return (group * panels() + index) * depth * kTileColumns;
+    }
 };
 
 // value(group, k, column) gives each weight as float, its zero point subtracted.
 template <class Value>
-PackedWeights pack_weights(std::size_t groups, std::size_t depth, std::size_t columns, bool integer, const Value& value) {
+PackedWeights pack_weights(std::size_t groups, std::size_t depth, std::size_t columns, bool integer,
+                           const Value& value) {
     PackedWeights packed{groups, depth, columns, integer};
     const std::size_t size = groups * packed.panels() * depth * kTileColumns;
     (integer ? packed.shorts.resize(size) : packed.floats.resize(size));
@@ -51,7 +54,8 @@ PackedWeights pack_weights(std::size_t groups, std::size_t depth, std::size_t co
 // The state of one block while its depth is walked.
 class DenseBlock {
 public:
-    DenseBlock(std::size_t rows, std::size_t columns, bool integer) : rows_(rows), columns_(columns), integer_(integer) {
+    DenseBlock(std::size_t rows, std::size_t columns, bool integer)
+        : rows_(rows), columns_(columns), integer_(integer) {
         const std::size_t used = panels() * kBlockRows * kTileColumns;
         std::fill_n(sums_.data(), used, 0.0F);
         if (integer) {
@@ -75,7 +79,8 @@ public:
     }
 
     // Rows go to result rows first_row..., columns to channels first_channel...
-    void finish(const Epilogue& epilogue, const ResultLayout& layout, std::size_t first_row, std::size_t first_channel, const Arguments& args);
+    void finish(const Epilogue& epilogue, const ResultLayout& layout, std::size_t first_row, std::size_t first_channel,
+                const Arguments& args);
 
 private:
     void flush(std::size_t panel);

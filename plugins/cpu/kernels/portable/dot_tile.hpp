@@ -15,7 +15,8 @@ inline constexpr std::size_t kRowStride = kBlockDepth + 16;  // not a power of t
 
 // sums[r][c] += sum over k of rows[r * kRowStride + k] * weights[k][c], for r < row_count <= kTileRows.
 template <class Weight>
-using DotTile = void (*)(const float* rows, std::size_t row_count, const Weight* weights, std::size_t depth, float* sums);
+using DotTile = void (*)(const float* rows, std::size_t row_count, const Weight* weights, std::size_t depth,
+                         float* sums);
 
 // The same source compiled for one instruction set in a file of its own: what it calls must carry `isa` in its name too, otherwise
 // the linker could give a plain processor a copy it cannot run.

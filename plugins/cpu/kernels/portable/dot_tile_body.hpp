@@ -15,7 +15,9 @@ struct DotTileVectors<4> {
     typedef std::int32_t Ints __attribute__((vector_size(16)));
     typedef std::int16_t Shorts __attribute__((vector_size(8)));
 
-    [[gnu::always_inline]] static inline void load(const float* from, Floats& value) { __builtin_memcpy(&value, from, sizeof(value)); }
+    [[gnu::always_inline]] static inline void load(const float* from, Floats& value) {
+        __builtin_memcpy(&value, from, sizeof(value));
+    }
     [[gnu::always_inline]] static inline void load(const std::int16_t* from, Floats& value) {
         Shorts codes;
         __builtin_memcpy(&codes, from, sizeof(codes));
@@ -29,7 +31,9 @@ struct DotTileVectors<8> {
     typedef std::int32_t Ints __attribute__((vector_size(32)));
     typedef std::int16_t Shorts __attribute__((vector_size(16)));
 
-    [[gnu::always_inline]] static inline void load(const float* from, Floats& value) { __builtin_memcpy(&value, from, sizeof(value)); }
+    [[gnu::always_inline]] static inline void load(const float* from, Floats& value) {
+        __builtin_memcpy(&value, from, sizeof(value));
+    }
     [[gnu::always_inline]] static inline void load(const std::int16_t* from, Floats& value) {
         Shorts codes;
         __builtin_memcpy(&codes, from, sizeof(codes));
@@ -43,7 +47,9 @@ struct DotTileVectors<16> {
     typedef std::int32_t Ints __attribute__((vector_size(64)));
     typedef std::int16_t Shorts __attribute__((vector_size(32)));
 
-    [[gnu::always_inline]] static inline void load(const float* from, Floats& value) { __builtin_memcpy(&value, from, sizeof(value)); }
+    [[gnu::always_inline]] static inline void load(const float* from, Floats& value) {
+        __builtin_memcpy(&value, from, sizeof(value));
+    }
     [[gnu::always_inline]] static inline void load(const std::int16_t* from, Floats& value) {
         Shorts codes;
         __builtin_memcpy(&codes, from, sizeof(codes));
@@ -62,7 +68,8 @@ struct DotTileBody {
     using Floats = typename Vectors::Floats;
 
     template <std::size_t count>
-    [[gnu::always_inline]] static inline void rows(const float* a, const Weight* weights, std::size_t depth, float* sums) {
+    [[gnu::always_inline]] static inline void rows(const float* a, const Weight* weights, std::size_t depth,
+                                                   float* sums) {
         Floats acc[count][kVectors];
         for (std::size_t r = 0; r < count; ++r) {
             for (std::size_t v = 0; v < kVectors; ++v) {

@@ -99,10 +99,11 @@ void apply_function(const EpilogueOp& op, float* x, std::size_t count) {
         case Function::clamp: return map(x, count, [=](float v) { return std::min(std::max(v, alpha), beta); });
         case Function::sigmoid: return map(x, count, fast_sigmoid);
         case Function::tanh: return map(x, count, fast_tanh);
-        case Function::elu: return map(x, count, [=](float v) {
-            const float below = alpha * fast_expm1(v < 0 ? v : 0.0F);
-            return v < 0 ? below : v;
-        });
+        case Function::elu:
+            return map(x, count, [=](float v) {
+                const float below = alpha * fast_expm1(v < 0 ? v : 0.0F);
+                return v < 0 ? below : v;
+            });
         case Function::swish: return map(x, count, [=](float v) { return v * fast_sigmoid(alpha * v); });
         case Function::hswish: return map(x, count, [=](float v) { return v * gate(v) / 6.0F; });
         case Function::hsigmoid: return map(x, count, [=](float v) { return gate(v) / 6.0F; });
@@ -164,14 +165,16 @@ void load(DataType type, const void* source, std::size_t offset, std::size_t cou
 }
 
 // The operand's part that lies beside the tile, as floats [tile.rows][tile.channels].
-void load_operand(const EpilogueOp& op, const ResultLayout& layout, const Tile& tile, const void* operand, float* values) {
+void load_operand(const EpilogueOp& op, const ResultLayout& layout, const Tile& tile, const void* operand,
+                  float* values) {
     switch (op.spread) {
         case Spread::full:
             if (tile.channels == layout.channels) {
                 return load(op.operand_type, operand, tile.row * layout.channels, tile.rows * tile.channels, values);
             }
             for (std::size_t r = 0; r < tile.rows; ++r) {
-                load(op.operand_type, operand, (tile.row + r) * layout.channels + tile.channel, tile.channels, values + r * tile.channels);
+                load(op.operand_type, operand, (tile.row + r) * layout.channels + tile.channel, tile.channels,
+                     values + r * tile.channels);
             }
             return;
         case Spread::per_channel:
@@ -183,7 +186,8 @@ void load_operand(const EpilogueOp& op, const ResultLayout& layout, const Tile& 
         case Spread::per_batch_channel:
             for (std::size_t r = 0; r < tile.rows; ++r) {
                 const std::size_t batch = (tile.row + r) / layout.rows_per_batch;
-                load(op.operand_type, operand, batch * layout.channels + tile.channel, tile.channels, values + r * tile.channels);
+                load(op.operand_type, operand, batch * layout.channels + tile.channel, tile.channels,
+                     values + r * tile.channels);
             }
             return;
         case Spread::scalar:
@@ -193,7 +197,8 @@ void load_operand(const EpilogueOp& op, const ResultLayout& layout, const Tile& 
     }
 }
 
-void combine_operand(const EpilogueOp& op, const ResultLayout& layout, const Tile& tile, const void* operand, float* values) {
+void combine_operand(const EpilogueOp& op, const ResultLayout& layout, const Tile& tile, const void* operand,
+                     float* values) {
     const std::size_t count = tile.rows * tile.channels;
     const bool contiguous = op.spread == Spread::full && (tile.channels == layout.channels || tile.rows == 1);
     if (contiguous && op.scale.size() <= 1 && op.shift.size() <= 1) {
@@ -201,9 +206,14 @@ void combine_operand(const EpilogueOp& op, const ResultLayout& layout, const Til
         const float scale = op.scale.empty() ? 1.0F : op.scale[0];
         const float shift = op.scale.empty() || op.shift.empty() ? 0.0F : op.shift[0];
         switch (op.operand_type) {
-            case DataType::u8: return combine_direct(op.combine, values, static_cast<const std::uint8_t*>(operand) + at, count, scale, shift);
-            case DataType::s8: return combine_direct(op.combine, values, static_cast<const std::int8_t*>(operand) + at, count, scale, shift);
-            case DataType::f32: return combine_direct(op.combine, values, static_cast<const float*>(operand) + at, count, scale, shift);
+            case DataType::u8:
+                return combine_direct(op.combine, values, static_cast<const std::uint8_t*>(operand) + at, count, scale,
+                                      shift);
+            case DataType::s8:
+                return combine_direct(op.combine, values, static_cast<const std::int8_t*>(operand) + at, count, scale,
+                                      shift);
+            case DataType::f32:
+                return combine_direct(op.combine, values, static_cast<const float*>(operand) + at, count, scale, shift);
             default: break;
         }
     }
@@ -246,8 +256,8 @@ bool clamps_like_store(const Epilogue& epilogue) {
            epilogue.ops.back().kind == EpilogueOp::Kind::function && epilogue.ops.back().function == Function::relu;
 }
 
-void apply(const Epilogue& epilogue, const ResultLayout& layout, const Tile& tile, float* values, std::span<const void* const> operands,
-           void* out) {
+void apply(const Epilogue& epilogue, const ResultLayout& layout, const Tile& tile, float* values,
+           std::span<const void* const> operands, void* out) {
     const std::size_t count = tile.rows * tile.channels;
     std::span<const EpilogueOp> ops = epilogue.ops;
     if (clamps_like_store(epilogue)) {
@@ -276,7 +286,8 @@ void check_epilogue(const Epilogue& epilogue, std::size_t channels, std::size_t 
     const auto fits = [&](const std::vector<float>& values) { return values.size() <= 1 || values.size() == channels; };
     for (const EpilogueOp& op : epilogue.ops) {
         if (!fits(op.scale) || !fits(op.shift)) {
-            throw std::invalid_argument(fmt::format("epilogue has {} scales and {} shifts for {} channels", op.scale.size(), op.shift.size(), channels));
+            throw std::invalid_argument(fmt::format("epilogue has {} scales and {} shifts for {} channels",
+                                                    op.scale.size(), op.shift.size(), channels));
         }
         if (op.kind == EpilogueOp::Kind::combine && op.operand >= operands) {
             throw std::invalid_argument(fmt::format("epilogue reads operand {} of {}", op.operand, operands));

@@ -28,7 +28,8 @@ void each_row(const Interpolate& op, std::size_t unit, const Visit& visit) {
 }
 
 bool copies(const Interpolate& op) {
-    return op.axes[0].taps == 1 && op.axes[1].taps == 1 && op.axes[2].taps == 1 && op.epilogue.result == op.type && is_plain(op.epilogue);
+    return op.axes[0].taps == 1 && op.axes[1].taps == 1 && op.axes[2].taps == 1 && op.epilogue.result == op.type &&
+           is_plain(op.epilogue);
 }
 
 template <class T>
@@ -37,7 +38,8 @@ void copy_row(const Interpolate& op, const T* input, T* out, std::size_t unit) {
     const std::size_t out_stride = op.out_stride == 0 ? op.channels : op.out_stride;
     each_row(op, unit, [&](std::size_t first, float) {
         for (std::size_t w = 0; w < op.output[2]; ++w) {
-            std::memcpy(out + (unit * op.output[2] + w) * out_stride, input + (first + op.axes[2].index[w]) * in_stride, op.channels * sizeof(T));
+            std::memcpy(out + (unit * op.output[2] + w) * out_stride, input + (first + op.axes[2].index[w]) * in_stride,
+                        op.channels * sizeof(T));
         }
     });
 }

@@ -12,9 +12,7 @@ inline constexpr float kRoundMagic = 12582912.0F;
 inline constexpr std::int32_t kRoundMagicBits = 0x4B400000;
 
 // For |x| < 2^22.
-inline std::int32_t round_to_int(float x) {
-    return std::bit_cast<std::int32_t>(x + kRoundMagic) - kRoundMagicBits;
-}
+inline std::int32_t round_to_int(float x) { return std::bit_cast<std::int32_t>(x + kRoundMagic) - kRoundMagicBits; }
 
 // x into [low, high]; NaN becomes low, so that a code is always in range.
 inline float clamp_code(float x, float low, float high) {
@@ -29,7 +27,7 @@ inline constexpr float kLn2High = 0x1.62e430p-1F;
 inline constexpr float kLn2Low = -1.904654299957768e-9F;  // ln 2 - kLn2High
 
 struct Reduced {
-    float r;         // x - n * ln 2, |r| <= ln 2 / 2
+    float r;  // x - n * ln 2, |r| <= ln 2 / 2
     std::int32_t n;
 };
 
@@ -50,9 +48,7 @@ inline float expm1_reduced(float r) {
     return std::fma(p, r * r, r);
 }
 
-inline float power_of_two(std::int32_t n) {
-    return std::bit_cast<float>((n + 127) << 23);
-}
+inline float power_of_two(std::int32_t n) { return std::bit_cast<float>((n + 127) << 23); }
 
 }  // namespace detail
 
@@ -74,9 +70,7 @@ inline float fast_expm1(float x) {
     return std::fma(detail::expm1_reduced(r), power, power - 1.0F);
 }
 
-inline float fast_sigmoid(float x) {
-    return 1.0F / (1.0F + fast_exp(-x));
-}
+inline float fast_sigmoid(float x) { return 1.0F / (1.0F + fast_exp(-x)); }
 
 inline float fast_tanh(float x) {
     const float a = std::fabs(x);
@@ -99,9 +93,7 @@ inline float fast_log1p(float y) {
     return p * s;
 }
 
-inline float fast_softplus(float x) {
-    return (x > 0 ? x : 0.0F) + fast_log1p(fast_exp(-std::fabs(x)));
-}
+inline float fast_softplus(float x) { return (x > 0 ? x : 0.0F) + fast_log1p(fast_exp(-std::fabs(x))); }
 
 // x * tanh(softplus(x)) = x * (e^2 + 2e) / (e^2 + 2e + 2) with e = exp(x).
 inline float fast_mish(float x) {

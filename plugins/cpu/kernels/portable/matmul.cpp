@@ -14,7 +14,9 @@ struct Matrix {
     std::size_t minor_step = 0;
 
     Matrix(const MatMul::Side& side, const void* source, std::size_t batch, std::size_t majors, std::size_t minors)
-        : data(source), type(side.type), zero(static_cast<float>(side.zero_point)),
+        : data(source),
+          type(side.type),
+          zero(static_cast<float>(side.zero_point)),
           offset(side.offsets.empty() ? batch * majors * minors : side.offsets[batch]) {
         const std::size_t stride = side.stride != 0 ? side.stride : side.transposed ? majors : minors;
         major_step = side.transposed ? 1 : stride;
@@ -24,7 +26,8 @@ struct Matrix {
 
 template <class T>
 void widen(const Matrix& matrix, std::size_t major, std::size_t minor, std::size_t count, float* to) {
-    const T* from = static_cast<const T*>(matrix.data) + matrix.offset + major * matrix.major_step + minor * matrix.minor_step;
+    const T* from = static_cast<const T*>(matrix.data) + matrix.offset + major * matrix.major_step +
+                    minor * matrix.minor_step;
     if (matrix.minor_step == 1) {
         for (std::size_t i = 0; i < count; ++i) {
             to[i] = static_cast<float>(from[i]) - matrix.zero;
@@ -45,7 +48,8 @@ void widen(const Matrix& matrix, std::size_t major, std::size_t minor, std::size
 }
 
 // Sixteen columns of the second matrix as a packed panel. Columns that do not exist are zeros.
-void widen_panel(const Matrix& matrix, std::size_t k, std::size_t depth, std::size_t column, std::size_t columns, float* panel) {
+void widen_panel(const Matrix& matrix, std::size_t k, std::size_t depth, std::size_t column, std::size_t columns,
+                 float* panel) {
     if (columns < kTileColumns) {
         std::fill_n(panel, depth * kTileColumns, 0.0F);
     }
@@ -66,9 +70,7 @@ void widen_panel(const Matrix& matrix, std::size_t k, std::size_t depth, std::si
     }
 }
 
-bool integer(const MatMul& matmul) {
-    return matmul.input.type != DataType::f32 && matmul.second.type != DataType::f32;
-}
+bool integer(const MatMul& matmul) { return matmul.input.type != DataType::f32 && matmul.second.type != DataType::f32; }
 
 struct Place {
     std::size_t batch = 0;
@@ -109,11 +111,13 @@ void run_unit(const MatMul& matmul, const Arguments& args, const Place& place, c
 }
 
 template <class Weight>
-void run_packed(const MatMul& matmul, const PackedWeights& weights, const Weight* packed, const Arguments& args, const Place& place) {
+void run_packed(const MatMul& matmul, const PackedWeights& weights, const Weight* packed, const Arguments& args,
+                const Place& place) {
     const DotTile<Weight> dot = choose_dot_tile<Weight>();
     run_unit(matmul, args, place, [&](DenseBlock& block, std::size_t k, std::size_t depth) {
         for (std::size_t panel = 0; panel < block.panels(); ++panel) {
-            block.multiply(dot, panel, packed + weights.panel(0, place.column / kTileColumns + panel) + k * kTileColumns, depth);
+            block.multiply(dot, panel,
+                           packed + weights.panel(0, place.column / kTileColumns + panel) + k * kTileColumns, depth);
         }
     });
 }

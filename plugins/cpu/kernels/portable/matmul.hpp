@@ -10,8 +10,8 @@ struct MatMul {
     struct Side {
         DataType type = DataType::f32;
         std::int32_t zero_point = 0;
-        bool transposed = false;             // stored [depth, rows], or [columns, depth] for the second
-        std::size_t stride = 0;              // elements from one stored row to the next; 0 means dense
+        bool transposed = false;  // stored [depth, rows], or [columns, depth] for the second
+        std::size_t stride = 0;   // elements from one stored row to the next; 0 means dense
         std::vector<std::size_t> offsets = {};
     };
     std::size_t batch = 1;

@@ -7,9 +7,7 @@
 namespace octet::cpu::portable {
 namespace {
 
-bool has_mean(Normalize::Kind kind) {
-    return kind != Normalize::Kind::l2_add && kind != Normalize::Kind::l2_max;
-}
+bool has_mean(Normalize::Kind kind) { return kind != Normalize::Kind::l2_add && kind != Normalize::Kind::l2_max; }
 
 // `squares` is the sum of (x - mean)^2 over `count` values.
 float factor_of(const Normalize& op, double squares, std::size_t count) {
@@ -32,7 +30,8 @@ void normalize_row(const Normalize& op, const Arguments& args, std::size_t outer
     double squares = 0;
     vectorized([&] {
         if (has_mean(op.kind)) {
-            mean = sum_of<double>(count, [&](std::size_t i) { return static_cast<double>(x[i]); }) / static_cast<double>(count);
+            mean = sum_of<double>(count, [&](std::size_t i) { return static_cast<double>(x[i]); }) /
+                   static_cast<double>(count);
         }
         squares = sum_of<double>(count, [&](std::size_t i) {
             const double d = static_cast<double>(x[i]) - mean;
@@ -87,13 +86,14 @@ void normalize_columns(const Normalize& op, const Arguments& args, std::size_t o
         centre[c] = static_cast<float>(statistics.mean[c]);
         factor[c] = factor_of(op, statistics.squares[c], shape.axis);
     }
-    map_axis_columns(shape, op.epilogue, outer, column, width, x, args, [&](const float* from, float* to, std::size_t count) {
-        vectorized([&] {
-            for (std::size_t c = 0; c < count; ++c) {
-                to[c] = (from[c] - centre[c]) * factor[c];
-            }
-        });
-    });
+    map_axis_columns(shape, op.epilogue, outer, column, width, x, args,
+                     [&](const float* from, float* to, std::size_t count) {
+                         vectorized([&] {
+                             for (std::size_t c = 0; c < count; ++c) {
+                                 to[c] = (from[c] - centre[c]) * factor[c];
+                             }
+                         });
+                     });
 }
 
 // y^-beta for the powers that occur, without a logarithm.
@@ -116,7 +116,9 @@ void inverse_power(float* values, std::size_t count, float beta) {
 
 // The values of one outer index as the epilogue's rows and channels.
 TileGrid grid_of(const LocalResponse& op) {
-    const std::size_t channels = op.shape.inner != 1 ? op.shape.inner : op.shape.channels == 0 ? op.shape.axis : op.shape.channels;
+    const std::size_t channels = op.shape.inner != 1      ? op.shape.inner
+                                 : op.shape.channels == 0 ? op.shape.axis
+                                                          : op.shape.channels;
     return {op.shape.axis * op.shape.inner / channels, channels};
 }
 
@@ -159,9 +161,7 @@ void Normalize::run(const Arguments& args, std::size_t begin, std::size_t end) c
     }
 }
 
-std::size_t LocalResponse::units() const {
-    return shape.outer * grid_of(*this).size();
-}
+std::size_t LocalResponse::units() const { return shape.outer * grid_of(*this).size(); }
 
 void LocalResponse::run(const Arguments& args, std::size_t begin, std::size_t end) const {
     const TileGrid grid = grid_of(*this);
@@ -171,7 +171,9 @@ void LocalResponse::run(const Arguments& args, std::size_t begin, std::size_t en
         const std::size_t outer = unit / grid.size();
         Tile tile = grid[unit % grid.size()];
         const float* x = static_cast<const float*>(args.input) + outer * shape.axis * shape.inner;
-        vectorized([&] { respond(*this, x, tile.row * grid.channels + tile.channel, tile.rows * tile.channels, values.data()); });
+        vectorized([&] {
+            respond(*this, x, tile.row * grid.channels + tile.channel, tile.rows * tile.channels, values.data());
+        });
         tile.row += outer * grid.rows;
         apply_epilogue(epilogue, layout, tile, values.data(), args.operands, args.out);
     }

@@ -25,7 +25,8 @@ Taps taps_of(const Window& window, std::size_t batch, const std::array<std::size
                                   static_cast<std::ptrdiff_t>(taps.range[axis].begin * window.dilation[axis]);
         pixel = pixel * window.input[axis] + (taps.range[axis].size() == 0 ? 0 : static_cast<std::size_t>(at));
     }
-    taps.step = {window.dilation[0] * window.input[1] * window.input[2], window.dilation[1] * window.input[2], window.dilation[2]};
+    taps.step = {window.dilation[0] * window.input[1] * window.input[2], window.dilation[1] * window.input[2],
+                 window.dilation[2]};
     taps.first = pixel;
     return taps;
 }
@@ -43,7 +44,8 @@ void each_tap(const Taps& taps, const T* input, std::size_t stride, const Visit&
 
 template <class T>
 void maximum(const Taps& taps, const T* input, std::size_t stride, std::size_t channels, T* result) {
-    const T lowest = std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+    const T lowest = std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity()
+                                                 : std::numeric_limits<T>::lowest();
     std::fill_n(result, channels, lowest);
     each_tap(taps, input, stride, [&](const T* from) {
         for (std::size_t c = 0; c < channels; ++c) {
@@ -53,7 +55,8 @@ void maximum(const Taps& taps, const T* input, std::size_t stride, std::size_t c
 }
 
 template <class T>
-void average(const Taps& taps, const T* input, std::size_t stride, std::size_t channels, std::size_t padded, float padding, float* result) {
+void average(const Taps& taps, const T* input, std::size_t stride, std::size_t channels, std::size_t padded,
+             float padding, float* result) {
     using Sum = std::conditional_t<std::is_floating_point_v<T>, float, std::int32_t>;
     alignas(64) std::array<Sum, kTileValues> sums;
     std::fill_n(sums.data(), channels, Sum{0});
@@ -75,13 +78,15 @@ std::size_t padded_taps(const Window& window, const std::array<std::size_t, 3>& 
     std::size_t all = 1;
     for (std::size_t axis = 0; axis < 3; ++axis) {
         all *= taps_within(window, axis, out[axis], -window.pad_begin[axis],
-                           static_cast<std::ptrdiff_t>(window.input[axis]) + window.pad_end[axis]).size();
+                           static_cast<std::ptrdiff_t>(window.input[axis]) + window.pad_end[axis])
+                   .size();
     }
     return all - inside;
 }
 
 template <class T>
-void pool_pixel(const Pool& pool, const T* input, std::size_t batch, const std::array<std::size_t, 3>& out, const Tile& tile, float* values) {
+void pool_pixel(const Pool& pool, const T* input, std::size_t batch, const std::array<std::size_t, 3>& out,
+                const Tile& tile, float* values) {
     const std::size_t stride = pool.in_stride == 0 ? pool.channels : pool.in_stride;
     const Taps taps = taps_of(pool.window, batch, out);
     const T* from = input + tile.channel;
@@ -101,13 +106,15 @@ void pool_pixel(const Pool& pool, const T* input, std::size_t batch, const std::
 
 // Maxima of codes that stay codes need no float.
 template <class T>
-void copy_maxima(const Pool& pool, const T* input, std::size_t unit, std::size_t batch, std::array<std::size_t, 3> out, T* result) {
+void copy_maxima(const Pool& pool, const T* input, std::size_t unit, std::size_t batch, std::array<std::size_t, 3> out,
+                 T* result) {
     const std::size_t in_stride = pool.in_stride == 0 ? pool.channels : pool.in_stride;
     const std::size_t out_stride = pool.out_stride == 0 ? pool.channels : pool.out_stride;
     const std::size_t width = pool.window.output[2];
     vectorized([&] {
         for (out[2] = 0; out[2] < width; ++out[2]) {
-            maximum(taps_of(pool.window, batch, out), input, in_stride, pool.channels, result + (unit * width + out[2]) * out_stride);
+            maximum(taps_of(pool.window, batch, out), input, in_stride, pool.channels,
+                    result + (unit * width + out[2]) * out_stride);
         }
     });
 }

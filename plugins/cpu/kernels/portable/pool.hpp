@@ -12,7 +12,7 @@ struct Pool {
     DataType input = DataType::f32;
     std::size_t batch = 1;
     std::size_t channels = 1;
-    std::size_t in_stride = 0;   // elements from pixel to pixel; 0 means channels
+    std::size_t in_stride = 0;  // elements from pixel to pixel; 0 means channels
     std::size_t out_stride = 0;
     Window window = {};
     float padding = 0;  // the code that stands for zero, counted once for every padded tap by average_with_padding

@@ -19,9 +19,7 @@ float at(const std::vector<float>& values, std::size_t channel, float neutral) {
     return values.empty() ? neutral : values[values.size() == 1 ? 0 : channel];
 }
 
-std::size_t blocks(std::size_t pixels) {
-    return (pixels + kPixels - 1) / kPixels;
-}
+std::size_t blocks(std::size_t pixels) { return (pixels + kPixels - 1) / kPixels; }
 
 // codes[channel][kPixels] -> out[pixel][channels], a result narrower than its rows.
 template <class T>
@@ -97,9 +95,7 @@ void dequantize_unit(const DequantizeToChannelsFirst& op, const T* input, float*
 
 }  // namespace
 
-std::size_t QuantizeToChannelsLast::units() const {
-    return batch * blocks(pixels);
-}
+std::size_t QuantizeToChannelsLast::units() const { return batch * blocks(pixels); }
 
 void QuantizeToChannelsLast::run(const float* input, void* out, std::size_t begin, std::size_t end) const {
     vectorized([&] {
@@ -113,9 +109,7 @@ void QuantizeToChannelsLast::run(const float* input, void* out, std::size_t begi
     });
 }
 
-std::size_t DequantizeToChannelsFirst::units() const {
-    return batch * blocks(pixels);
-}
+std::size_t DequantizeToChannelsFirst::units() const { return batch * blocks(pixels); }
 
 void DequantizeToChannelsFirst::run(const void* source, float* out, std::size_t begin, std::size_t end) const {
     vectorized([&] {

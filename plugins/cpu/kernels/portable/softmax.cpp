@@ -42,9 +42,7 @@ void softmax_row(const SoftMax& op, const Arguments& args, std::size_t outer) {
 }
 
 // Rows that fit a tile are worked on together, so that short ones cost little more than their exponentials.
-std::size_t rows_together(const AxisShape& shape) {
-    return std::max<std::size_t>(1, kTileValues / shape.axis);
-}
+std::size_t rows_together(const AxisShape& shape) { return std::max<std::size_t>(1, kTileValues / shape.axis); }
 
 void exponentials(const float* x, std::size_t rows, std::size_t axis, float* values) {
     for (std::size_t r = 0; r < rows; ++r) {
@@ -106,13 +104,14 @@ void softmax_columns(const SoftMax& op, const Arguments& args, std::size_t outer
             }
         }
     });
-    map_axis_columns(shape, op.epilogue, outer, column, width, x, args, [&](const float* from, float* to, std::size_t count) {
-        vectorized([&] {
-            for (std::size_t c = 0; c < count; ++c) {
-                to[c] = fast_exp(from[c] - highest[c]) / sum[c];
-            }
-        });
-    });
+    map_axis_columns(shape, op.epilogue, outer, column, width, x, args,
+                     [&](const float* from, float* to, std::size_t count) {
+                         vectorized([&] {
+                             for (std::size_t c = 0; c < count; ++c) {
+                                 to[c] = fast_exp(from[c] - highest[c]) / sum[c];
+                             }
+                         });
+                     });
 }
 
 }  // namespace

@@ -31,7 +31,8 @@ inline std::ptrdiff_t first_position(const Window& window, std::size_t axis, std
     return static_cast<std::ptrdiff_t>(out * window.stride[axis]) - window.pad_begin[axis];
 }
 
-inline TapRange taps_within(const Window& window, std::size_t axis, std::size_t out, std::ptrdiff_t low, std::ptrdiff_t high) {
+inline TapRange taps_within(const Window& window, std::size_t axis, std::size_t out, std::ptrdiff_t low,
+                            std::ptrdiff_t high) {
     const std::ptrdiff_t first = first_position(window, axis, out);
     const auto step = static_cast<std::ptrdiff_t>(window.dilation[axis]);
     const auto taps = static_cast<std::ptrdiff_t>(window.kernel[axis]);

@@ -53,13 +53,13 @@ struct DepthwiseWalk {
     int kernel_height = 0, kernel_width = 0, stride_height = 0, stride_width = 0, dilation_height = 1,
         dilation_width = 1;
     bool overlapping = true;
-    int channels = 0;         // of this block
-    int block = 64;           // 64, 32 or 16 lanes of bytes for each group of columns
-    int columns = 0;          // output columns to store, up to groups() * unit
-    int unit = 1;             // neighbouring output columns of a group
-    std::vector<bool> valid;  // pixels inside the image: [group][pixel]
-    std::uint8_t zero_point = 0;    // of all channels
-    bool zero_points_vary = false;  // then they lie with the weights
+    int channels = 0;                                           // of this block
+    int block = 64;                                             // 64, 32 or 16 lanes of bytes for each group of columns
+    int columns = 0;                                            // output columns to store, up to groups() * unit
+    int unit = 1;                                               // neighbouring output columns of a group
+    std::vector<bool> valid;                                    // pixels inside the image: [group][pixel]
+    std::uint8_t zero_point = 0;                                // of all channels
+    bool zero_points_vary = false;                              // then they lie with the weights
     std::int64_t in_stride = 0, out_stride = 0, out_width = 0;  // out_stride: elements between pixels
     int fixed_rows = 0;  // not 0: code for exactly so many output rows; only overlapping
     int first_row = 0,
