@@ -257,62 +257,66 @@ void use_onednn(Planner& planner, const Problem& p, onednn::Creation& made, Step
     finish(planner, p, name, b, std::make_shared<OneDnnWork>(std::move(made.kernel), b), scratch, packed, {});
 }
 
+onednn::Creation create_backward(const Problem& p, int place, int threads) {
+    const ir::Window& w = p.window;
+    return create(onednn::Deconvolution{.source = p.source,
+                                        .batch = p.batch,
+                                        .height = p.dim(w.data, 1, 1),
+                                        .width = p.at(w.data, 0),
+                                        .out_height = p.dim(w.output, 1, 1),
+                                        .out_width = p.at(w.output, 0),
+                                        .groups = p.groups,
+                                        .ic = p.ic,
+                                        .oc = p.oc,
+                                        .kernel_h = p.dim(w.kernel, 1, 1),
+                                        .kernel_w = p.at(w.kernel, 0),
+                                        .stride_h = p.dim(w.strides, 1, 1),
+                                        .stride_w = p.at(w.strides, 0),
+                                        .dilation_h = p.dim(w.dilations, 1, 1),
+                                        .dilation_w = p.at(w.dilations, 0),
+                                        .pad_top = p.dim(w.pads_begin, 1, 0),
+                                        .pad_left = p.at(w.pads_begin, 0),
+                                        .weights = p.weights.data(),
+                                        .source_zero = static_cast<std::int32_t>(p.zero_point()),
+                                        .epilogue = p.program.epilogue,
+                                        .in_place = place,
+                                        .threads = threads});
+}
+
+onednn::Creation create_forward(const Problem& p, int place, int threads) {
+    const ir::Window& w = p.window;
+    return create(onednn::Convolution{.source = p.source,
+                                      .batch = p.batch,
+                                      .height = p.dim(w.data, 1, 1),
+                                      .width = p.at(w.data, 0),
+                                      .groups = p.groups,
+                                      .ic = p.ic,
+                                      .oc = p.oc,
+                                      .kernel_h = p.dim(w.kernel, 1, 1),
+                                      .kernel_w = p.at(w.kernel, 0),
+                                      .stride_h = p.dim(w.strides, 1, 1),
+                                      .stride_w = p.at(w.strides, 0),
+                                      .dilation_h = p.dim(w.dilations, 1, 1),
+                                      .dilation_w = p.at(w.dilations, 0),
+                                      .pad_top = p.dim(w.pads_begin, 1, 0),
+                                      .pad_bottom = p.dim(w.pads_end, 1, 0),
+                                      .pad_left = p.at(w.pads_begin, 0),
+                                      .pad_right = p.at(w.pads_end, 0),
+                                      .weights = p.weights.data(),
+                                      .source_zero = static_cast<std::int32_t>(p.zero_point()),
+                                      .epilogue = p.program.epilogue,
+                                      .in_place = place,
+                                      .threads = threads});
+}
+
 Acceptance try_onednn(Planner& planner, const Problem& p) {
     if (p.rank() > 2) return declined("it has three spatial axes");
     if (!p.uniform_zero_point()) return declined("its zero point varies by channel");
-    const ir::Window& w = p.window;
     StepBuffers b = buffers_of(planner, p);
     const int in_place = operand_in_place(planner, p, b.operands);
-    const auto zero = static_cast<std::int32_t>(p.zero_point());
     onednn::Creation made;
     for (const int place : {in_place, -1}) {
-        if (p.backward) {
-            made = create(onednn::Deconvolution{.source = p.source,
-                                                .batch = p.batch,
-                                                .height = p.dim(w.data, 1, 1),
-                                                .width = p.at(w.data, 0),
-                                                .out_height = p.dim(w.output, 1, 1),
-                                                .out_width = p.at(w.output, 0),
-                                                .groups = p.groups,
-                                                .ic = p.ic,
-                                                .oc = p.oc,
-                                                .kernel_h = p.dim(w.kernel, 1, 1),
-                                                .kernel_w = p.at(w.kernel, 0),
-                                                .stride_h = p.dim(w.strides, 1, 1),
-                                                .stride_w = p.at(w.strides, 0),
-                                                .dilation_h = p.dim(w.dilations, 1, 1),
-                                                .dilation_w = p.at(w.dilations, 0),
-                                                .pad_top = p.dim(w.pads_begin, 1, 0),
-                                                .pad_left = p.at(w.pads_begin, 0),
-                                                .weights = p.weights.data(),
-                                                .source_zero = zero,
-                                                .epilogue = p.program.epilogue,
-                                                .in_place = place,
-                                                .threads = planner.threads()});
-        } else {
-            made = create(onednn::Convolution{.source = p.source,
-                                              .batch = p.batch,
-                                              .height = p.dim(w.data, 1, 1),
-                                              .width = p.at(w.data, 0),
-                                              .groups = p.groups,
-                                              .ic = p.ic,
-                                              .oc = p.oc,
-                                              .kernel_h = p.dim(w.kernel, 1, 1),
-                                              .kernel_w = p.at(w.kernel, 0),
-                                              .stride_h = p.dim(w.strides, 1, 1),
-                                              .stride_w = p.at(w.strides, 0),
-                                              .dilation_h = p.dim(w.dilations, 1, 1),
-                                              .dilation_w = p.at(w.dilations, 0),
-                                              .pad_top = p.dim(w.pads_begin, 1, 0),
-                                              .pad_bottom = p.dim(w.pads_end, 1, 0),
-                                              .pad_left = p.at(w.pads_begin, 0),
-                                              .pad_right = p.at(w.pads_end, 0),
-                                              .weights = p.weights.data(),
-                                              .source_zero = zero,
-                                              .epilogue = p.program.epilogue,
-                                              .in_place = place,
-                                              .threads = planner.threads()});
-        }
+        made = p.backward ? create_backward(p, place, planner.threads()) : create_forward(p, place, planner.threads());
         if (made.kernel) {
             use_onednn(planner, p, made, b, place);
             return accepted();
