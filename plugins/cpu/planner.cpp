@@ -60,8 +60,6 @@ BufferId Planner::constant(const Tensor& tensor) {
     return buffer(aligned.bytes(), Buffer::Home::constant, plan_.constants.size() - 1);
 }
 
-BufferId Planner::scratch_buffer(std::size_t bytes) { return buffer(bytes, Buffer::Home::arena); }
-
 Place Planner::output(Value v, Layout layout) {
     const Type& type = graph_->type(v);
     const Place place{buffer(bytes_of(type.element, static_cast<std::size_t>(type.shape.elements())),

@@ -56,7 +56,6 @@ public:
     // Whether the step that is being made is the last one to read the value, and its buffer may be overwritten.
     bool last_read(ir::Value v, const Place& place) const;
     BufferId constant(const ir::Tensor& tensor);
-    BufferId scratch_buffer(std::size_t bytes);  // memory of one step
     // The operands of an epilogue in the layout of the result.
     std::vector<BufferId> operands(const Program& program, Layout layout, const ir::Type& result);
     void add(Step step);

@@ -115,18 +115,6 @@ StepBuffers buffers_of(Planner& planner, const Problem& p) {
     return b;
 }
 
-void finish(Planner& planner, const Problem& p, std::string kernel, StepBuffers b, std::shared_ptr<const Work> work,
-            std::size_t scratch, std::size_t packed, const Acceptance& better) {
-    Step step = planner.step_for(p.group, std::move(kernel));
-    b.note(step);
-    step.work = std::move(work);
-    step.scratch_bytes = scratch;
-    step.packed_bytes = packed;
-    step.note = better.reason;
-    step.code = better.code;
-    planner.add(std::move(step));
-}
-
 #if defined(__x86_64__)
 Acceptance try_depthwise(Planner& planner, const Problem& p) {
     if (!p.integer() || p.backward || p.rank() > 2 || p.ic != 1 || p.oc != 1 || p.groups == 1)
@@ -142,8 +130,8 @@ Acceptance try_depthwise(Planner& planner, const Problem& p) {
     auto kernel = std::make_shared<const x64::DepthwiseConvolution>(desc, p.weights.as<std::int8_t>(), planner.code());
     StepBuffers b = buffers_of(planner, p);
     b.out = planner.output(p.group.output, Layout::channels_last).buffer;
-    finish(planner, p, "jit_depthwise_avx512_vnni", b, x64_work<x64::DepthwiseConvolution>(kernel, b), 0,
-           x64::DepthwiseConvolution::packed_size(desc), {});
+    add_step(planner, p.group, b, "jit_depthwise_avx512_vnni", x64_work<x64::DepthwiseConvolution>(kernel, b), 0,
+             x64::DepthwiseConvolution::packed_size(desc), {});
     return accepted();
 }
 
@@ -173,8 +161,8 @@ Acceptance try_image(Planner& planner, const Problem& p) {
                              kernel->run(mine, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
                          });
     });
-    finish(planner, p, "jit_image_avx512_vnni", b, std::move(run), each * static_cast<std::size_t>(planner.threads()),
-           x64::ImageConvolution::packed_size(desc), {});
+    add_step(planner, p.group, b, "jit_image_avx512_vnni", std::move(run),
+             each * static_cast<std::size_t>(planner.threads()), x64::ImageConvolution::packed_size(desc), {});
     return accepted();
 }
 
@@ -200,8 +188,8 @@ Acceptance try_pointwise(Planner& planner, const Problem& p) {
     auto kernel = std::make_shared<const x64::MatMul>(desc, p.weights.as<std::int8_t>(), planner.code());
     StepBuffers b = buffers_of(planner, p);
     b.out = planner.output(p.group.output, Layout::channels_last).buffer;
-    finish(planner, p, "jit_matmul_avx512_vnni", b, x64_work<x64::MatMul>(kernel, b), 0, x64::MatMul::packed_size(desc),
-           {});
+    add_step(planner, p.group, b, "jit_matmul_avx512_vnni", x64_work<x64::MatMul>(kernel, b), 0,
+             x64::MatMul::packed_size(desc), {});
     return accepted();
 }
 #endif
@@ -223,8 +211,8 @@ Acceptance try_dense(Planner& planner, const Problem& p) {
     auto kernel = std::make_shared<const x64::DenseConvolution>(desc, p.weights.as<std::int8_t>(), planner.code());
     StepBuffers b = buffers_of(planner, p);
     b.out = planner.output(p.group.output, Layout::channels_last).buffer;
-    finish(planner, p, "jit_convolution_avx512_vnni", b, x64_work<x64::DenseConvolution>(kernel, b), 0,
-           x64::DenseConvolution::packed_size(desc), {});
+    add_step(planner, p.group, b, "jit_convolution_avx512_vnni", x64_work<x64::DenseConvolution>(kernel, b), 0,
+             x64::DenseConvolution::packed_size(desc), {});
     return accepted();
 }
 #endif
@@ -254,7 +242,7 @@ void use_onednn(Planner& planner, const Problem& p, onednn::Creation& made, Step
     const std::string name = "onednn_" + made.kernel->implementation();
     const std::size_t scratch = made.kernel->scratch_bytes();
     const std::size_t packed = made.kernel->packed_bytes();
-    finish(planner, p, name, b, std::make_shared<OneDnnWork>(std::move(made.kernel), b), scratch, packed, {});
+    add_step(planner, p.group, b, name, std::make_shared<OneDnnWork>(std::move(made.kernel), b), scratch, packed, {});
 }
 
 onednn::Creation create_backward(const Problem& p, int place, int threads) {
@@ -351,7 +339,7 @@ Acceptance try_portable(Planner& planner, const Problem& p, const Acceptance& be
         f.pool->parallel(kernel.units(),
                          [&](std::size_t begin, std::size_t end, int) { kernel.run(*packed, args, begin, end); });
     });
-    finish(planner, p, "portable_convolution", b, std::move(run), 0, bytes, better);
+    add_step(planner, p.group, b, "portable_convolution", std::move(run), 0, bytes, better);
     return accepted();
 }
 

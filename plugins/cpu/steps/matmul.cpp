@@ -69,18 +69,6 @@ std::optional<Problem> problem_of(Planner& planner, const Group& group) {
     return p;
 }
 
-void finish(Planner& planner, const Problem& p, std::string kernel, std::shared_ptr<const Work> work,
-            std::size_t scratch, std::size_t packed, const Acceptance& better) {
-    Step step = planner.step_for(p.group, std::move(kernel));
-    p.buffers.note(step);
-    step.work = std::move(work);
-    step.scratch_bytes = scratch;
-    step.packed_bytes = packed;
-    step.note = better.reason;
-    step.code = better.code;
-    planner.add(std::move(step));
-}
-
 #if OCTET_ONEDNN
 onednn::MatrixStrides strides_of(const Dims& dims, bool transposed, const Dims& outer) {
     onednn::MatrixStrides s;
@@ -120,7 +108,8 @@ Acceptance try_onednn(Planner& planner, Problem& p) {
     const std::string name = "onednn_" + made.kernel->implementation();
     const std::size_t scratch = made.kernel->scratch_bytes();
     const std::size_t packed = made.kernel->packed_bytes();
-    finish(planner, p, name, std::make_shared<OneDnnWork>(std::move(made.kernel), p.buffers), scratch, packed, {});
+    add_step(planner, p.group, p.buffers, name, std::make_shared<OneDnnWork>(std::move(made.kernel), p.buffers),
+             scratch, packed, {});
     return accepted();
 }
 #endif
@@ -176,8 +165,8 @@ void use_portable(Planner& planner, Problem& p, const Acceptance& better) {
             else kernel.run(args, begin, end);
         });
     });
-    finish(planner, p, "portable_matmul", std::move(run), 0,
-           packed ? packed->floats.size() * 4 + packed->shorts.size() * 2 : 0, better);
+    add_step(planner, p.group, p.buffers, "portable_matmul", std::move(run), 0,
+             packed ? packed->floats.size() * 4 + packed->shorts.size() * 2 : 0, better);
 }
 
 }  // namespace

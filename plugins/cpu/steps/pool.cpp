@@ -55,16 +55,6 @@ Problem problem_of(Planner& planner, const Group& group) {
     return p;
 }
 
-void finish(Planner& planner, Problem& p, std::string kernel, std::shared_ptr<const Work> work,
-            const Acceptance& better) {
-    Step step = planner.step_for(p.group, std::move(kernel));
-    p.buffers.note(step);
-    step.work = std::move(work);
-    step.note = better.reason;
-    step.code = better.code;
-    planner.add(std::move(step));
-}
-
 // A mean with keep_dims = false has no spatial axes left: its memory is the same.
 void make_output(Planner& planner, Problem& p) {
     p.buffers.out = planner.output(p.group.output, Layout::channels_last).buffer;
@@ -97,8 +87,8 @@ Acceptance try_generated(Planner& planner, Problem& p) {
     if (auto a = x64::Pool::accepts(desc, planner.machine()); !a) return a;
     auto kernel = std::make_shared<const x64::Pool>(desc, planner.code());
     make_output(planner, p);
-    finish(planner, p, p.maximum ? "jit_max_pool_avx512" : "jit_avg_pool_avx512",
-           x64_work<x64::Pool>(kernel, p.buffers), {});
+    add_step(planner, p.group, p.buffers, p.maximum ? "jit_max_pool_avx512" : "jit_avg_pool_avx512",
+             x64_work<x64::Pool>(kernel, p.buffers), 0, 0, {});
     return accepted();
 }
 #endif
@@ -124,7 +114,7 @@ void plan_pool(Planner& planner, const Group& group) {
     kernel.padding = p.padding;
     kernel.epilogue = p.program.epilogue;
     make_output(planner, p);
-    finish(planner, p, "portable_pool", portable_work(kernel, p.buffers), last);
+    add_step(planner, p.group, p.buffers, "portable_pool", portable_work(kernel, p.buffers), 0, 0, last);
 }
 
 }  // namespace octet::cpu

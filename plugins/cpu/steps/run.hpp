@@ -33,6 +33,20 @@ struct StepBuffers {
     }
 };
 
+// The step of a group. `better`: why a kernel of higher priority did not take it; accepted when there was none.
+inline void add_step(Planner& planner, const Group& group, const StepBuffers& buffers, std::string kernel,
+                     std::shared_ptr<const Work> work, std::size_t scratch, std::size_t packed,
+                     const Acceptance& better) {
+    Step step = planner.step_for(group, std::move(kernel));
+    buffers.note(step);
+    step.work = std::move(work);
+    step.scratch_bytes = scratch;
+    step.packed_bytes = packed;
+    step.note = better.reason;
+    step.code = better.code;
+    planner.add(std::move(step));
+}
+
 // A window of up to three spatial axes as the portable kernels want it: absent axes come first.
 inline portable::Window portable_window(const ir::Window& w) {
     portable::Window result;
