@@ -77,6 +77,14 @@ std::optional<Spread> spread_of(const Dims& operand, const Dims& result, Channel
         return want(Channels::last) ? std::optional(Spread::per_channel) : std::nullopt;
     if (varies.size() == 2 && varies[0] == 0 && varies[1] == 1 && result.size() > 2)
         return want(Channels::axis1) ? std::optional(Spread::per_batch_channel) : std::nullopt;
+    // The result's shape but for the channels.
+    const auto without = [&](std::size_t axis) {
+        Dims rows = result;
+        rows[axis] = 1;
+        return missing == 0 && operand == rows;
+    };
+    if (result.size() > 2 && channels != Channels::last && without(1) && want(Channels::axis1)) return Spread::per_row;
+    if (without(last) && want(Channels::last)) return Spread::per_row;
     return std::nullopt;
 }
 
@@ -106,19 +114,31 @@ bool chainable(const Graph& graph, const Node& node) {
 std::optional<std::size_t> main_operand(const Graph& graph, const Node& node, const std::function<bool(Value)>& ready) {
     const std::size_t candidates = is_binary(node.op) ? 2 : 1;
     for (std::size_t i = 0; i < candidates; ++i)
-        if (!graph.constant(node.inputs[i]) && graph.shape(node.inputs[i]) == node.outputs[0].type.shape &&
-            ready(node.inputs[i]))
+        if (!graph.constant(node.inputs[i]) &&
+            graph.shape(stored(graph, node.inputs[i])) == node.outputs[0].type.shape && ready(node.inputs[i]))
             return i;
     return std::nullopt;
 }
 
+std::optional<Spread> operand_spread(const Graph& graph, const Node& node, std::size_t i, Channels& channels) {
+    const Node& operand = graph.node(node.inputs[i]);
+    if (operand.op.is<Multiply>() && stored(graph, node.inputs[i]) != node.inputs[i]) {
+        // Rows times a constant: its axis is that of the channels.
+        const std::size_t axis = *low_precision::axis_of(*graph.constant(operand.inputs[1]));
+        const Channels wanted = axis == 1 && graph.shape(node.inputs[i]).rank() > 2 ? Channels::axis1 : Channels::last;
+        if (channels == Channels::any) channels = wanted;
+        return channels == wanted ? std::optional(Spread::per_row) : std::nullopt;
+    }
+    return spread_of(operand_dims(graph, node, i), node.outputs[0].type.shape.sizes(), channels,
+                     graph.constant(node.inputs[i]) != nullptr);
+}
+
 bool operand_fits(const Graph& graph, const Node& node, std::size_t i, Channels& channels) {
     if (node.op.is<FakeQuantize>()) return true;  // see parameters_fit
-    const bool constant = graph.constant(node.inputs[i]) != nullptr;
-    const auto spread = spread_of(operand_dims(graph, node, i), node.outputs[0].type.shape.sizes(), channels, constant);
+    const auto spread = operand_spread(graph, node, i, channels);
     if (!spread) return false;
     if (node.op.is<Swish>() || node.op.is<HardSigmoid>()) return *spread == Spread::scalar;
-    if (!constant) return true;
+    if (!graph.constant(node.inputs[i])) return true;
     // Constants per batch would need their own operand; those of full shape are one.
     return *spread != Spread::per_batch_channel;
 }

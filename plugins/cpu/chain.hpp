@@ -18,7 +18,10 @@ bool chainable(const ir::Graph& graph, const ir::Node& node);
 // The operand of an elementwise op that the others are applied to: of the result's shape, and `ready`.
 std::optional<std::size_t> main_operand(const ir::Graph& graph, const ir::Node& node,
                                         const std::function<bool(ir::Value)>& ready);
-// Whether operand `i`, not the main one, lies beside the result in one of the ways of Spread. Fixes the channels where it must.
+// How operand `i`, not the main one, lies beside the result; nothing when in none of the ways of Spread. Fixes the channels where it
+// must.
+std::optional<Spread> operand_spread(const ir::Graph& graph, const ir::Node& node, std::size_t i, Channels& channels);
+// Whether an epilogue can read operand `i` that way.
 bool operand_fits(const ir::Graph& graph, const ir::Node& node, std::size_t i, Channels& channels);
 // The same for the tensors in the op's fields.
 bool parameters_fit(const ir::Graph& graph, const ir::Node& node, Channels& channels);

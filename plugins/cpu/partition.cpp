@@ -5,13 +5,39 @@
 
 #include "ir/ops/all.hpp"
 #include "plugins/cpu/chain.hpp"
+#include "transformations/low_precision/dequantization.hpp"
 
 namespace octet::cpu {
 
 using namespace ir;
 
+namespace {
+
+// The operand of multiply(rows, constant) that has one channel where the constant has all; nothing when it is another product.
+std::optional<Value> rows_of_outer_product(const Graph& graph, const Node& node) {
+    const Tensor* constant = node.op.is<Multiply>() ? graph.constant(node.inputs[1]) : nullptr;
+    if (!constant || graph.element(node.inputs[0]) != Element::f32 || !node.outputs[0].type.shape.is_static())
+        return std::nullopt;
+    const auto channels = low_precision::axis_of(*constant);
+    Dims rows = node.outputs[0].type.shape.sizes();
+    if (!channels || constant->dims().size() != rows.size() || constant->dims()[*channels] != rows[*channels])
+        return std::nullopt;
+    const bool of_an_image = *channels == 1 && rows.size() > 2;
+    if (!of_an_image && *channels + 1 != rows.size()) return std::nullopt;
+    rows[*channels] = 1;
+    if (graph.shape(node.inputs[0]).sizes() != rows) return std::nullopt;
+    const auto sums = [&](const Use& use) {
+        const Op& op = graph.node(use.node).op;
+        return op.is<Add>() || op.is<Subtract>();
+    };
+    return std::ranges::all_of(node.outputs[0].uses, sums) ? std::optional(node.inputs[0]) : std::nullopt;
+}
+
+}  // namespace
+
 Value stored(const Graph& graph, Value v) {
     const Node& node = graph.node(v);
+    if (const auto rows = rows_of_outer_product(graph, node)) return *rows;
     const bool codes = node.op.is<Dequantize>() &&
                        (graph.element(node.inputs[0]) == Element::u8 || graph.element(node.inputs[0]) == Element::i8);
     return codes ? node.inputs[0] : v;

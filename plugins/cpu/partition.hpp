@@ -30,7 +30,8 @@ struct Group {
     Channels channels = Channels::any;
 };
 
-// A stored value behind `v`: a dequantize is not stored but applied by whoever reads it.
+// A stored value behind `v`: a dequantize is not stored but applied by whoever reads it, and so is one value per pixel times one per
+// channel where only sums read the product.
 ir::Value stored(const ir::Graph& graph, ir::Value v);
 
 // All groups, in an order in which they can run. Every live node that computes is in one group, or is a dequantize whose readers

@@ -96,9 +96,7 @@ public:
                       .operand = operand({from, std::nullopt}),
                       .operand_type = data_type(graph_.element(from)),
                       .spread = spread};
-        Affine meaning;
-        if (from != v) meaning = affine_of(low_precision::dequantization_of(graph_.op(v).get<Dequantize>()));
-        push(std::move(op), meaning);
+        push(std::move(op), from == v ? Affine() : meaning_of(v));
     }
 
     void combine(Combine how, const Tensor& constant, Spread spread) {
@@ -146,6 +144,13 @@ private:
         if (meaning.identity()) return;
         op.scale = floats(meaning.scale, meaning.size());
         op.shift = floats(meaning.shift, meaning.size());
+    }
+
+    // What a reader makes of the stored value behind `v`.
+    Affine meaning_of(Value v) const {
+        const Node& node = graph_.node(v);
+        if (const auto* dq = node.op.as<Dequantize>()) return affine_of(low_precision::dequantization_of(*dq));
+        return {doubles(*graph_.constant(node.inputs[1])), {0.0}};
     }
 
     std::uint32_t operand(ProgramOperand operand) {
@@ -240,16 +245,6 @@ private:
     std::vector<std::pair<std::size_t, Affine>> operand_meanings_;  // of combine ops by position
 };
 
-Spread spread_in(const Graph& graph, const Node& node, Value operand) {
-    const Dims dims = graph.shape(operand).sizes();
-    const Dims result = node.outputs[0].type.shape.sizes();
-    const std::size_t varying = static_cast<std::size_t>(
-        std::ranges::count_if(dims, [](std::int64_t d) { return d != 1; }));
-    if (varying == 0) return Spread::scalar;
-    if (dims == result && !(graph.constant(operand) && varying == 1 && result[0] == 1)) return Spread::full;
-    return varying == 1 ? Spread::per_channel : Spread::per_batch_channel;
-}
-
 struct BinaryForm {
     Combine forward, backward;  // value op operand, operand op value
 };
@@ -280,13 +275,14 @@ bool constant_as_affine(Builder& b, const Op& op, const Tensor& constant, bool v
     return true;
 }
 
-void add_binary(Builder& b, const Graph& graph, const Node& node, std::size_t main) {
+void add_binary(Builder& b, const Graph& graph, const Node& node, std::size_t main, Channels channels) {
     const Value other = node.inputs[1 - main];
     const BinaryForm form = form_of(node.op);
     const Combine how = main == 0 ? form.forward : form.backward;
-    const Spread spread = spread_in(graph, node, other);
+    const Spread spread = *operand_spread(graph, node, 1 - main, channels);
     if (const Tensor* constant = graph.constant(other)) {
-        if (spread != Spread::full && constant_as_affine(b, node.op, *constant, main == 0)) return;
+        const bool merges = spread == Spread::scalar || spread == Spread::per_channel;
+        if (merges && constant_as_affine(b, node.op, *constant, main == 0)) return;
         b.combine(how, *constant, spread);
         return;
     }
@@ -351,7 +347,7 @@ Program program_of(const Graph& graph, const Group& group) {
             b.codes(parts.quantize);
             b.affine(affine_of(parts.dequantize));
         } else if (node.op.is<PRelu>()) b.prelu(*graph.constant(node.inputs[1]));
-        else if (node.inputs.size() == 2 && !node.op.is<Swish>()) add_binary(b, graph, node, main);
+        else if (node.inputs.size() == 2 && !node.op.is<Swish>()) add_binary(b, graph, node, main, group.channels);
         else add_function(b, graph, node);
         flight = {id, 0};
     }

@@ -145,6 +145,7 @@ void check_chain(const ChainCase& shape, Combine combine, Spread spread, DataTyp
     const std::size_t batches = (shape.rows + shape.rows_per_batch - 1) / shape.rows_per_batch;
     const std::size_t operand_count = spread == Spread::full          ? count
                                       : spread == Spread::scalar      ? 1
+                                      : spread == Spread::per_row     ? shape.rows
                                       : spread == Spread::per_channel ? shape.channels
                                                                       : batches * shape.channels;
     auto input = random_guarded<std::uint8_t>(count * size_of(input_type), guard, 11);
@@ -205,7 +206,8 @@ TEST(PortableElementwise, ChainsAgreeWithPlainArithmetic) {
                                 {50, 64, 25, 0}, {9, 100, 4, 130}, {3, 2047, 1, 0},  {2, 5000, 1, 0}};
     const Combine combines[] = {Combine::add,    Combine::subtract, Combine::reverse_subtract, Combine::multiply,
                                 Combine::divide, Combine::maximum,  Combine::minimum};
-    const Spread spreads[] = {Spread::full, Spread::per_channel, Spread::per_batch_channel, Spread::scalar};
+    const Spread spreads[] = {Spread::full, Spread::per_channel, Spread::per_batch_channel, Spread::per_row,
+                              Spread::scalar};
     const DataType types[] = {DataType::u8, DataType::s8, DataType::f32};
     std::size_t turn = 0;
     for (const ChainCase& shape : shapes) {

@@ -4,6 +4,7 @@
 #include "plugins/cpu/kernels/portable/pool.hpp"
 #include "plugins/cpu/kernels/portable/reduce.hpp"
 #include "plugins/cpu/kernels/portable/softmax.hpp"
+#include "plugins/cpu/kernels/portable/window_sum.hpp"
 #include "tests/cpu_kernels/portable_support.hpp"
 
 namespace octet::cpu::testing {
@@ -19,6 +20,7 @@ using portable::ReduceMean;
 using portable::ResultLayout;
 using portable::SoftMax;
 using portable::Window;
+using portable::WindowSum;
 
 Guarded<std::uint8_t> random_tensor(DataType type, std::size_t count, Guard guard, std::uint64_t seed) {
     auto memory = random_guarded<std::uint8_t>(count * size_of(type), guard, seed);
@@ -129,6 +131,63 @@ TEST(PortablePool, AgreesWithPlainLoops) {
                     ASSERT_NO_FATAL_FAILURE(
                         check_kernel(op, input.data(), layout, 2 * window.out_pixels(), guard, 1e-6, plain));
                 }
+            }
+        }
+    }
+}
+
+double plain_window_sum(const WindowSum& op, const void* input, std::size_t row) {
+    const Window& w = op.window;
+    const auto out = position(w.output, row);
+    double sum = 0;
+    for (std::size_t tap = 0; tap < w.taps(); ++tap) {
+        const auto k = position(w.kernel, tap);
+        auto pixel = static_cast<std::ptrdiff_t>(row / w.out_pixels());
+        bool inside = true;
+        for (std::size_t a = 0; a < 3; ++a) {
+            const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(out[a] * w.stride[a] + k[a] * w.dilation[a]) -
+                                      w.pad_begin[a];
+            inside = inside && at >= 0 && at < static_cast<std::ptrdiff_t>(w.input[a]);
+            pixel = pixel * static_cast<std::ptrdiff_t>(w.input[a]) + at;
+        }
+        for (std::size_t c = 0; inside && c < op.channels; ++c)
+            sum += element(op.input, input, static_cast<std::size_t>(pixel) * op.channels + c) - op.zero_point;
+    }
+    return sum;
+}
+
+TEST(PortableWindowSum, AgreesWithPlainLoops) {
+    const Window windows[] = {
+        {{1, 6, 7}, {1, 6, 7}},
+        {{1, 7, 5}, {1, 4, 3}, {1, 3, 3}, {1, 2, 2}, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}},
+        {{1, 9, 9}, {1, 9, 9}, {1, 3, 3}, {1, 1, 1}, {1, 2, 2}, {0, 2, 2}, {0, 2, 2}},
+        {{4, 5, 6}, {3, 3, 3}, {2, 2, 3}, {1, 2, 2}, {1, 1, 1}, {0, 1, 1}, {0, 0, 0}},
+        {{1, 1, 3000}, {1, 1, 3000}, {1, 1, 3}, {1, 1, 1}, {1, 1, 1}, {0, 0, 1}, {0, 0, 1}},
+    };
+    for (const Window& window : windows) {
+        for (const std::size_t channels : {1u, 3u, 63u, 64u, 65u, 200u, 17000u}) {
+            if (channels * window.in_pixels() > 2'000'000) continue;
+            for (const DataType type : {DataType::u8, DataType::s8}) {
+                const Guard guard = kGuards[channels % 2];
+                WindowSum op{.input = type,
+                             .zero_point = type == DataType::u8 ? 131 : -3,
+                             .batch = 2,
+                             .channels = channels,
+                             .window = window};
+                op.epilogue.ops = {{.kind = EpilogueOp::Kind::scale_shift, .scale = {0.5F}, .shift = {3}}};
+                const auto input = random_tensor(type, 2 * window.in_pixels() * channels, guard, 43);
+                Guarded<std::int32_t> pixels(op.scratch_bytes() / 4, guard);
+                Guarded<float> out(2 * window.out_pixels(), guard);
+                const Arguments args{input.data(), nullptr, {}, out.data()};
+                run_reversed(op.row_units(), [&](std::size_t begin, std::size_t end) {
+                    op.sum_channels(input.data(), pixels.data(), begin, end);
+                });
+                run_reversed(op.units(),
+                             [&](std::size_t begin, std::size_t end) { op.run(pixels.data(), args, begin, end); });
+                ASSERT_TRUE(pixels.intact() && out.intact());
+                for (std::size_t row = 0; row < out.size(); ++row)
+                    ASSERT_EQ(out[row], 0.5 * plain_window_sum(op, input.data(), row) + 3)
+                        << "channels " << channels << " type " << int(type) << " row " << row;
             }
         }
     }

@@ -86,6 +86,7 @@ inline double reference_value(const Epilogue& epilogue, const portable::ResultLa
                     case Spread::full: at = row * layout.channels + channel; break;
                     case Spread::per_channel: at = channel; break;
                     case Spread::per_batch_channel: at = row / layout.rows_per_batch * layout.channels + channel; break;
+                    case Spread::per_row: at = row; break;
                     case Spread::scalar: at = 0; break;
                 }
                 double y = element(op.operand_type, operands[op.operand], at);

@@ -65,6 +65,7 @@ struct TestOperand {
             case Spread::full: return static_cast<std::size_t>((rows - 1) * stride + channels);
             case Spread::per_channel: return static_cast<std::size_t>(channels);
             case Spread::per_batch_channel: return static_cast<std::size_t>(batches * channels);
+            case Spread::per_row: return static_cast<std::size_t>(rows);
             default: return 1;
         }
     }
@@ -75,6 +76,7 @@ struct TestOperand {
             case Spread::full: i = row * stride + channel; break;
             case Spread::per_channel: i = channel; break;
             case Spread::per_batch_channel: i = batch * channels + channel; break;
+            case Spread::per_row: i = row; break;
             default: break;
         }
         const std::uint8_t* at = bytes.data() + static_cast<std::size_t>(i) * size_of(type);
@@ -240,7 +242,7 @@ inline EpilogueOp requantize(std::int64_t channels, std::int64_t k, std::uint64_
 }
 
 // Epilogues 0 to kEpilogues - 1 cover every result type, spread, operand type and combination with the operands they need.
-inline constexpr int kEpilogues = 8;
+inline constexpr int kEpilogues = 9;
 struct TestEpilogue {
     Epilogue epilogue;
     std::vector<TestOperand> operands;
@@ -299,6 +301,12 @@ inline TestEpilogue make_epilogue(int which, std::int64_t rows, std::int64_t bat
             operand(Combine::divide, DataType::f32, Spread::scalar, 0, false);
             operand(Combine::minimum, DataType::u8, Spread::scalar, 0, false);
             operand(Combine::add, DataType::u8, Spread::full, 3, false);
+            break;
+        case 7:
+            operand(Combine::add, DataType::s32, Spread::per_row, 0, true);
+            e.ops.back().scale = random_floats(channels, seed + 8, -1e-3F, 1e-3F);
+            operand(Combine::subtract, DataType::u8, Spread::per_row, 0, false);
+            operand(Combine::add, DataType::s8, Spread::full, 2, false);
             break;
         default:
             e.ops.push_back({EpilogueOp::Kind::function, {}, {}, Function::leaky_relu, -0.125F});

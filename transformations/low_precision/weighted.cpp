@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "ir/ops/convolution.hpp"
+#include "transformations/low_precision/weights_zero_point.hpp"
 
 namespace octet::low_precision {
 
@@ -68,6 +69,14 @@ std::int64_t products_per_sum(const Op& op, const Dims& weights) {
     return total;
 }
 
+double largest_difference(const Weighted& w) {
+    const double low = w.data_element == ir::Element::i8 ? -128 : 0;
+    double largest = 0;
+    for (float z : w.data.zero_point.as<float>())
+        largest = std::max({largest, std::abs(low - z), std::abs(low + 255 - z)});
+    return largest;
+}
+
 namespace {
 
 bool any_nonzero(const std::vector<std::int64_t>& values) {
@@ -95,15 +104,6 @@ bool outside_of_codes(const Weighted& w) {
     });
 }
 
-// How far a code can be from its zero point.
-double largest_difference(const Weighted& w) {
-    const double low = w.data_element == ir::Element::i8 ? -128 : 0;
-    double largest = 0;
-    for (float z : w.data.zero_point.as<float>())
-        largest = std::max({largest, std::abs(low - z), std::abs(low + 255 - z)});
-    return largest;
-}
-
 bool batched_weights(const Weighted& w) {
     for (std::size_t i = 0; i + 2 < w.weights_shape.rank(); ++i)
         if (w.weights_shape[i] != ir::Dim(1)) return true;
@@ -123,10 +123,8 @@ bool is_windowed(const Op& op) { return !is_matrix(op); }
 bool is_backward(const Op& op) {
     return op.is<ir::ConvolutionBackpropData>() || op.is<ir::GroupConvolutionBackpropData>();
 }
+bool is_grouped(const Op& op) { return op.is<ir::GroupConvolution>() || op.is<ir::GroupConvolutionBackpropData>(); }
 bool is_forward(const Op& op) { return is_windowed(op) && !is_backward(op); }
-
-constexpr double kScaleNoise =
-    1e-3;  // zero points of weights below this are rounding noise of the tool that wrote the file
 
 constexpr std::array kChecks{
     WeightedCheck{any_op, Code::dynamic_rank, "the rank of the data of '{op}' is not known",
@@ -135,10 +133,11 @@ constexpr std::array kChecks{
                   [](const Weighted& w) { return w.weights_shape.rank() < 2; }},
     WeightedCheck{any_op, Code::type_unsupported, "the weights of '{op}' are not 8-bit integers with a sign",
                   [](const Weighted& w) { return w.weights_element != ir::Element::i8; }},
-    WeightedCheck{any_op, Code::weights_zp, "the weights of '{op}' have a zero point",
+    WeightedCheck{is_grouped, Code::weights_zp, "the weights of '{op}' have a zero point, and it sums in groups",
+                  groups_have_zero_points},
+    WeightedCheck{any_op, Code::weights_zp, "the zero point of the weights of '{op}' varies along the sum",
                   [](const Weighted& w) {
-                      return std::ranges::any_of(w.weights.zero_point.as<float>(),
-                                                 [](float z) { return std::abs(z) > kScaleNoise; });
+                      return !per_output(w.weights.zero_point, w.node.op, w.weights_shape.sizes());
                   }},
     WeightedCheck{any_op, Code::scale_along_k, "the scale of the weights of '{op}' varies along the sum",
                   [](const Weighted& w) { return !per_output(w.weights.scale, w.node.op, w.weights_shape.sizes()); }},

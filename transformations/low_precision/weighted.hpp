@@ -34,6 +34,8 @@ bool is_depthwise(const ir::Op& op, const ir::Shape& weights);
 std::optional<std::vector<float>> per_output(const ir::Tensor& parameter, const ir::Op& op, const ir::Dims& weights);
 // Products that are added up for one result.
 std::int64_t products_per_sum(const ir::Op& op, const ir::Dims& weights);
+// How far a code of the data can be from its zero point.
+double largest_difference(const Weighted& w);
 bool pads(const ir::Op& op);
 
 struct WeightedCheck {

@@ -53,8 +53,8 @@ enum class Combine : std::uint8_t {
 };
 
 // How an operand lies beside the result [rows, channels]: one value for each element, for each channel, for each outer index
-// (batch) and channel, or one in all.
-enum class Spread : std::uint8_t { full, per_channel, per_batch_channel, scalar };
+// (batch) and channel, for each row, or one in all.
+enum class Spread : std::uint8_t { full, per_channel, per_batch_channel, per_row, scalar };
 
 // x is the value in flight (float; i32 accumulators are converted first). Vectors have one entry or one per channel.
 struct EpilogueOp {

@@ -2,6 +2,7 @@
 
 #include "ir/ops/all.hpp"
 #include "plugins/cpu/kernels/portable/convolution.hpp"
+#include "plugins/cpu/kernels/portable/window_sum.hpp"
 #include "plugins/cpu/steps/run.hpp"
 #if OCTET_ONEDNN
 #include "plugins/cpu/kernels/onednn/convolution.hpp"
@@ -315,6 +316,36 @@ Acceptance try_onednn(Planner& planner, const Problem& p) {
 }
 #endif
 
+// Weights that are all 1: what the zero points of other weights are multiplied with.
+Acceptance try_window_sum(Planner& planner, const Problem& p) {
+    if (!p.integer() || p.backward || p.groups != 1 || p.oc != 1 || p.weights.element() != Element::i8)
+        return declined("it has more than one output channel");
+    if (!p.uniform_zero_point()) return declined("its zero point varies by channel");
+    if (!std::ranges::all_of(p.weights.as<std::int8_t>(), [](std::int8_t w) { return w == 1; }))
+        return declined("its weights are not all 1");
+    const portable::WindowSum kernel{.input = p.source,
+                                     .zero_point = static_cast<std::int32_t>(p.zero_point()),
+                                     .batch = static_cast<std::size_t>(p.batch),
+                                     .channels = static_cast<std::size_t>(p.ic),
+                                     .window = portable_window(p.window),
+                                     .epilogue = p.program.epilogue};
+    StepBuffers b = buffers_of(planner, p);
+    b.out = planner.output(p.group.output, Layout::channels_last).buffer;
+    auto run = work([kernel, b](const Frame& f) {
+        std::array<const void*, 8> pointers{};
+        for (std::size_t i = 0; i < b.operands.size() && i < pointers.size(); ++i) pointers[i] = f.at(b.operands[i]);
+        const portable::Arguments args{f.at(b.in), nullptr, std::span(pointers.data(), b.operands.size()), f.at(b.out)};
+        auto* pixels = reinterpret_cast<std::int32_t*>(f.scratch);
+        f.pool->parallel(kernel.row_units(), [&](std::size_t begin, std::size_t end, int) {
+            kernel.sum_channels(args.input, pixels, begin, end);
+        });
+        f.pool->parallel(kernel.units(),
+                         [&](std::size_t begin, std::size_t end, int) { kernel.run(pixels, args, begin, end); });
+    });
+    add_step(planner, p.group, b, "portable_window_sum", std::move(run), kernel.scratch_bytes(), 0, {});
+    return accepted();
+}
+
 Acceptance try_portable(Planner& planner, const Problem& p, const Acceptance& better) {
     if (p.backward) return declined("it runs backward");
     const ir::Window& w = p.window;
@@ -348,6 +379,7 @@ Acceptance try_portable(Planner& planner, const Problem& p, const Acceptance& be
 void plan_convolution(Planner& planner, const Group& group) {
     const Problem p = problem_of(planner, group);
     Acceptance last = declined("no faster kernel is built in");
+    if (try_window_sum(planner, p)) return;
 #if defined(__x86_64__)
     if (try_depthwise(planner, p)) return;
     // Tiles of AMX need sums of some length to win: measured, 3x3 over an image and products of less than 32 values run as fast without.

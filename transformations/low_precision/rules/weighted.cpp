@@ -5,6 +5,7 @@
 
 #include "ir/ops/all.hpp"
 #include "transformations/low_precision/rules.hpp"
+#include "transformations/low_precision/weights_zero_point.hpp"
 #include "transformations/low_precision/zero_point_correction.hpp"
 
 namespace octet::low_precision {
@@ -71,18 +72,22 @@ Value on_codes(Edit& e, const Match& m) {
     std::vector<Value> operands = w.node.inputs;
     operands[0] = m.value("x");
     operands[1] = m.value("w");
-    const Value sums = e.add(with_zero_points<T>(w.node.op, w.data.zero_point), std::move(operands));
+    const Op on_integers = with_zero_points<T>(w.node.op, w.data.zero_point);
+    // A sixteenth of a step: what rounding at the border, or a zero point that is nearly 0, may cost.
+    const double tolerance = step_below(m.graph(), {m.root(), 0}) / 16;
+    const auto of_weights = weights_zero_point_correction(e, w, on_integers, m.value("x"), scale, tolerance);
+    const Value sums = e.add(on_integers, std::move(operands));
     const Shape result = m.graph().shape(sums);
     Dims dims(result.rank(), 1);
     dims[result_channel_axis(w.node.op, result.rank())] = static_cast<std::int64_t>(scale.size());
     const bool same = std::ranges::all_of(scale, [&](float s) { return s == scale[0]; });
     const Tensor factor = same ? Tensor::filled(Element::f32, Dims(result.rank(), 1), scale[0])
                                : Tensor::of<float>(dims, std::span<const float>(scale));
-    const Value values =
-        e.add(Dequantize{factor, Tensor::filled(Element::f32, Dims(result.rank(), 1), 0), Element::f32}, {sums});
-    // A sixteenth of a step: what rounding at the border may cost there.
-    const auto correction = zero_point_correction(w, m.constant("w"), scale, result,
-                                                  step_below(m.graph(), {m.root(), 0}) / 16);
+    Value values = e.add(Dequantize{factor, Tensor::filled(Element::f32, Dims(result.rank(), 1), 0), Element::f32},
+                         {sums});
+    // The first operand comes first in the graph's order: it is there when a kernel of the op wants it.
+    if (of_weights) values = e.add(Add{}, {*of_weights, values});
+    const auto correction = zero_point_correction(w, m.constant("w"), scale, result, tolerance);
     return correction ? e.add(Add{}, {values, e.constant(*correction)}) : values;
 }
 

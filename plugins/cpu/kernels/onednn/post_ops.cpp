@@ -156,6 +156,10 @@ private:
             op.operand_type != DataType::f32) {
             return declined("onednn: an operand of the epilogue is neither 8-bit, s32 nor f32");
         }
+        if (op.spread == Spread::per_row) {
+            return declined(
+                "onednn: an operand of the epilogue has one value for each row, which only reference code takes");
+        }
         if (op.scale.size() > 1 || op.shift.size() > 1) {
             return declined("onednn: an operand of the epilogue has a scale per channel");
         }
@@ -289,6 +293,7 @@ dnnl::memory::desc operand_desc(const Window& window, const PostOp& op) {
     strides[window.channel] = 1;
     switch (op.spread) {
         case Spread::full: return desc_of(window, op.type);
+        case Spread::per_row:
         case Spread::scalar: break;
         case Spread::per_batch_channel:
             extents[0] = window.extents[0];
@@ -303,6 +308,7 @@ std::size_t operand_offset(const Window& window, const PostOp& op) {
     std::int64_t element = 0;
     switch (op.spread) {
         case Spread::full: return first_element(window) * size_of(op.type);
+        case Spread::per_row:
         case Spread::scalar: break;
         case Spread::per_channel: element = window.begin[window.channel]; break;
         case Spread::per_batch_channel:

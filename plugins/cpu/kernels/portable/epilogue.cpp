@@ -190,6 +190,13 @@ void load_operand(const EpilogueOp& op, const ResultLayout& layout, const Tile& 
                      values + r * tile.channels);
             }
             return;
+        case Spread::per_row:
+            for (std::size_t r = 0; r < tile.rows; ++r) {
+                float* row = values + r * tile.channels;
+                load(op.operand_type, operand, tile.row + r, 1, row);
+                std::fill_n(row + 1, tile.channels - 1, row[0]);
+            }
+            return;
         case Spread::scalar:
             load(op.operand_type, operand, 0, 1, values);
             std::fill_n(values + 1, tile.rows * tile.channels - 1, values[0]);

@@ -37,7 +37,7 @@ ElementwiseDesc flattened(ElementwiseDesc desc) {
     if (side_by_side) {
         desc.in_stride = desc.out_stride = 0;
         desc.operand_strides = {};
-        if (!depends_on_channel(desc.epilogue)) {
+        if (!depends_on_place(desc.epilogue)) {
             desc.rows *= desc.channels;
             desc.channels = 1;
         }
@@ -48,7 +48,8 @@ ElementwiseDesc flattened(ElementwiseDesc desc) {
 // How many rows of few channels may be walked as one: they lie side by side and what differs by channel repeats.
 std::int64_t rows_together(const ElementwiseDesc& desc) {
     const bool runtime = has_spread(desc.epilogue, Spread::per_channel) ||
-                         has_spread(desc.epilogue, Spread::per_batch_channel);
+                         has_spread(desc.epilogue, Spread::per_batch_channel) ||
+                         has_spread(desc.epilogue, Spread::per_row);
     const auto dense = [](std::int64_t stride) { return stride == 0; };
     if (runtime || !dense(desc.in_stride) || !dense(desc.out_stride) ||
         !std::all_of(desc.operand_strides.begin(), desc.operand_strides.end(), dense)) {

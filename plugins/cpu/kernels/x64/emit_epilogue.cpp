@@ -62,7 +62,8 @@ void EpilogueEmitter::advance_channels(int channels) {
         code_.advance(code_.rbx, channels / 16 * vectors_ * 64);
     }
     for (std::uint32_t k = 0; k < kMaxOperands; ++k) {
-        if (uses_operand(epilogue_, k, [](Spread spread) { return spread != Spread::scalar; })) {
+        if (uses_operand(epilogue_, k,
+                         [](Spread spread) { return spread != Spread::scalar && spread != Spread::per_row; })) {
             code_.advance(pointer(k), channels * bytes_of(epilogue_, k));
         }
     }
@@ -72,6 +73,8 @@ void EpilogueEmitter::advance_rows(std::int64_t rows) {
     for (std::uint32_t k = 0; k < kMaxOperands; ++k) {
         if (uses_operand(epilogue_, k, [](Spread spread) { return spread == Spread::full; })) {
             code_.advance(pointer(k), rows * strides_[k] * bytes_of(epilogue_, k));
+        } else if (uses_operand(epilogue_, k, [](Spread spread) { return spread == Spread::per_row; })) {
+            code_.advance(pointer(k), rows * bytes_of(epilogue_, k));
         }
     }
 }
@@ -170,17 +173,24 @@ void EpilogueEmitter::load_as_float(const Zmm& t, DataType type, const Xbyak::Re
 void EpilogueEmitter::load_operand(const EpilogueOp& op, const Zmm& t, int row, int vector, bool partial) {
     const Xbyak::Reg64 base = pointer(op.operand);
     const std::int64_t size = static_cast<std::int64_t>(size_of(op.operand_type));
-    if (op.spread != Spread::scalar) {
+    if (op.spread != Spread::scalar && op.spread != Spread::per_row) {
         const std::int64_t row_offset = op.spread == Spread::full ? row * strides_[op.operand] * size : 0;
         load_as_float(t, op.operand_type, base + static_cast<std::size_t>(row_offset + vector * 16 * size), partial);
         return;
     }
+    // One value for all lanes.
+    const auto from = base + static_cast<std::size_t>(op.spread == Spread::per_row ? row * size : 0);
     switch (op.operand_type) {
-        case DataType::u8: code_.movzx(code_.ebp, code_.byte[base]); break;
-        case DataType::s8: code_.movsx(code_.ebp, code_.byte[base]); break;
-        default: code_.mov(code_.ebp, code_.dword[base]); break;
+        case DataType::u8:
+            code_.movzx(code_.ebp, code_.byte[from]);
+            code_.vpbroadcastd(t, code_.ebp);
+            break;
+        case DataType::s8:
+            code_.movsx(code_.ebp, code_.byte[from]);
+            code_.vpbroadcastd(t, code_.ebp);
+            break;
+        default: code_.vpbroadcastd(t, code_.dword[from]); break;
     }
-    code_.vpbroadcastd(t, code_.ebp);
     if (op.operand_type != DataType::f32) {
         code_.vcvtdq2ps(t, t);
     }

@@ -24,7 +24,7 @@ public:
     void load_pointers();
     // Moves the constants and the operands that have channels.
     void advance_channels(int channels);
-    // Moves the full operands.
+    // Moves the operands that have rows.
     void advance_rows(std::int64_t rows);
 
     // columns: channels the vectors hold, the last may be partial (k1). integers: accumulators are i32. Afterwards they are i32 codes,

@@ -88,14 +88,14 @@ bool has_spread(const Epilogue& epilogue, Spread spread) {
 }
 
 bool needs_channel_order(const Epilogue& epilogue) {
-    return epilogue.result == DataType::f32 || has_spread(epilogue, Spread::full) ||
-           has_spread(epilogue, Spread::per_channel) || has_spread(epilogue, Spread::per_batch_channel);
+    return epilogue.result == DataType::f32 ||
+           std::any_of(epilogue.ops.begin(), epilogue.ops.end(),
+                       [](const EpilogueOp& op) { return op.kind == Kind::combine && op.spread != Spread::scalar; });
 }
 
-bool depends_on_channel(const Epilogue& epilogue) {
+bool depends_on_place(const Epilogue& epilogue) {
     return std::any_of(epilogue.ops.begin(), epilogue.ops.end(), [](const EpilogueOp& op) {
-        const bool runtime = op.kind == Kind::combine &&
-                             (op.spread == Spread::per_channel || op.spread == Spread::per_batch_channel);
+        const bool runtime = op.kind == Kind::combine && op.spread != Spread::full && op.spread != Spread::scalar;
         return runtime || op.scale.size() > 1 || op.shift.size() > 1;
     });
 }
@@ -202,6 +202,10 @@ EpilogueData::EpilogueData(const Epilogue& epilogue, std::int64_t channels, std:
             continue;
         }
         const std::int64_t size = static_cast<std::int64_t>(size_of(op.operand_type));
+        if (op.spread == Spread::per_row) {
+            steps_[op.operand] = {.row = size};
+            continue;
+        }
         steps_[op.operand] = {op.spread == Spread::full ? strides_[op.operand] * size : 0,
                               op.spread == Spread::per_batch_channel ? channels * size : 0, size};
     }

@@ -15,7 +15,7 @@ namespace octet::cpu::x64 {
 inline constexpr int kMaxOperands = 4;
 
 // What an epilogue reads at run time; a member of every kernel's arguments. Operands point at the value of the call's first row and
-// channel (full), first channel (per channel; the caller has chosen the batch) or the only value (scalar).
+// channel (full), first channel (per channel; the caller has chosen the batch), first row (per row) or the only value (scalar).
 struct EpilogueArgs {
     const float* constants = nullptr;
     std::array<const void*, kMaxOperands> operands = {};
@@ -24,11 +24,11 @@ struct EpilogueArgs {
 // Whether the generated code can do these operations on `channels` channels.
 Acceptance accepts(const Epilogue& epilogue, std::int64_t channels);
 
-// Whether an operand or the result is addressed per channel, so that lanes must hold channels in order.
+// Whether an operand or the result is addressed per row or channel, so that lanes must hold the channels of one row in order.
 bool needs_channel_order(const Epilogue& epilogue);
 bool has_spread(const Epilogue& epilogue, Spread spread);
-// Whether anything depends on the channel; otherwise rows may be cut anywhere.
-bool depends_on_channel(const Epilogue& epilogue);
+// Whether anything depends on the channel or the row; otherwise rows may be cut anywhere.
+bool depends_on_place(const Epilogue& epilogue);
 
 // Names everything that the generated code depends on. Values of scale and shift are data and do not count.
 std::string key_of(const Epilogue& epilogue);
