@@ -18,6 +18,7 @@ Pipeline canonicalise() {
         {"widen", "every later step knows one float type only", [](Graph& g) { return common::widen(g); }},
         {"fold-constants", "the fusions look for constant operands",
          [](Graph& g) { return fold_constants(g, Fold::all_but_quantization); }},
+        {"attention", "its products and its softmax are quantized one by one", common::attention_rules()},
         {"remove-identities", "what does nothing must not stand between what fuses",
          [](Graph& g) { return common::remove_identities(g); }},
         {"merge-equal", "one FakeQuantize for all readers, so that it can be fused above",
