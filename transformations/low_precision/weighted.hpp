@@ -44,5 +44,7 @@ struct WeightedCheck {
 };
 // Of 8-bit data and weights of known shape.
 std::span<const WeightedCheck> weighted_checks();
+// Of a product of two activations in 8 bits; the second one stands where the weights do.
+std::span<const WeightedCheck> product_checks();
 
 }  // namespace octet::low_precision
