@@ -71,13 +71,30 @@ private:
         return order && order->size() > 0 && groups_[i].kind == Group::Kind::other;
     }
 
+    // An addition alone, of numbers that are the same for several heads or rows.
+    bool is_mask(Index i) const {
+        if (groups_[i].kind != Group::Kind::other || !core(i).op.is<Add>()) return false;
+        const Value mask = core(i).inputs[1 - masked_operand(i)];
+        const Shape &scores = core(i).outputs[0].type.shape, &shape = graph_.shape(mask);
+        const std::size_t rank = shape.rank();
+        return graph_.shape(core(i).inputs[masked_operand(i)]) == scores && graph_.element(mask) == Element::f32 &&
+               stored(graph_, mask) == mask && rank >= 2 && shape[rank - 1] == scores[scores.rank() - 1];
+    }
+    std::size_t masked_operand(Index i) const {
+        return graph_.shape(core(i).inputs[0]) == core(i).outputs[0].type.shape ? 0 : 1;
+    }
+
     // The parts of the attention whose last product is group i, in order; none if it is none.
     std::vector<Index> attention_at(Index i) const {
         if (!is_product(i)) return {};
         std::vector<Index> parts{i};
         const auto softmax = only_for(core(i).inputs[0]);
         if (!softmax || !is_softmax(*softmax)) return {};
-        const auto scores = only_for(core(*softmax).inputs[0]);
+        auto scores = only_for(core(*softmax).inputs[0]);
+        if (scores && is_mask(*scores)) {
+            parts.push_back(*scores);
+            scores = only_for(core(*scores).inputs[masked_operand(*scores)]);
+        }
         if (!scores || !is_product(*scores) || !is_codes(graph_, core(*scores).inputs[0])) return {};
         parts.insert(parts.end(), {*softmax, *scores});
         for (Value v : {core(*scores).inputs[0], core(*scores).inputs[1], core(i).inputs[1]})

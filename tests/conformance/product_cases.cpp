@@ -87,6 +87,7 @@ void add_attention(Cases& cases) {
     cases.push_back(attention("masked", {1, 1, 1, 21}, false));
     cases.push_back(attention("masked_per_batch", {2, 1, 1, 21}, false));
     cases.push_back(attention("masked_per_row", {1, 1, 21, 21}, false));
+    cases.push_back(attention("masked_everywhere", {2, 3, 21, 21}, false));
     cases.push_back(attention("all_codes", {}, true));
     cases.push_back(attention("all_codes_masked", {1, 1, 1, 21}, true));
 }

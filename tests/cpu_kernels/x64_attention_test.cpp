@@ -12,9 +12,16 @@ struct Heads {
     std::int64_t heads = 2;
     bool coded_values = false;
     std::int32_t k_zero = 128, v_zero = 128;
-    bool masked = false;
+    enum class Mask { none, shared, per_head, per_head_and_row } mask = Mask::none;
     int threads = 1;
+
+    std::int64_t mask_rows() const { return mask == Mask::per_head_and_row ? rows : 1; }
+    std::int64_t mask_at(std::int64_t head, std::int64_t row, std::int64_t column) const {
+        const std::int64_t matrix = mask == Mask::shared ? 0 : head;
+        return (matrix * mask_rows() + (mask_rows() == 1 ? 0 : row)) * columns + column;
+    }
 };
+using Mask = Heads::Mask;
 
 constexpr float kScale = 0.0004F;  // of the scores
 
@@ -31,9 +38,15 @@ x64::AttentionDesc desc_of(const Heads& h) {
                    .a_zero = 128,
                    .w_zero = h.k_zero};
     desc.scores.epilogue.ops = {{.kind = EpilogueOp::Kind::scale_shift, .scale = {kScale}, .shift = {0}}};
-    if (h.masked)
+    if (h.mask != Mask::none)
         desc.scores.epilogue.ops.push_back(
-            {.kind = EpilogueOp::Kind::combine, .combine = Combine::add, .spread = Spread::per_channel});
+            {.kind = EpilogueOp::Kind::combine,
+             .combine = Combine::add,
+             .spread = h.mask == Mask::per_head_and_row ? Spread::full : Spread::per_channel});
+    if (h.mask == Mask::per_head || h.mask == Mask::per_head_and_row) {
+        desc.mask = 0;
+        for (std::int64_t b = 0; b < h.heads; ++b) desc.mask_offsets.push_back(h.mask_at(b, 0, 0));
+    }
     desc.values = {.rows = h.rows,
                    .k = h.columns,
                    .columns = h.value_width,
@@ -67,11 +80,11 @@ struct Data {
           v_codes(
               random_guarded<std::uint8_t>(static_cast<std::size_t>(h.columns * h.heads * h.value_width), guard, 3)),
           v(v_codes.size(), guard),
-          mask(static_cast<std::size_t>(h.columns), guard) {
+          mask(static_cast<std::size_t>(h.mask_at(h.heads - 1, h.rows - 1, h.columns)), guard) {
         Random random(4);
         for (float& x : v.span()) x = random.uniform(-1, 1);
         for (float& x : mask.span()) x = random.below(4) == 0 ? -10000.0F : random.uniform(-1, 1);
-        mask.data()[0] = 0;
+        for (std::size_t i = 0; i < mask.size(); i += static_cast<std::size_t>(h.columns)) mask.data()[i] = 0;
     }
 };
 
@@ -85,7 +98,7 @@ std::vector<double> shares_of(const Heads& h, const Data& data, std::int64_t hea
             products += (data.q.data()[(row * h.heads + head) * h.width + i] - 128) *
                         (data.k.data()[(c * h.heads + head) * h.width + i] - h.k_zero);
         shares.push_back(products * static_cast<double>(kScale) +
-                         (h.masked ? static_cast<double>(data.mask.data()[c]) : 0));
+                         (h.mask == Mask::none ? 0 : static_cast<double>(data.mask.data()[h.mask_at(head, row, c)])));
         highest = std::max(highest, shares.back());
     }
     for (double& s : shares) sum += s = std::exp(s - highest);
@@ -94,9 +107,9 @@ std::vector<double> shares_of(const Heads& h, const Data& data, std::int64_t hea
 }
 
 void check(const Heads& h, Guard guard) {
-    const std::string what = fmt::format("{} heads, {}x{}x{} to {}, coded {}, masked {}, zeros {} {}, threads {}",
-                                         h.heads, h.rows, h.width, h.columns, h.value_width, h.coded_values, h.masked,
-                                         h.k_zero, h.v_zero, h.threads);
+    const std::string what = fmt::format("{} heads, {}x{}x{} to {}, coded {}, mask {}, zeros {} {}, threads {}",
+                                         h.heads, h.rows, h.width, h.columns, h.value_width, h.coded_values,
+                                         static_cast<int>(h.mask), h.k_zero, h.v_zero, h.threads);
     const x64::AttentionDesc desc = desc_of(h);
     ASSERT_TRUE(x64::Attention::accepts(desc, vnni_machine())) << what;
     const Data data(h, guard);
@@ -155,16 +168,17 @@ TEST(X64Attention, EveryTail) {
 TEST(X64Attention, MasksAndZeroPoints) {
     OCTET_NEEDS_VNNI();
     for (const bool coded : {false, true})
-        for (const std::int32_t zero : {0, 100, 128, 255})
-            check({.rows = 30,
-                   .columns = 33,
-                   .width = 16,
-                   .value_width = 16,
-                   .coded_values = coded,
-                   .k_zero = zero,
-                   .v_zero = zero,
-                   .masked = true},
-                  Guard::after);
+        for (const Mask mask : {Mask::shared, Mask::per_head, Mask::per_head_and_row})
+            for (const std::int32_t zero : {0, 100, 128, 255})
+                check({.rows = 30,
+                       .columns = 33,
+                       .width = 16,
+                       .value_width = 16,
+                       .coded_values = coded,
+                       .k_zero = zero,
+                       .v_zero = zero,
+                       .mask = mask},
+                      zero == 0 ? Guard::before : Guard::after);
 }
 
 TEST(X64Attention, SeveralStrips) {

@@ -88,12 +88,18 @@ struct Problem {
         const Dims dims = graph.shape(values.output).sizes();
         if (group.output == values.output) return {dims, row_major(dims)};
         const Dims to = row_major(graph.shape(group.output).sizes());
-        const Node& transpose = graph.node(group.output);
+        const Node& transpose = graph.node(group.output);  // nothing else stands below the product
         Dims strides(dims.size());
         std::size_t i = 0;
         for (auto axis : graph.constant(transpose.inputs[1])->integers())
             strides[static_cast<std::size_t>(axis)] = to[i++];
         return {dims, strides};
+    }
+    // A mask beside the chain of the scores.
+    const Node* mask() const {
+        for (const Group& part : group.parts)
+            if (graph.node(part.core).op.is<Add>()) return &graph.node(part.core);
+        return nullptr;
     }
     // What happens to the shares before they are stored: a quantize, or nothing.
     Epilogue shares() const {
@@ -130,6 +136,25 @@ Acceptance describe(x64::PanelProductDesc& desc, const Matrices& a, const Matric
     return accepted();
 }
 
+// Adds the mask to the scores, as an operand of their epilogue.
+void add_mask(x64::AttentionDesc& desc, Program& scores, const Problem& p, const Dims& outer) {
+    const Node* add = p.mask();
+    if (!add) return;
+    const Dims all = add->outputs[0].type.shape.sizes();
+    const Value mask = add->inputs[p.graph.shape(add->inputs[0]).sizes() == all ? 1 : 0];
+    const Dims dims = p.graph.shape(mask).sizes();
+    const Matrices lie(dims, row_major(dims));
+    const Tensor* constant = p.graph.constant(mask);
+    desc.mask = static_cast<int>(scores.operands.size());
+    desc.mask_offsets = lie.offsets(outer);
+    scores.operands.push_back(constant ? ProgramOperand{{}, *constant} : ProgramOperand{mask, std::nullopt});
+    scores.epilogue.ops.push_back({.kind = EpilogueOp::Kind::combine,
+                                   .combine = Combine::add,
+                                   .operand = static_cast<std::uint32_t>(desc.mask),
+                                   .operand_type = DataType::f32,
+                                   .spread = lie.rows == 1 ? Spread::per_channel : Spread::full});
+}
+
 struct Buffers {
     BufferId q, k, v, out;
     std::vector<BufferId> score_operands, value_operands;
@@ -157,10 +182,14 @@ void add(Planner& planner, const Problem& p, x64::AttentionDesc desc, const Prog
     const Graph& graph = planner.graph();
     const Node& first = graph.node(p.scores.core);
     const Node& last = graph.node(p.values.core);
+    const int mask = desc.mask;
     auto kernel = std::make_shared<const x64::Attention>(std::move(desc), planner.code());
     const auto stored = [&](Value v) { return planner.input(p.source(v), Layout::plain).buffer; };
     Buffers b{stored(first.inputs[0]), stored(first.inputs[1]), stored(last.inputs[1]), 0, {}, {}};
     b.score_operands = planner.operands(scores, Layout::plain, graph.type(p.scores.output));
+    if (mask >= 0 && !scores.operands[static_cast<std::size_t>(mask)].constant)
+        b.score_operands[static_cast<std::size_t>(mask)] =
+            planner.input(scores.operands[static_cast<std::size_t>(mask)].value, Layout::plain).buffer;
     b.value_operands = planner.operands(values, Layout::plain, graph.type(p.values.output));
     b.out = planner.output(p.group.output, Layout::plain).buffer;
     Step step = planner.step_for(p.group, "jit_attention_avx512_vnni");
@@ -187,8 +216,10 @@ Acceptance try_own(Planner& planner, const Group& group) {
     const Dims shares = graph.shape(p.scores.output).sizes();
     const Matrices shares_lie(shares, row_major(shares));
     if (shares_lie.outer != result.outer) return declined("its heads are not those of its shares");
-    const Program scores = program_of(graph, p.scores), values = program_of(graph, p.values);
+    Program scores = program_of(graph, p.scores);
+    const Program values = program_of(graph, p.values);
     x64::AttentionDesc desc;
+    add_mask(desc, scores, p, result.outer);
     desc.shares = p.shares();
     if (auto a = describe(desc.scores, q, k, p.score_op, data_type(graph.element(first.inputs[1])), scores.epilogue);
         !a)

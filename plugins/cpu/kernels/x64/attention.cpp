@@ -28,7 +28,11 @@ Acceptance Attention::accepts(const AttentionDesc& given, const Machine& machine
         return declined("its scores are not float products of codes");
     if (desc.scores.columns != desc.values.k || desc.scores.rows != desc.values.rows)
         return declined("its shares are not one for each row of the value");
-    if (has_spread(desc.scores.epilogue, Spread::full) || has_spread(desc.values.epilogue, Spread::full))
+    const bool full = std::ranges::any_of(desc.scores.epilogue.ops, [&](const EpilogueOp& op) {
+        return op.kind == EpilogueOp::Kind::combine && op.spread == Spread::full &&
+               static_cast<int>(op.operand) != desc.mask;
+    });
+    if (full || has_spread(desc.values.epilogue, Spread::full))
         return declined("an operand has a value for each score");
     const bool coded = desc.shares.result == DataType::u8;
     if (coded == desc.values.floats() || (!coded && (desc.shares.result != DataType::f32 || !desc.shares.ops.empty())))
@@ -88,12 +92,18 @@ void Attention::run_strip(const Args& args, std::int64_t matrix, std::int64_t st
     auto* terms = reinterpret_cast<std::int32_t*>(args.scratch + parts_.terms);
     std::byte* scores = args.scratch + parts_.scores;
     std::byte* shares = args.scratch + parts_.shares;
+    auto operands = args.score_operands;
+    if (desc_.mask >= 0) {
+        const void*& mask = operands[static_cast<std::size_t>(desc_.mask)];
+        mask = static_cast<const float*>(mask) + desc_.mask_offsets[index];
+    }
     scores_.run({.a = args.q + desc_.q_offsets[index] + first * desc_.scores.a_stride,
                  .panels = args.scratch,
                  .terms = terms,
                  .out = scores,
-                 .rows = rows},
-                args.score_operands);
+                 .rows = rows,
+                 .operand_row = first},
+                operands);
     const portable::SoftMax& softmax = strip + 1 < strips_ ? softmax_ : last_softmax_;
     softmax.run({scores, nullptr, {}, shares}, 0, softmax.units());
     const std::int64_t out = desc_.out_offsets[index] + first * desc_.values.out_stride;

@@ -9,7 +9,8 @@
 namespace octet::cpu::x64 {
 
 struct AttentionDesc {
-    PanelProductDesc scores = {};  // q times k; its epilogue gives f32 and reads no full operands
+    PanelProductDesc scores = {};  // q times k; its epilogue gives f32 and reads no full operands but the mask
+    int mask = -1;                 // which operand of that epilogue lies elsewhere for each b: f32, full or per channel
     Epilogue shares = {};          // what is done to the softmax; f32 without operations, or u8
     PanelProductDesc values = {};  // the shares times v; its epilogue reads no full operands
     // Where the matrices begin, in elements; one entry for each b.
@@ -17,6 +18,7 @@ struct AttentionDesc {
     std::vector<std::int64_t> k_offsets = {0};
     std::vector<std::int64_t> v_offsets = {0};
     std::vector<std::int64_t> out_offsets = {0};
+    std::vector<std::int64_t> mask_offsets = {};  // where there is one
     int threads = 1;
 
     std::int64_t batch() const { return static_cast<std::int64_t>(q_offsets.size()); }

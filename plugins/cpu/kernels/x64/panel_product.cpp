@@ -53,15 +53,16 @@ void pack_block(const std::uint8_t* w, std::int64_t k_step, std::int64_t column_
         std::fill(to + i * width + block.columns, to + (i + 1) * width, 0);
 }
 
-// starts[c] = -zero times the sum of column c.
-void start_sums(const std::int8_t* products, std::int64_t width, std::int64_t dwords, std::int32_t zero,
+// starts[c] = -zero times the sum of column c, whose codes lie four in a dword.
+void start_sums(const std::uint32_t* products, std::int64_t width, std::int64_t dwords, std::int32_t zero,
                 std::int32_t* starts) {
-    for (std::int64_t c = 0; c < width; ++c) {
-        std::int32_t sum = 0;
-        for (std::int64_t i = 0; i < dwords; ++i)
-            for (std::int64_t j = 0; j < 4; ++j) sum += products[(i * width + c) * 4 + j];
-        starts[c] = -zero * sum;
-    }
+    std::fill_n(starts, width, 0);
+    for (std::int64_t i = 0; i < dwords; ++i)
+        for (std::int64_t c = 0; c < width; ++c) {
+            const auto four = static_cast<std::int32_t>(products[i * width + c]);
+            starts[c] += (four << 24 >> 24) + (four << 16 >> 24) + (four << 8 >> 24) + (four >> 24);
+        }
+    for (std::int64_t c = 0; c < width; ++c) starts[c] *= -zero;
 }
 
 }  // namespace
@@ -120,10 +121,10 @@ void PanelProduct::pack_codes(const std::uint8_t* w, std::byte* panels) const {
             const std::int64_t width = block.vectors() * 16;
             std::byte* to = panels + block.panel;
             std::byte* products = to + (desc_.a_zero != 0 ? width * 4 : 0);
-            pack_block(w, k_step, column_step, block, desc_.k, flip, reinterpret_cast<std::uint32_t*>(products));
+            auto* dwords = reinterpret_cast<std::uint32_t*>(products);
+            pack_block(w, k_step, column_step, block, desc_.k, flip, dwords);
             if (desc_.a_zero != 0)
-                start_sums(reinterpret_cast<const std::int8_t*>(products), width, (desc_.k + 3) / 4, desc_.a_zero,
-                           reinterpret_cast<std::int32_t*>(to));
+                start_sums(dwords, width, (desc_.k + 3) / 4, desc_.a_zero, reinterpret_cast<std::int32_t*>(to));
         }
     });
 }
