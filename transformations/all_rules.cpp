@@ -9,7 +9,8 @@ std::vector<Rule> all_rules() {
     std::vector<Rule> all;
     for (const auto& family :
          {common::dequantize_rules(), low_precision::quantize_weights_rules(), common::activation_rules(),
-          common::scale_shift_rules(), low_precision::movement_rules(), low_precision::weighted_rules()})
+          common::attention_rules(), common::scale_shift_rules(), low_precision::movement_rules(),
+          low_precision::gather_rules(), low_precision::weighted_rules()})
         all.insert(all.end(), family.begin(), family.end());
     return all;
 }

@@ -38,7 +38,8 @@ constexpr Kernel kernel() {
 }
 
 // The tables, one a family.
-extern const std::span<const Kernel> kActivationKernels, kBinaryKernels, kControlKernels, kConvolutionKernels,
-    kDetectionKernels, kMovementKernels, kNormalizationKernels, kQuantizationKernels, kReductionKernels;
+extern const std::span<const Kernel> kActivationKernels, kAttentionKernels, kBinaryKernels, kControlKernels,
+    kConvolutionKernels, kDetectionKernels, kMovementKernels, kNormalizationKernels, kQuantizationKernels,
+    kReductionKernels;
 
 }  // namespace octet::ir::eval

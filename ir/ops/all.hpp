@@ -1,6 +1,7 @@
 #pragma once
 // Every op family, for code that works on any op.
 #include "ir/ops/activation.hpp"
+#include "ir/ops/attention.hpp"
 #include "ir/ops/binary.hpp"
 #include "ir/ops/control.hpp"
 #include "ir/ops/convolution.hpp"

@@ -171,7 +171,7 @@ void want_zero_points(const T& op, Inputs inputs, Dim input_channels, Dim output
     require(is_integer(inputs[0].element()), "zero points are given, operands are {}", name_of(inputs[0].element()));
     require(op.zp_a.size() <= 1 || compatible(Dim(static_cast<std::int64_t>(op.zp_a.size())), input_channels),
             "zp_a has {} values, there are {} input channels", op.zp_a.size(), to_string(input_channels));
-    require(op.zp_w.empty() || compatible(Dim(static_cast<std::int64_t>(op.zp_w.size())), output_channels),
+    require(op.zp_w.size() <= 1 || compatible(Dim(static_cast<std::int64_t>(op.zp_w.size())), output_channels),
             "zp_w has {} values, there are {} output channels", op.zp_w.size(), to_string(output_channels));
 }
 

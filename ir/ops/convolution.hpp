@@ -1,6 +1,7 @@
 #pragma once
 // Convolutions and pools. Data is [N, C, spatial...] with one to three spatial axes. Integer operands (i8, u8) give i32:
-// sum((a - zp_a) * (w - zp_w)), exact. zp_a has no entry (0), one, or one per input channel.
+// sum((a - zp_a) * (w - zp_w)), exact. zp_a has no entry (0), one, or one per input channel;
+// zp_w none, one, or one per output channel.
 #include "ir/op.hpp"
 
 namespace octet::ir {
@@ -37,7 +38,7 @@ struct Convolution {
     std::vector<std::int64_t> zp_a =
         {};  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
     std::vector<std::int64_t> zp_w =
-        {};  // of integer operands: zero points of the weights per output channel, empty for 0
+        {};  // of integer operands: zero points of the weights, one or one per output channel, empty for 0
     static constexpr auto fields() {
         return std::array{field<&Convolution::strides>("strides"),   field<&Convolution::pads_begin>("pads_begin"),
                           field<&Convolution::pads_end>("pads_end"), field<&Convolution::dilations>("dilations"),
@@ -59,7 +60,7 @@ struct GroupConvolution {
     std::vector<std::int64_t> zp_a =
         {};  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
     std::vector<std::int64_t> zp_w =
-        {};  // of integer operands: zero points of the weights per output channel, empty for 0
+        {};  // of integer operands: zero points of the weights, one or one per output channel, empty for 0
     static constexpr auto fields() {
         return std::array{field<&GroupConvolution::strides>("strides"),
                           field<&GroupConvolution::pads_begin>("pads_begin"),
@@ -86,7 +87,7 @@ struct ConvolutionBackpropData {
     std::vector<std::int64_t> zp_a =
         {};  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
     std::vector<std::int64_t> zp_w =
-        {};  // of integer operands: zero points of the weights per output channel, empty for 0
+        {};  // of integer operands: zero points of the weights, one or one per output channel, empty for 0
     static constexpr auto fields() {
         return std::array{field<&ConvolutionBackpropData::strides>("strides"),
                           field<&ConvolutionBackpropData::pads_begin>("pads_begin"),
@@ -113,7 +114,7 @@ struct GroupConvolutionBackpropData {
     std::vector<std::int64_t> zp_a =
         {};  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
     std::vector<std::int64_t> zp_w =
-        {};  // of integer operands: zero points of the weights per output channel, empty for 0
+        {};  // of integer operands: zero points of the weights, one or one per output channel, empty for 0
     static constexpr auto fields() {
         return std::array{field<&GroupConvolutionBackpropData::strides>("strides"),
                           field<&GroupConvolutionBackpropData::pads_begin>("pads_begin"),
@@ -184,7 +185,7 @@ struct MatMul {
     std::vector<std::int64_t> zp_a =
         {};  // of integer operands: zero point of the data, one or (depthwise) one per channel; padding counts as zp_a; empty for 0
     std::vector<std::int64_t> zp_w =
-        {};  // of integer operands: zero points of the weights per output channel, empty for 0
+        {};  // of integer operands: zero points of the weights, one or one per output channel, empty for 0
     static constexpr auto fields() {
         return std::array{field<&MatMul::transpose_a>("transpose_a"), field<&MatMul::transpose_b>("transpose_b"),
                           field<&MatMul::zp_a>("zp_a"), field<&MatMul::zp_w>("zp_w")};

@@ -1,5 +1,6 @@
 // The one table of all ops.
 #include "ir/ops/activation.hpp"
+#include "ir/ops/attention.hpp"
 #include "ir/ops/binary.hpp"
 #include "ir/ops/control.hpp"
 #include "ir/ops/convolution.hpp"
@@ -46,6 +47,8 @@ constinit const OpDef* const kAllOps[] = {
     &kOp<Sign>,
     &kOp<LogicalNot>,
     &kOp<Convert>,
+    // attention
+    &kOp<ScaledDotProductAttention>,
     // binary
     &kOp<Add>,
     &kOp<Subtract>,

@@ -18,8 +18,9 @@ struct Table {
     std::unordered_map<std::uint64_t, const Row*> by_op;
 
     Table() {
-        for (const auto family : {rows::activation(), rows::binary(), rows::control(), rows::convolution(),
-                                  rows::detection(), rows::movement(), rows::normalization(), rows::reduction()})
+        for (const auto family :
+             {rows::activation(), rows::attention(), rows::binary(), rows::control(), rows::convolution(),
+              rows::detection(), rows::movement(), rows::normalization(), rows::reduction()})
             for (const Row& row : family) {
                 by_type[lower(row.type)].push_back(&row);
                 if (!row.written) continue;

@@ -133,6 +133,7 @@ Name name_of_field(const Row& row, std::string_view field);
 
 namespace rows {
 std::span<const Row> activation();
+std::span<const Row> attention();
 std::span<const Row> binary();
 std::span<const Row> control();
 std::span<const Row> convolution();

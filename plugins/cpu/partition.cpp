@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "ir/ops/all.hpp"
+#include "plugins/cpu/attention_groups.hpp"
 #include "plugins/cpu/chain.hpp"
 #include "transformations/low_precision/dequantization.hpp"
 
@@ -64,6 +65,16 @@ bool is_spatial_mean(const Graph& graph, const Node& node) {
     return true;
 }
 
+// Over the last axis alone, of floats.
+bool is_row_op(const Graph& graph, const Node& node) {
+    if (graph.element(node.inputs[0]) != Element::f32) return false;
+    const std::size_t rank = graph.shape(node.inputs[0]).rank();
+    if (const auto* softmax = node.op.as<SoftMax>()) return normalise_axis(softmax->axis, rank) + 1 == rank;
+    if (!node.op.is<Mvn>()) return false;
+    const Tensor* axes = graph.constant(node.inputs[1]);
+    return axes && axes->size() == 1 && normalise_axis(axes->integers()[0], rank) + 1 == rank;
+}
+
 bool reads_floats_or_codes(const Graph& graph, const Node& node) {
     const Element e = graph.element(node.inputs[0]);
     return e == Element::f32 || e == Element::u8 || e == Element::i8;
@@ -79,6 +90,7 @@ Group::Kind kind_of(const Graph& graph, const Node& node) {
         op.is<GroupConvolutionBackpropData>())
         return constant_weights ? Group::Kind::convolution : Group::Kind::other;
     if (op.is<MatMul>()) return Group::Kind::matmul;
+    if (is_row_op(graph, node)) return Group::Kind::row;
     if (op.is<AvgPool>() || (op.is<MaxPool>() && node.outputs[1].uses.empty()) || is_spatial_mean(graph, node))
         return Group::Kind::pool;
     return chainable(graph, node) ? Group::Kind::elementwise : Group::Kind::other;
@@ -88,7 +100,8 @@ Channels channels_of(Group::Kind kind) {
     switch (kind) {
         case Group::Kind::convolution:
         case Group::Kind::pool: return Channels::axis1;
-        case Group::Kind::matmul: return Channels::last;
+        case Group::Kind::matmul:
+        case Group::Kind::row: return Channels::last;
         default: return Channels::any;
     }
 }
@@ -143,7 +156,8 @@ private:
             read(group, stored(graph_, node.inputs[0]));
         }
         if (group.kind == Group::Kind::other || group.kind == Group::Kind::dynamic ||
-            group.kind == Group::Kind::convolution || group.kind == Group::Kind::matmul) {
+            group.kind == Group::Kind::convolution || group.kind == Group::Kind::matmul ||
+            group.kind == Group::Kind::row) {
             for (Value v : node.inputs)
                 if (!graph_.constant(v)) {
                     demand(v);
@@ -215,11 +229,15 @@ private:
 
 }  // namespace
 
-std::vector<Group> partition(const Graph& graph) { return Partitioner(graph).run(); }
+std::vector<Group> partition(const Graph& graph) {
+    std::vector<Group> groups = Partitioner(graph).run();
+    join_attention(graph, groups);
+    return groups;
+}
 
 std::string print(const Graph& graph, const std::vector<Group>& groups) {
-    constexpr std::array<std::string_view, 6> kKinds{"convolution", "matmul", "pool",
-                                                     "elementwise", "other",  "dynamic"};
+    constexpr std::array<std::string_view, 8> kKinds{"convolution", "matmul",    "pool",  "elementwise",
+                                                     "row",         "attention", "other", "dynamic"};
     std::string text;
     for (const Group& group : groups) {
         text += fmt::format("{}: {} '{}'", kKinds[static_cast<std::size_t>(group.kind)],

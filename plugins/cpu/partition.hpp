@@ -19,8 +19,10 @@ struct Group {
         matmul,
         pool,  // max, average, mean over the spatial axes
         elementwise,
-        other,   // a node alone
-        dynamic  // a node alone whose shape depends on data
+        row,        // softmax or normalisation over the last axis
+        attention,  // product, softmax and product of heads, with the transposes around them
+        other,      // a node alone
+        dynamic     // a node alone whose shape depends on data
     };
     Kind kind = Kind::other;
     ir::NodeId core = 0;
@@ -28,6 +30,7 @@ struct Group {
     ir::Value output;               // what is stored; of Kind::other and dynamic: the node's first output
     std::vector<ir::Value> inputs;  // stored values that are read, the core's data first; constants are not among them
     Channels channels = Channels::any;
+    std::vector<Group> parts = {};  // of Kind::attention: the groups it stands for, in an order in which they can run
 };
 
 // A stored value behind `v`: a dequantize is not stored but applied by whoever reads it, and so is one value per pixel times one per

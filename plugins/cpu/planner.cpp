@@ -36,6 +36,12 @@ Planner::Planner(std::shared_ptr<const Graph> graph, const Machine& machine, int
     plan_.graph = graph_;
 }
 
+std::shared_ptr<const x64::MatMul* const> Planner::product_after(const x64::MatMul& product) {
+    if (next_product_) *next_product_ = &product;
+    next_product_ = std::make_shared<const x64::MatMul*>(nullptr);
+    return next_product_;
+}
+
 BufferId Planner::buffer(std::size_t bytes, Buffer::Home home, std::size_t index) {
     Buffer b;
     b.home = home;
@@ -181,7 +187,8 @@ Step Planner::step_for(const Group& group, std::string kernel) const {
     step.result = graph_->element(group.output);
     step.int8 = !group.inputs.empty() &&
                 std::ranges::all_of(group.inputs, [&](Value v) { return is_code(graph_->element(v)); });
-    if (group.kind == Group::Kind::convolution || group.kind == Group::Kind::matmul)
+    if (group.kind == Group::Kind::convolution || group.kind == Group::Kind::matmul ||
+        group.kind == Group::Kind::attention)
         step.int8 = is_code(graph_->element(graph_->node(group.core).inputs[0]));
     return step;
 }
@@ -190,6 +197,8 @@ void Planner::plan(const Group& group) {
     switch (group.kind) {
         case Group::Kind::convolution: plan_convolution(*this, group); break;
         case Group::Kind::matmul: plan_matmul(*this, group); break;
+        case Group::Kind::row: plan_row(*this, group); break;
+        case Group::Kind::attention: plan_attention(*this, group); break;
         case Group::Kind::pool: plan_pool(*this, group); break;
         case Group::Kind::elementwise: plan_elementwise(*this, group); break;
         case Group::Kind::other: plan_other(*this, group); break;
@@ -197,6 +206,12 @@ void Planner::plan(const Group& group) {
     }
     for (Value v : group.inputs)
         if (auto it = reads_left_.find(v); it != reads_left_.end() && it->second > 0) --it->second;
+}
+
+void Planner::plan_parts(const Group& group) {
+    for (const Group& part : group.parts)
+        for (Value v : part.inputs) ++reads_left_[v];
+    for (const Group& part : group.parts) plan(part);
 }
 
 void Planner::plan_results() {

@@ -14,7 +14,8 @@ namespace octet::cpu {
 
 namespace x64 {
 class CodeBlock;
-}
+class MatMul;
+}  // namespace x64
 
 // Work given as a function; for steps that all streams can share.
 template <class F>
@@ -40,6 +41,8 @@ public:
     const Machine& machine() const { return machine_; }
     int threads() const { return threads_; }
     x64::CodeBlock& code() { return *code_; }
+    // Where the product that is planned after `product` will be named, whose weights can be fetched ahead; null until then.
+    std::shared_ptr<const x64::MatMul* const> product_after(const x64::MatMul& product);
 
     // A stored value or constant in this layout; a reorder is added where it lies in the other one only.
     Place input(ir::Value v, Layout layout);
@@ -59,6 +62,8 @@ public:
     // The operands of an epilogue in the layout of the result.
     std::vector<BufferId> operands(const Program& program, Layout layout, const ir::Type& result);
     void add(Step step);
+    // The steps of a group's parts, in their place.
+    void plan_parts(const Group& group);
     // A step for a group: nodes, data and result types and whether it is int8 are filled in.
     Step step_for(const Group& group, std::string kernel) const;
 
@@ -73,6 +78,7 @@ private:
     const Machine& machine_;
     int threads_;
     std::shared_ptr<x64::CodeBlock> code_;
+    std::shared_ptr<const x64::MatMul*> next_product_;
     Plan plan_;
     std::map<ir::Value, std::vector<Place>> places_;
     std::map<ir::Value, std::size_t> reads_left_;  // groups and results that still read a value
@@ -82,6 +88,8 @@ private:
 // Makers of steps, by kind of group; each tries its kernels in order of priority.
 void plan_convolution(Planner& p, const Group& group);
 void plan_matmul(Planner& p, const Group& group);
+void plan_row(Planner& p, const Group& group);
+void plan_attention(Planner& p, const Group& group);
 void plan_pool(Planner& p, const Group& group);
 void plan_elementwise(Planner& p, const Group& group);
 void plan_other(Planner& p, const Group& group);

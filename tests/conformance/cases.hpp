@@ -61,5 +61,6 @@ struct Case {
 std::vector<Case> float_cases();
 std::vector<Case> movement_cases();
 std::vector<Case> int8_cases();
+std::vector<Case> product_cases();
 
 }  // namespace octet::conformance

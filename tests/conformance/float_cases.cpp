@@ -207,6 +207,38 @@ void add_reductions(Cases& cases) {
     cases.push_back({"cum_sum", [](Builder& b) { b.result(b.add(CumSum{}, {b.input({3, 5}), b.axis(1)})); }});
 }
 
+void add_attention(Cases& cases) {
+    const auto attention = [](const std::string& name, std::function<Value(Builder&)> mask, bool causal) {
+        return Case{
+            "attention_" + name, [mask, causal](Builder& b) {
+                std::vector<Value> operands{b.input({2, 3, 11, 16}), b.input({2, 3, 13, 16}), b.input({2, 3, 13, 10})};
+                if (mask) operands.push_back(mask(b));
+                b.result(b.add(ScaledDotProductAttention{causal}, operands));
+            }};
+    };
+    cases.push_back(attention("plain", nullptr, false));
+    cases.push_back(attention("causal", nullptr, true));
+    cases.push_back(attention(
+        "masked",
+        [](Builder& b) {
+            return b.input({2, 1, 1, 13}, -9, 0);
+        },
+        false));
+    cases.push_back(attention(
+        "masked_by_booleans",
+        [](Builder& b) {
+            return b.add(Greater{}, {b.input({11, 13}), b.scalar(-0.5f)});
+        },
+        false));
+    cases.push_back({"attention_dynamic",
+                     [](Builder& b) {
+                         const Shape rows{Dim(), 2, Dim(), 8};
+                         b.result(b.add(ScaledDotProductAttention{}, {b.input(rows), b.input(rows), b.input(rows)}));
+                     },
+                     0,
+                     {{{1, 2, 5, 8}, {1, 2, 7, 8}, {1, 2, 7, 8}}, {{2, 2, 9, 8}, {2, 2, 3, 8}, {2, 2, 3, 8}}}});
+}
+
 void add_normalizations(Cases& cases) {
     for (const std::int64_t axis : {1, 3}) {
         cases.push_back({"softmax_" + std::to_string(axis), [axis](Builder& b) {
@@ -263,6 +295,7 @@ std::vector<Case> float_cases() {
     add_matmul(cases);
     add_pools(cases);
     add_reductions(cases);
+    add_attention(cases);
     add_normalizations(cases);
     return cases;
 }

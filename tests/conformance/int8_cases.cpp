@@ -188,13 +188,6 @@ void add_matmul(Cases& cases) {
                          b.result(b.add(MatMul{false, true}, {x, b.weights({24, 32})}));
                      },
                      0});
-    cases.push_back({"int8_matmul_of_two_inputs",
-                     [](Builder& b) {
-                         const Value x = b.quantize(b.input({2, 5, 32}, -1, 1), -1, 1),
-                                     y = b.quantize(b.input({2, 32, 7}, -1, 1), -1, 1);
-                         b.result(b.add(MatMul{}, {x, y}));
-                     },
-                     0});
 }
 
 // FakeQuantize -> the op -> FakeQuantize. The second interval is not a simple multiple of the first: codes would fall on ties.

@@ -132,5 +132,89 @@ dynamic: non_zero 'n' : i64[1,0..4]
 )");
 }
 
+TEST(Partition, ANormalisationOfRowsTakesWhatFollowsAndItsCodes) {
+    EXPECT_EQ(groups_of(R"(x : f32[1,3,8] = parameter() shape=[1,3,8]
+axes : i64[1] = constant() value=i64[1]{-1}
+n : f32[1,3,8] = mvn(x, axes)
+g : f32[1,1,8] = constant() value=f32[1,1,8] random(1)
+m : f32[1,3,8] = multiply(n, g)
+q : u8[1,3,8] = quantize(m) low=f32[1,1,1]{-1} high=f32[1,1,1]{1}
+o : u8[1,3,8] = result(q)
+)"),
+              R"(
+row: mvn 'n' > multiply 'm' > quantize 'q' : u8[1,3,8]
+)");
+}
+
+TEST(Partition, ASoftmaxAlongAnotherAxisStaysAlone) {
+    EXPECT_EQ(groups_of(R"(x : f32[2,3,8] = parameter() shape=[2,3,8]
+s : f32[2,3,8] = softmax(x)
+r : f32[2,3,8] = relu(s)
+o : f32[2,3,8] = result(r)
+)"),
+              R"(
+other: softmax 's' : f32[2,3,8]
+elementwise: relu 'r' : f32[2,3,8]
+)");
+}
+
+// Heads split from and joined to [1, rows, heads, width]; `softmax` stands between the products.
+std::string attention_groups_of(std::string_view softmax, std::string_view more = {}) {
+    return groups_of(std::string(R"(a : u8[1,5,2,4] = parameter() element=u8 shape=[1,5,2,4]
+b : u8[1,5,2,4] = parameter() element=u8 shape=[1,5,2,4]
+v : f32[1,5,2,4] = parameter() shape=[1,5,2,4]
+order : i64[4] = constant() value=i64[4]{0, 2, 1, 3}
+q : u8[1,2,5,4] = transpose(a, order)
+k : u8[1,2,5,4] = transpose(b, order)
+qk : i32[1,2,5,5] = matmul(q, k) transpose_b=true zp_a=[128] zp_w=[128]
+dq : f32[1,2,5,5] = dequantize(qk) scale=f32[1,1,1,1]{0.01} zero_point=f32[1,1,1,1]{0}
+)") + std::string(softmax) +
+                     R"(vt : f32[1,2,5,4] = transpose(v, order)
+y : f32[1,2,5,4] = matmul(s, vt)
+yt : f32[1,5,2,4] = transpose(y, order)
+o : f32[1,5,2,4] = result(yt)
+)" + std::string(more));
+}
+
+TEST(Partition, HeadsOfAttentionAreOneGroupWithTheirTransposes) {
+    EXPECT_EQ(attention_groups_of("s : f32[1,2,5,5] = softmax(dq) axis=3\n"), R"(
+attention: matmul 'qk' > transpose 'q' > transpose 'k' > dequantize 'dq' > softmax 's' > transpose 'vt' > matmul 'y' > transpose 'yt' : f32[1,5,2,4]
+)");
+}
+
+TEST(Partition, AMaskOfSeveralHeadsBelongsToTheirAttention) {
+    EXPECT_EQ(attention_groups_of(R"(mask : f32[1,1,5,5] = parameter() shape=[1,1,5,5]
+masked : f32[1,2,5,5] = add(dq, mask)
+s : f32[1,2,5,5] = softmax(masked) axis=3
+)"),
+              R"(
+attention: matmul 'qk' > transpose 'q' > transpose 'k' > dequantize 'dq' > add 'masked' > softmax 's' > transpose 'vt' > matmul 'y' > transpose 'yt' : f32[1,5,2,4]
+)");
+}
+
+TEST(Partition, SharesThatAreReadElsewhereAreStored) {
+    EXPECT_EQ(attention_groups_of("s : f32[1,2,5,5] = softmax(dq) axis=3\n", "p : f32[1,2,5,5] = result(s)\n"), R"(
+other: transpose 'q' : u8[1,2,5,4]
+other: transpose 'k' : u8[1,2,5,4]
+matmul: matmul 'qk' > dequantize 'dq' : f32[1,2,5,5]
+row: softmax 's' : f32[1,2,5,5]
+other: transpose 'vt' : f32[1,2,5,4]
+matmul: matmul 'y' : f32[1,2,5,4]
+other: transpose 'yt' : f32[1,5,2,4]
+)");
+}
+
+TEST(Partition, SharesThatChangeAfterTheSoftmaxAreNoAttention) {
+    EXPECT_EQ(attention_groups_of("r : f32[1,2,5,5] = softmax(dq) axis=3\ns : f32[1,2,5,5] = relu(r)\n"), R"(
+other: transpose 'q' : u8[1,2,5,4]
+other: transpose 'k' : u8[1,2,5,4]
+matmul: matmul 'qk' > dequantize 'dq' : f32[1,2,5,5]
+row: softmax 'r' > relu 's' : f32[1,2,5,5]
+other: transpose 'vt' : f32[1,2,5,4]
+matmul: matmul 'y' : f32[1,2,5,4]
+other: transpose 'yt' : f32[1,5,2,4]
+)");
+}
+
 }  // namespace
 }  // namespace octet::cpu

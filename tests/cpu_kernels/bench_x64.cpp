@@ -1,7 +1,6 @@
 // Speed of the generated kernels on layers of MobileNetV2, ResNet-50 and BERT, beside oneDNN on the same layers. One thread. "cold":
 // as many copies of the layer in turn as fill 16 MB of weights, the way weights arrive in a network.
 //   octet_bench_kernels --benchmark_filter=depthwise
-#include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include "plugins/cpu/kernels/x64/depthwise.hpp"
 #include "plugins/cpu/kernels/x64/image_convolution.hpp"
 #include "plugins/cpu/kernels/x64/matmul.hpp"
+#include "tests/cpu_kernels/bench.hpp"
 #ifdef OCTET_BENCH_ONEDNN
 #include "plugins/cpu/kernels/onednn/convolution.hpp"
 #endif
@@ -269,6 +269,7 @@ int main(int argc, char** argv) {
         octet::cpu::add(layer, "onednn", octet::cpu::onednn_layer);
 #endif
     }
+    octet::cpu::register_transformer_benchmarks();
     benchmark::RunSpecifiedBenchmarks();
     return 0;
 }

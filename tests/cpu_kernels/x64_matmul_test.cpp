@@ -112,6 +112,24 @@ TEST(X64MatMul, LargeWeightsAndManyUnits) {
     check({70, 1100, 100, 0, 0, 1, false, 1, 128}, 0, Guard::after);
 }
 
+TEST(X64MatMul, KnowsWhatEachThreadReadsFirst) {
+    OCTET_NEEDS_VNNI();
+    x64::MatMulDesc desc;
+    desc.rows = 49;
+    desc.k = 1100;
+    desc.columns = 256;
+    desc.threads = 2;
+    const auto weights = random_guarded<std::int8_t>(static_cast<std::size_t>(desc.k * desc.columns), Guard::after, 2);
+    x64::Aligned<std::byte> storage(x64::MatMul::packed_size(desc));
+    x64::CodeBlock code;
+    const x64::MatMul matmul(desc, weights.span(), code, {storage.data(), storage.size()});
+    const auto* begin = reinterpret_cast<const std::int8_t*>(storage.data());
+    EXPECT_EQ(matmul.first_panel(0, 1), begin);
+    EXPECT_EQ(matmul.first_panel(0, 2), begin);
+    EXPECT_EQ(matmul.first_panel(1, 2), begin + storage.size() / 2);  // four equal panels
+    EXPECT_EQ(matmul.first_panel(99, 100), begin) << "a thread that gets no unit";
+}
+
 TEST(X64MatMul, Declines) {
     x64::MatMulDesc desc;
     desc.rows = desc.k = desc.columns = 1;

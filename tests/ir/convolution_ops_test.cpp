@@ -242,6 +242,9 @@ TEST(ConvolutionOps, MatMulOfIntegersWithZeroPoints) {
     const Tensor y = run(MatMul{.transpose_b = true, .zp_a = {113}, .zp_w = zp_w}, {a, b});
     EXPECT_EQ(y.element(), Element::i32);
     expect_exact(y, {7, 70}, wanted);
+    expect_exact(run(MatMul{.zp_a = {2}, .zp_w = {-3}},
+                     {tensor<std::uint8_t>({1, 2}, {5, 4}), tensor<std::uint8_t>({2, 2}, {10, 1, 2, 0})}),
+                 {1, 2}, {3 * 13 + 2 * 5, 3 * 4 + 2 * 3});
     expect_exact(run(MatMul{.zp_a = {1, 2}},
                      {tensor<std::int8_t>({1, 2}, {5, 5}), tensor<std::int8_t>({2, 1}, {10, 1})}),
                  {1, 1}, {43});

@@ -211,6 +211,7 @@ std::vector<Case> all_cases() {
         {Lrn{0.5, 0.25, 2, 3}, {f32({1, 3, 2}), ints({1})}},
         {SoftMax{-1}, {f32({2, 3})}},
         {LogSoftMax{-1}, {f32({2, 3})}},
+        {ScaledDotProductAttention{true}, {f32({2, 3, 4}), f32({2, 5, 4}), f32({2, 5, 6}), boolean({3, 5}), f32({})}},
         {TopK{1, TopKMode::min, TopKSort::index, Element::i64, true}, {f32({2, 6}), number(3)}},
         {CumSum{true, true}, {f32({2, 6}), number(1)}},
         {Opaque{"Fancy", "opset3", {{"alpha", "0.5"}, {"mode", "a<b"}}, {f32({1, Dim()}), i64({})}}, {f32({2, 6})}},

@@ -21,6 +21,9 @@ bool merge_equal(ir::Graph& graph);
 // x * sigmoid(x) -> swish(x) and its like.
 std::vector<rewrite::Rule> activation_rules();
 
+// scaled_dot_product_attention -> its products and its softmax; transposes of transposes become one.
+std::vector<rewrite::Rule> attention_rules();
+
 // BatchNorm -> multiply, add; constant factors and summands move into the weights and biases before them.
 std::vector<rewrite::Rule> scale_shift_rules();
 

@@ -14,9 +14,22 @@ using rewrite::Decision;
 
 namespace {
 
+Decision answer_of(std::span<const WeightedCheck> checks, const Weighted& w) {
+    for (const WeightedCheck& check : checks)
+        if (check.concerns(w.node.op) && check.declines(w)) {
+            const auto text = rewrite::fill(check.text, [](std::string_view name) {
+                return name == "op" ? std::string("{layer}") : std::string(name);
+            });
+            return Decision::no(check.code, text, {w.node.name, {}});
+        }
+    return Decision::yes();
+}
+
+bool is_8_bit(ir::Element element) { return element == ir::Element::u8 || element == ir::Element::i8; }
+
 Decision accepts_weighted(const Graph& graph, const Node& node, std::span<const Operand> operands) {
-    if (!operands[1].constant)
-        return Decision::no(Code::executor_fallback, "'{layer}' multiplies two activations", {node.name, {}});
+    if (!operands[1].constant && !node.op.is<ir::MatMul>())
+        return Decision::no(Code::executor_fallback, "the weights of '{layer}' are computed", {node.name, {}});
     const Weighted w{graph,
                      node,
                      *operands[0].codes,
@@ -25,19 +38,18 @@ Decision accepts_weighted(const Graph& graph, const Node& node, std::span<const 
                      operands[1].element,
                      graph.shape(node.inputs[0]),
                      graph.shape(node.inputs[1])};
+    if (!operands[1].constant) {
+        if (!is_8_bit(w.data_element) || !is_8_bit(w.weights_element))
+            return Decision::no(Code::type_unsupported, "an operand of '{layer}' does not hold 8-bit integers",
+                                {node.name, {}});
+        return answer_of(product_checks(), w);
+    }
     if (!w.weights_shape.is_static())
         return Decision::no(Code::dynamic_channels, "the shape of the weights of '{layer}' is not known",
                             {node.name, {}});
-    if (w.data_element != ir::Element::u8 && w.data_element != ir::Element::i8)
+    if (!is_8_bit(w.data_element))
         return Decision::no(Code::type_unsupported, "the data of '{layer}' are not 8-bit integers", {node.name, {}});
-    for (const WeightedCheck& check : weighted_checks())
-        if (check.concerns(node.op) && check.declines(w)) {
-            const auto text = rewrite::fill(check.text, [](std::string_view name) {
-                return name == "op" ? std::string("{layer}") : std::string(name);
-            });
-            return Decision::no(check.code, text, {node.name, {}});
-        }
-    return Decision::yes();
+    return answer_of(weighted_checks(), w);
 }
 
 // Kernels that read codes, compute in float and write codes.

@@ -14,6 +14,9 @@ std::vector<rewrite::Rule> quantize_weights_rules();
 // op(dequantize(x)) -> dequantize(op(x)) for ops that only move data.
 std::vector<rewrite::Rule> movement_rules();
 
+// gather(dequantize(x)) -> dequantize(gather(x)) where each row has its own scale: tables of weights stay integers.
+std::vector<rewrite::Rule> gather_rules();
+
 // op(dequantize(x), dequantize(w)) -> dequantize(op(x, w)) with i32 sums, for convolutions and matrix products. Layers that `plan`
 // keeps float are left alone; without a plan none is.
 std::vector<rewrite::Rule> weighted_rules(std::shared_ptr<const PrecisionPlan> plan = nullptr);

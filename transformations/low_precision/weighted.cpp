@@ -69,11 +69,10 @@ std::int64_t products_per_sum(const Op& op, const Dims& weights) {
     return total;
 }
 
-double largest_difference(const Weighted& w) {
-    const double low = w.data_element == ir::Element::i8 ? -128 : 0;
+double largest_difference(const Dequantization& d, ir::Element element) {
+    const double low = element == ir::Element::i8 ? -128 : 0;
     double largest = 0;
-    for (float z : w.data.zero_point.as<float>())
-        largest = std::max({largest, std::abs(low - z), std::abs(low + 255 - z)});
+    for (float z : d.zero_point.as<float>()) largest = std::max({largest, std::abs(low - z), std::abs(low + 255 - z)});
     return largest;
 }
 
@@ -91,18 +90,20 @@ bool window_pads(const Op& op) {
     return conv->auto_pad != ir::PadType::explicit_ || any_nonzero(conv->pads_begin) || any_nonzero(conv->pads_end);
 }
 
-bool rest_of_zero_point(const Weighted& w) {
-    return std::ranges::any_of(w.data.zero_point.as<float>(), [](float z) { return split_zero_point(z).rest != 0; });
+bool has_rest(const Dequantization& d) {
+    return std::ranges::any_of(d.zero_point.as<float>(), [](float z) { return split_zero_point(z).rest != 0; });
 }
+bool rest_of_zero_point(const Weighted& w) { return has_rest(w.data); }
 
-bool outside_of_codes(const Weighted& w) {
-    const bool is_signed = w.data_element == ir::Element::i8;
-    const std::int64_t low = is_signed ? -128 : 0;
-    return std::ranges::any_of(w.data.zero_point.as<float>(), [&](float z) {
+bool outside_of_codes(const Dequantization& d, ir::Element element) {
+    const std::int64_t low = element == ir::Element::i8 ? -128 : 0;
+    return std::ranges::any_of(d.zero_point.as<float>(), [&](float z) {
         const auto zero = split_zero_point(z).integer;
         return zero < low || zero > low + 255;
     });
 }
+
+ir::Dim depth_of(const Weighted& w) { return w.data_shape[input_channel_axis(w.node.op, w.data_shape.rank())]; }
 
 bool batched_weights(const Weighted& w) {
     for (std::size_t i = 0; i + 2 < w.weights_shape.rank(); ++i)
@@ -151,10 +152,11 @@ constexpr std::array kChecks{
     WeightedCheck{any_op, Code::acc_overflow, "the sums of '{op}' could leave 32 bits",
                   [](const Weighted& w) {
                       const auto products = static_cast<double>(products_per_sum(w.node.op, w.weights_shape.sizes()));
-                      return products * largest_difference(w) * 128 > std::numeric_limits<std::int32_t>::max();
+                      return products * largest_difference(w.data, w.data_element) * 128 >
+                             std::numeric_limits<std::int32_t>::max();
                   }},
     WeightedCheck{is_windowed, Code::zp_out_of_range, "'{op}' pads, and no code of its data stands for 0",
-                  [](const Weighted& w) { return pads(w.node.op) && outside_of_codes(w); }},
+                  [](const Weighted& w) { return pads(w.node.op) && outside_of_codes(w.data, w.data_element); }},
     WeightedCheck{is_backward, Code::zp_fractional,
                   "no code of the data of '{op}' stands for 0 exactly, and its outputs sum different numbers of taps",
                   [](const Weighted& w) { return rest_of_zero_point(w); }},
@@ -168,6 +170,38 @@ constexpr std::array kChecks{
                   }},
 };
 
+constexpr std::array kProductChecks{
+    WeightedCheck{is_matrix, Code::dynamic_rank, "the rank of an operand of '{op}' is not known",
+                  [](const Weighted& w) { return !w.data_shape.ranked() || !w.weights_shape.ranked(); }},
+    WeightedCheck{is_matrix, Code::shape_unsupported, "an operand of '{op}' is a vector",
+                  [](const Weighted& w) { return w.data_shape.rank() < 2 || w.weights_shape.rank() < 2; }},
+    WeightedCheck{is_matrix, Code::act_scale_per_channel, "the scale of the first operand of '{op}' varies",
+                  [](const Weighted& w) { return !per_tensor(w.data); }},
+    WeightedCheck{is_matrix, Code::act_scale_per_channel, "the zero point of the second operand of '{op}' varies",
+                  [](const Weighted& w) { return !per_tensor(w.weights.zero_point); }},
+    WeightedCheck{is_matrix, Code::scale_along_k,
+                  "the scale of the second operand of '{op}' varies not by column alone",
+                  [](const Weighted& w) {
+                      return !per_tensor(w.weights.scale) &&
+                             axis_of(w.weights.scale) != output_axes(w.node.op, w.weights_shape.rank())[0];
+                  }},
+    WeightedCheck{is_matrix, Code::zp_out_of_range, "no code of an operand of '{op}' stands for 0",
+                  [](const Weighted& w) {
+                      return outside_of_codes(w.data, w.data_element) || outside_of_codes(w.weights, w.weights_element);
+                  }},
+    // Products with the rest would need sums over rows and columns in float.
+    WeightedCheck{is_matrix, Code::zp_fractional, "no code of an operand of '{op}' stands for 0 exactly",
+                  [](const Weighted& w) { return has_rest(w.data) || has_rest(w.weights); }},
+    WeightedCheck{is_matrix, Code::dynamic_channels, "how many products '{op}' adds up is not known",
+                  [](const Weighted& w) { return depth_of(w).high == ir::Dim::kUnbounded; }},
+    WeightedCheck{is_matrix, Code::acc_overflow, "the sums of '{op}' could leave 32 bits",
+                  [](const Weighted& w) {
+                      return static_cast<double>(depth_of(w).high) * largest_difference(w.data, w.data_element) *
+                                 largest_difference(w.weights, w.weights_element) >
+                             std::numeric_limits<std::int32_t>::max();
+                  }},
+};
+
 }  // namespace
 
 bool pads(const Op& op) {
@@ -175,5 +209,6 @@ bool pads(const Op& op) {
 }
 
 std::span<const WeightedCheck> weighted_checks() { return kChecks; }
+std::span<const WeightedCheck> product_checks() { return kProductChecks; }
 
 }  // namespace octet::low_precision

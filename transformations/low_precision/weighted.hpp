@@ -34,8 +34,8 @@ bool is_depthwise(const ir::Op& op, const ir::Shape& weights);
 std::optional<std::vector<float>> per_output(const ir::Tensor& parameter, const ir::Op& op, const ir::Dims& weights);
 // Products that are added up for one result.
 std::int64_t products_per_sum(const ir::Op& op, const ir::Dims& weights);
-// How far a code of the data can be from its zero point.
-double largest_difference(const Weighted& w);
+// How far a code can be from its zero point.
+double largest_difference(const Dequantization& d, ir::Element element);
 bool pads(const ir::Op& op);
 
 struct WeightedCheck {
@@ -46,5 +46,7 @@ struct WeightedCheck {
 };
 // Of 8-bit data and weights of known shape.
 std::span<const WeightedCheck> weighted_checks();
+// Of a product of two activations in 8 bits; the second one stands where the weights do.
+std::span<const WeightedCheck> product_checks();
 
 }  // namespace octet::low_precision

@@ -24,7 +24,7 @@ bool has_groups(const Weighted& w) {
 // Whether any result could change by `tolerance` or more.
 bool matters(const Weighted& w, std::span<const float> zero_points, std::span<const float> scale, double tolerance) {
     const double most = static_cast<double>(products_per_sum(w.node.op, w.weights_shape.sizes())) *
-                        largest_difference(w);
+                        largest_difference(w.data, w.data_element);
     for (std::size_t c = 0; c < zero_points.size(); ++c) {
         const double change = most * std::abs(static_cast<double>(zero_points[c]));
         if (change >= kLeastChange && change * std::abs(static_cast<double>(scale[c])) >= tolerance) return true;

@@ -41,12 +41,17 @@ bool plan_along(Planner& p, const Group& group, std::string name, const std::vec
     const Node& node = p.graph().node(group.core);
     if (p.graph().element(node.inputs[0]) != Element::f32) return false;
     for (Layout layout : layouts_to_try(p, node.inputs[0])) {
+        // The channels of what follows are the last axis.
+        if (!group.chain.empty() && layout != Layout::plain) continue;
         const auto shape = axes_in(dims_of(p, node.inputs[0]), axes, layout);
         if (!shape) continue;
+        const Program program = program_of(p.graph(), group);
         kernel.shape = *shape;
+        kernel.epilogue = program.epilogue;
         StepBuffers b;
         b.in = p.input(node.inputs[0], layout).buffer;
-        b.out = p.output({group.core, 0}, layout).buffer;
+        b.operands = p.operands(program, layout, p.graph().type(group.output));
+        b.out = p.output(group.output, layout).buffer;
         Step step = p.step_for(group, std::move(name));
         b.note(step);
         step.work = portable_work(kernel, b);
@@ -128,6 +133,11 @@ bool plan_mvn(Planner& p, const Group& group) {
                                                         : Kind::mean_variance_outside;
     kernel.epsilon = static_cast<float>(op.eps);
     return plan_along(p, group, "portable_mvn", *axes, kernel);
+}
+
+void plan_row(Planner& p, const Group& group) {
+    const bool planned = p.graph().node(group.core).op.is<SoftMax>() ? plan_softmax(p, group) : plan_mvn(p, group);
+    check(planned, "'{}' has no kernel along its last axis", p.graph().node(group.core).name);
 }
 
 bool plan_normalize_l2(Planner& p, const Group& group) {

@@ -189,7 +189,7 @@ Acceptance try_pointwise(Planner& planner, const Problem& p) {
     auto kernel = std::make_shared<const x64::MatMul>(desc, p.weights.as<std::int8_t>(), planner.code());
     StepBuffers b = buffers_of(planner, p);
     b.out = planner.output(p.group.output, Layout::channels_last).buffer;
-    add_step(planner, p.group, b, "jit_matmul_avx512_vnni", x64_work<x64::MatMul>(kernel, b), 0,
+    add_step(planner, p.group, b, "jit_matmul_avx512_vnni", matmul_work(planner, kernel, b), 0,
              x64::MatMul::packed_size(desc), {});
     return accepted();
 }

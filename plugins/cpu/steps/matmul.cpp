@@ -8,6 +8,7 @@
 #endif
 #if defined(__x86_64__)
 #include "plugins/cpu/kernels/x64/matmul.hpp"
+#include "plugins/cpu/kernels/x64/product.hpp"
 #endif
 
 namespace octet::cpu {
@@ -24,10 +25,15 @@ struct Problem {
     Dims outer = {};
     std::int64_t rows = 1, depth = 1, columns = 1;
     DataType source = DataType::f32;
+    DataType second = DataType::f32;
     std::int64_t zero_point = 0;
+    std::int64_t second_zero_point = 0;
     const Tensor* weights = nullptr;  // null: the second operand is an activation
     Program program = {};
     StepBuffers buffers = {};
+
+    // One constant matrix for all rows.
+    bool one_matrix() const { return weights && outer.empty() && !op.transpose_a; }
 };
 
 Dims with_rank(Dims dims, std::size_t rank) {
@@ -42,7 +48,8 @@ std::optional<Problem> problem_of(Planner& planner, const Group& group) {
     const Dims a = graph.shape(node.inputs[0]).sizes();
     const Dims b = graph.shape(node.inputs[1]).sizes();
     if (a.size() < 2 || b.size() < 2) return std::nullopt;  // vectors: rare, left to the reference
-    if (!p.op.zp_w.empty() || p.op.zp_a.size() > 1) return std::nullopt;
+    p.weights = graph.constant(node.inputs[1]);
+    if (p.op.zp_w.size() > (p.weights ? 0 : 1) || p.op.zp_a.size() > 1) return std::nullopt;
     const std::size_t rank = std::max(a.size(), b.size());
     p.a = with_rank(a, rank);
     p.b = with_rank(b, rank);
@@ -52,16 +59,17 @@ std::optional<Problem> problem_of(Planner& planner, const Group& group) {
     for (std::size_t i = 0; i + 2 < rank; ++i) p.outer.push_back(std::max(p.a[i], p.b[i]));
     const Place data = planner.input(node.inputs[0], Layout::plain);
     p.source = data_type(data.type.element);
+    p.second = data_type(graph.element(node.inputs[1]));
     p.zero_point = p.op.zp_a.empty() ? 0 : p.op.zp_a[0];
+    p.second_zero_point = p.op.zp_w.empty() ? 0 : p.op.zp_w[0];
     p.program = program_of(graph, group);
     p.buffers.in = data.buffer;
-    p.weights = graph.constant(node.inputs[1]);
     if (!p.weights) {
         p.buffers.second = planner.input(node.inputs[1], Layout::plain).buffer;
         p.buffers.has_second = true;
     }
     p.buffers.operands = planner.operands(p.program, Layout::plain, graph.type(group.output));
-    // One constant matrix for all: the outer extents of the data are rows.
+    // The outer extents of the data are rows.
     if (p.weights && product(p.b) == p.depth * p.columns && !p.op.transpose_a) {
         for (auto o : p.outer) p.rows *= o;
         p.outer.clear();
@@ -85,6 +93,7 @@ onednn::MatrixStrides strides_of(const Dims& dims, bool transposed, const Dims& 
 }
 
 Acceptance try_onednn(Planner& planner, Problem& p) {
+    if (p.second == DataType::u8 || p.second_zero_point != 0) return declined("its second operand has a zero point");
     onednn::MatMul desc{.source = p.source,
                         .outer = p.outer,
                         .rows = p.rows,
@@ -95,7 +104,7 @@ Acceptance try_onednn(Planner& planner, Problem& p) {
                         .threads = planner.threads()};
     const Tensor weights = p.weights ? p.weights->aligned() : Tensor();
     if (p.weights) {
-        if (!p.outer.empty() || p.op.transpose_a) return declined("a constant of several matrices");
+        if (!p.one_matrix()) return declined("a constant of several matrices");
         desc.weights = weights.data();
         if (p.op.transpose_b) desc.weights_strides = {{}, 1, p.depth};
     } else {
@@ -114,8 +123,8 @@ Acceptance try_onednn(Planner& planner, Problem& p) {
 }
 #endif
 
-std::vector<std::size_t> offsets_of(const Dims& dims, const Dims& outer) {
-    std::vector<std::size_t> offsets{0};
+std::vector<std::int64_t> offsets_of(const Dims& dims, const Dims& outer) {
+    std::vector<std::int64_t> offsets{0};
     std::int64_t step = dims[dims.size() - 2] * dims[dims.size() - 1];
     std::vector<std::int64_t> steps(outer.size());
     for (std::size_t i = outer.size(); i-- > 0;) {
@@ -123,13 +132,77 @@ std::vector<std::size_t> offsets_of(const Dims& dims, const Dims& outer) {
         step *= dims[i];
     }
     for (std::size_t i = 0; i < outer.size(); ++i) {
-        std::vector<std::size_t> next;
+        std::vector<std::int64_t> next;
         for (auto base : offsets)
-            for (std::int64_t k = 0; k < outer[i]; ++k) next.push_back(base + static_cast<std::size_t>(k * steps[i]));
+            for (std::int64_t k = 0; k < outer[i]; ++k) next.push_back(base + k * steps[i]);
         offsets = std::move(next);
     }
     return offsets;
 }
+
+#if defined(__x86_64__)
+bool is_code(std::int64_t zero_point) { return zero_point >= 0 && zero_point <= 255; }
+
+Acceptance try_own(Planner& planner, Problem& p) {
+    if (!p.one_matrix() || p.source != DataType::u8 || p.second != DataType::s8 || !is_code(p.zero_point))
+        return declined("it is not a product of u8 codes with weights");
+    const x64::MatMulDesc desc{.rows = p.rows,
+                               .k = p.depth,
+                               .columns = p.columns,
+                               .transposed = p.op.transpose_b,
+                               .zero_point = static_cast<std::uint8_t>(p.zero_point),
+                               .epilogue = p.program.epilogue,
+                               .threads = planner.threads()};
+    if (auto a = x64::MatMul::accepts(desc, planner.machine()); !a) return a;
+    const Tensor weights = p.weights->aligned();
+    auto kernel = std::make_shared<const x64::MatMul>(desc, weights.as<std::int8_t>(), planner.code());
+    p.buffers.out = planner.output(p.group.output, Layout::plain).buffer;
+    add_step(planner, p.group, p.buffers, "jit_matmul_avx512_vnni", matmul_work(planner, kernel, p.buffers), 0,
+             x64::MatMul::packed_size(desc), {});
+    return accepted();
+}
+
+std::shared_ptr<const Work> product_work(std::shared_ptr<const x64::Product> kernel, StepBuffers b) {
+    return work([kernel, b = std::move(b)](const Frame& f) {
+        auto args = x64_args<x64::Product::Args>(f, b);
+        args.w = f.at(b.second);
+        f.pool->parallel(static_cast<std::size_t>(kernel->units()),
+                         [&](std::size_t begin, std::size_t end, int thread) {
+                             auto mine = args;
+                             mine.scratch = f.scratch + kernel->scratch_size() * static_cast<std::size_t>(thread);
+                             kernel->run(mine, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
+                         });
+    });
+}
+
+Acceptance try_product(Planner& planner, Problem& p) {
+    if (p.weights || p.source != DataType::u8 || (p.second != DataType::u8 && p.second != DataType::s8))
+        return declined("it is not a product of codes");
+    if (p.op.transpose_a) return declined("its first operand is transposed");
+    x64::ProductDesc desc{.one = {.rows = p.rows,
+                                  .k = p.depth,
+                                  .columns = p.columns,
+                                  .a_stride = p.depth,
+                                  .w_stride = p.op.transpose_b ? p.depth : p.columns,
+                                  .out_stride = p.columns,
+                                  .type = p.second,
+                                  .transposed = p.op.transpose_b,
+                                  .a_zero = static_cast<std::uint8_t>(p.zero_point),
+                                  .w_zero = static_cast<std::int32_t>(p.second_zero_point),
+                                  .epilogue = p.program.epilogue},
+                          .a_offsets = offsets_of(p.a, p.outer),
+                          .w_offsets = offsets_of(p.b, p.outer),
+                          .out_offsets = {},
+                          .threads = planner.threads()};
+    for (std::int64_t b = 0; b < desc.batch(); ++b) desc.out_offsets.push_back(b * p.rows * p.columns);
+    if (auto a = x64::Product::accepts(desc, planner.machine()); !a) return a;
+    auto kernel = std::make_shared<const x64::Product>(desc, planner.code());
+    p.buffers.out = planner.output(p.group.output, Layout::plain).buffer;
+    add_step(planner, p.group, p.buffers, "jit_product_avx512_vnni", product_work(kernel, p.buffers),
+             kernel->scratch_size() * static_cast<std::size_t>(planner.threads()), 0, {});
+    return accepted();
+}
+#endif
 
 void use_portable(Planner& planner, Problem& p, const Acceptance& better) {
     portable::MatMul kernel;
@@ -140,21 +213,23 @@ void use_portable(Planner& planner, Problem& p, const Acceptance& better) {
     kernel.input.type = p.source;
     kernel.input.zero_point = static_cast<std::int32_t>(p.zero_point);
     kernel.input.transposed = p.op.transpose_a;
-    kernel.second.type = data_type(planner.graph().element(p.node.inputs[1]));
+    kernel.second.type = p.second;
+    kernel.second.zero_point = static_cast<std::int32_t>(p.second_zero_point);
     kernel.second.transposed = p.op.transpose_b;
     kernel.epilogue = p.program.epilogue;
-    const bool one_matrix = p.weights && p.outer.empty() && !p.op.transpose_a;
-    if (!one_matrix && !p.outer.empty()) {
-        kernel.input.offsets = offsets_of(p.a, p.outer);
-        kernel.second.offsets = offsets_of(p.b, p.outer);
+    if (!p.one_matrix() && !p.outer.empty()) {
+        const auto a = offsets_of(p.a, p.outer), b = offsets_of(p.b, p.outer);
+        kernel.input.offsets = {a.begin(), a.end()};
+        kernel.second.offsets = {b.begin(), b.end()};
     }
-    if (p.weights && !one_matrix) {
+    if (p.weights && !p.one_matrix()) {
         p.buffers.second = planner.input(p.node.inputs[1], Layout::plain).buffer;
         p.buffers.has_second = true;
     }
     p.buffers.out = planner.output(p.group.output, Layout::plain).buffer;
     std::shared_ptr<const portable::PackedWeights> packed;
-    if (one_matrix) packed = std::make_shared<const portable::PackedWeights>(kernel.pack(p.weights->aligned().data()));
+    if (p.one_matrix())
+        packed = std::make_shared<const portable::PackedWeights>(kernel.pack(p.weights->aligned().data()));
     auto run = work([kernel, packed, b = p.buffers](const Frame& f) {
         std::array<const void*, 8> pointers{};
         for (std::size_t i = 0; i < b.operands.size() && i < pointers.size(); ++i) pointers[i] = f.at(b.operands[i]);
@@ -175,9 +250,16 @@ void plan_matmul(Planner& planner, const Group& group) {
     auto p = problem_of(planner, group);
     if (!p) return plan_fallback(planner, group, "a product with a vector");
     Acceptance last = declined("no faster kernel is built in");
+#if defined(__x86_64__)
+    if (try_product(planner, *p)) return;
+    if (!(planner.machine().amx() && OCTET_ONEDNN) && try_own(planner, *p)) return;
+#endif
 #if OCTET_ONEDNN
     last = try_onednn(planner, *p);
     if (last) return;
+#endif
+#if defined(__x86_64__)
+    if (try_own(planner, *p)) return;
 #endif
     use_portable(planner, *p, last);
 }

@@ -13,6 +13,7 @@
 #endif
 #if defined(__x86_64__)
 #include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
+#include "plugins/cpu/kernels/x64/matmul.hpp"
 #endif
 
 namespace octet::cpu {
@@ -95,6 +96,21 @@ std::shared_ptr<const Work> x64_work(std::shared_ptr<const Kernel> kernel, StepB
         f.pool->parallel(static_cast<std::size_t>(kernel->units()), [&](std::size_t begin, std::size_t end, int) {
             kernel->run(args, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
         });
+    });
+}
+
+// The product of weights; meanwhile the next one's weights come nearer.
+inline std::shared_ptr<const Work> matmul_work(Planner& planner, std::shared_ptr<const x64::MatMul> kernel,
+                                               StepBuffers b) {
+    auto next = planner.product_after(*kernel);
+    return work([kernel = std::move(kernel), next = std::move(next), b = std::move(b)](const Frame& f) {
+        const auto args = x64_args<x64::MatMul::Args>(f, b);
+        f.pool->parallel(static_cast<std::size_t>(kernel->units()),
+                         [&](std::size_t begin, std::size_t end, int thread) {
+                             auto mine = args;
+                             if (*next) mine.next_weights = (*next)->first_panel(thread, f.pool->threads());
+                             kernel->run(mine, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
+                         });
     });
 }
 #endif

@@ -91,18 +91,61 @@ Value on_codes(Edit& e, const Match& m) {
     return correction ? e.add(Add{}, {values, e.constant(*correction)}) : values;
 }
 
+// The second operand's zero point and its scale per column are those of weights.
+Value on_two_codes(Edit& e, const Match& m) {
+    const View view(m);
+    const Weighted& w = view.weighted;
+    MatMul product = w.node.op.get<MatMul>();
+    const auto zero_points = [](const Dequantization& d) {
+        const auto z = split_zero_point(d.zero_point.as<float>()[0]).integer;
+        return z == 0 ? std::vector<std::int64_t>{} : std::vector{z};
+    };
+    product.zp_a = zero_points(w.data);
+    product.zp_w = zero_points(w.weights);
+    const Value sums = e.add(std::move(product), {m.value("x"), m.value("w")});
+    const std::size_t rank = m.graph().shape(sums).rank();
+    std::vector<float> scale;
+    for (float s : w.weights.scale.as<float>()) scale.push_back(s * w.data.scale.as<float>()[0]);
+    Dims dims(rank, 1);
+    dims.back() = static_cast<std::int64_t>(scale.size());
+    return e.add(Dequantize{Tensor::of<float>(dims, std::span<const float>(scale)),
+                            Tensor::filled(Element::f32, Dims(rank, 1), 0), Element::f32},
+                 {sums});
+}
+
+void add_veto(Rule& rule, const std::shared_ptr<const PrecisionPlan>& plan) {
+    if (plan)
+        rule.decline(Code::plugin_veto, "the plan keeps '{op}' float",
+                     [plan](const Match& m) { return plan->kept_float.contains(m.node("op").name); });
+}
+
+void add_checks(Rule& rule, const Op& op, std::span<const WeightedCheck> checks) {
+    for (const WeightedCheck& check : checks)
+        if (check.concerns(op))
+            rule.decline(check.code, std::string(check.text),
+                         [&check](const Match& m) { return check.declines(View(m).weighted); });
+}
+
+// matmul(dequantize(x), dequantize(w)) -> dequantize(matmul(x, w)) where neither is constant.
+Rule product(const std::shared_ptr<const PrecisionPlan>& plan) {
+    Rule rule("low-precision-matmul-of-activations");
+    const auto codes = [](const char* name) { return rewrite::element({Element::u8, Element::i8}, any(name)); };
+    rule.match(op<MatMul>("op", op<Dequantize>("data", codes("x")), op<Dequantize>("weights", codes("w"))));
+    add_veto(rule, plan);
+    rule.decline(Code::value_unsupported, "the second operand of '{op}' is constant",
+                 [](const Match& m) { return m.graph().constant(m.value("w")) != nullptr; });
+    add_checks(rule, MatMul{}, product_checks());
+    rule.rewrite([](Edit& e, const Match& m) { return on_two_codes(e, m); });
+    return rule;
+}
+
 template <class T>
 Rule weighted(std::string_view op_name, const std::shared_ptr<const PrecisionPlan>& plan) {
     Rule rule("low-precision-" + std::string(op_name));
     rule.match(op<T>("op", op<Dequantize>("data", rewrite::element({Element::u8, Element::i8}, any("x"))),
                      op<Dequantize>("weights", constant("w")), each(any())));
-    if (plan)
-        rule.decline(Code::plugin_veto, "the plan keeps '{op}' float",
-                     [plan](const Match& m) { return plan->kept_float.contains(m.node("op").name); });
-    for (const WeightedCheck& check : weighted_checks())
-        if (check.concerns(T{}))
-            rule.decline(check.code, std::string(check.text),
-                         [&check](const Match& m) { return check.declines(View(m).weighted); });
+    add_veto(rule, plan);
+    add_checks(rule, T{}, weighted_checks());
     rule.rewrite([](Edit& e, const Match& m) { return on_codes<T>(e, m); });
     return rule;
 }
@@ -111,7 +154,8 @@ Rule weighted(std::string_view op_name, const std::shared_ptr<const PrecisionPla
 
 std::vector<Rule> weighted_rules(std::shared_ptr<const PrecisionPlan> plan) {
     return {weighted<Convolution>("convolution", plan), weighted<GroupConvolution>("group-convolution", plan),
-            weighted<ConvolutionBackpropData>("convolution-backprop-data", plan), weighted<MatMul>("matmul", plan)};
+            weighted<ConvolutionBackpropData>("convolution-backprop-data", plan), weighted<MatMul>("matmul", plan),
+            product(plan)};
 }
 
 }  // namespace octet::low_precision

@@ -96,28 +96,28 @@ MatMul::MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, Cod
     }
 }
 
+const std::int8_t* MatMul::first_panel(int thread, int threads) const {
+    const std::int64_t active = std::min<std::int64_t>(threads, units());
+    return weights_ + (thread < active ? blocks_[block_of(units() * thread / active)].panel : 0);
+}
+
 void MatMul::run(const Args& args, std::int64_t begin, std::int64_t end) const {
-    const std::int64_t count = static_cast<std::int64_t>(blocks_.size());
     for (std::int64_t unit = begin; unit < end; ++unit) {
-        if (weights_first_) {
-            run_unit(args, unit % strips_, static_cast<std::size_t>(unit / strips_));
-        } else {
-            run_unit(args, unit / count, static_cast<std::size_t>(unit % count));
-        }
+        run_unit(args, unit, block_of(end - 1));
     }
 }
 
-void MatMul::run_unit(const Args& args, std::int64_t strip, std::size_t index) const {
+void MatMul::run_unit(const Args& args, std::int64_t unit, std::size_t last_block) const {
+    const std::size_t index = block_of(unit);
     const Block& block = blocks_[index];
-    const std::int64_t first = strip * strip_rows_;
+    const std::int64_t first = strip_of(unit) * strip_rows_;
     const std::int64_t rows = std::min(strip_rows_, desc_.rows - first);
     const std::int64_t tile = tile_rows(block.vectors());
     const std::int64_t batch = desc_.rows_per_batch > 0 ? first / desc_.rows_per_batch : 0;
     const std::int64_t size = static_cast<std::int64_t>(size_of(desc_.epilogue.result));
 
-    const std::int8_t* next = index + 1 < blocks_.size()     ? weights_ + blocks_[index + 1].panel
-                              : args.next_weights != nullptr ? args.next_weights
-                                                             : weights_;
+    const bool leaves = index == last_block && args.next_weights != nullptr;
+    const std::int8_t* next = leaves ? args.next_weights : weights_ + blocks_[(index + 1) % blocks_.size()].panel;
     TileArgs call;
     call.weights = weights_ + block.panel;
     call.ahead = next + first / tile * block.prefetch_lines * 64;

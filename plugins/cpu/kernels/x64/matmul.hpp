@@ -36,7 +36,7 @@ public:
         const std::uint8_t* a = nullptr;
         void* out = nullptr;
         std::array<const void*, kMaxOperands> operands = {};
-        const std::int8_t* next_weights = nullptr;  // packed weights of the step that follows, to be fetched meanwhile
+        const std::int8_t* next_weights = nullptr;  // what this thread reads after the call, to be fetched meanwhile
     };
 
     static Acceptance accepts(const MatMulDesc& desc, const Machine& machine);
@@ -47,11 +47,19 @@ public:
            std::span<std::byte> storage = {});
 
     std::int64_t units() const { return strips_ * static_cast<std::int64_t>(blocks_.size()); }
-    const std::int8_t* packed_weights() const { return weights_; }
+    // The packed weights that a thread reads first when `threads` share the units.
+    const std::int8_t* first_panel(int thread, int threads) const;
     void run(const Args& args, std::int64_t begin, std::int64_t end) const;
 
 private:
-    void run_unit(const Args& args, std::int64_t strip, std::size_t block) const;
+    void run_unit(const Args& args, std::int64_t unit, std::size_t last_block) const;
+    std::size_t block_of(std::int64_t unit) const {
+        return static_cast<std::size_t>(weights_first_ ? unit / strips_
+                                                       : unit % static_cast<std::int64_t>(blocks_.size()));
+    }
+    std::int64_t strip_of(std::int64_t unit) const {
+        return weights_first_ ? unit % strips_ : unit / static_cast<std::int64_t>(blocks_.size());
+    }
 
     struct Block : ColumnBlock {
         std::size_t full = 0;  // code for whole tiles, and for the rows that remain

@@ -13,5 +13,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     x64/image_quantize.cpp
     x64/pool.cpp
     x64/tile.cpp
-    x64/matmul.cpp)
+    x64/matmul.cpp
+    x64/attention.cpp
+    x64/panel_product.cpp
+    x64/product.cpp)
 endif()

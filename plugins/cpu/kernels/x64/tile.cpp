@@ -51,7 +51,11 @@ private:
                 c.vpbroadcastd(x, from);
             }
             for (int v = 0; v < vectors_; ++v) {
-                c.vpdpbusd(acc(r, v), x, Zmm(24 + v));
+                if (s.floats) {
+                    c.vfmadd231ps(acc(r, v), x, Zmm(24 + v));
+                } else {
+                    c.vpdpbusd(acc(r, v), x, Zmm(24 + v));
+                }
             }
         }
     }
@@ -74,9 +78,25 @@ private:
     int fetched_ = 0;
     const Xbyak::Reg64 a = Xbyak::util::rax, w = Xbyak::util::rcx, out = Xbyak::util::rdx, tiles = Xbyak::util::rsi;
     const Xbyak::Reg64 count = Xbyak::util::r8, wk = Xbyak::util::r9, ahead = Xbyak::util::r10, ak = Xbyak::util::r11;
+    const Xbyak::Reg64 terms = ahead;  // row terms and prefetch exclude each other
 };
 
 void TileEmitter::start() {
+    if (s.row_terms) {
+        for (int v = 0; s.starts && v < vectors_; ++v) {
+            c.vmovdqu32(Zmm(24 + v), c.at(w, v * 64));
+        }
+        for (int r = 0; r < s.rows; ++r) {
+            for (int v = 0; v < vectors_; ++v) {
+                if (s.starts) {
+                    c.vpaddd(acc(r, v), Zmm(24 + v), c.ptr_b[terms + static_cast<std::size_t>(r * 4)]);
+                } else {
+                    c.vpbroadcastd(acc(r, v), c.at(terms, r * 4));
+                }
+            }
+        }
+        return;
+    }
     for (int r = 0; r < s.rows; ++r) {
         for (int v = 0; v < vectors_; ++v) {
             if (!s.starts) {
@@ -140,7 +160,11 @@ void TileEmitter::emit() {
     c.mov(w, c.ptr[c.rdi + offsetof(TileArgs, weights)]);
     c.mov(out, c.ptr[c.rdi + offsetof(TileArgs, out)]);
     c.mov(tiles, c.ptr[c.rdi + offsetof(TileArgs, tiles)]);
-    c.mov(ahead, c.ptr[c.rdi + offsetof(TileArgs, ahead)]);
+    if (s.row_terms) {
+        c.mov(terms, c.ptr[c.rdi + offsetof(TileArgs, row_terms)]);
+    } else {
+        c.mov(ahead, c.ptr[c.rdi + offsetof(TileArgs, ahead)]);
+    }
     c.set_mask(c.k1, low_bits(s.columns - (vectors_ - 1) * 16), c.r8);
     c.set_mask(c.k2, low_bits(s.columns), c.r8);
     if (masked_tail()) {
@@ -157,9 +181,12 @@ void TileEmitter::emit() {
         looped();
     }
     const auto accumulator = [this](int row, int vector) { return acc(row, vector); };
-    epilogue_.apply(s.rows, s.columns, accumulator, true);
+    epilogue_.apply(s.rows, s.columns, accumulator, !s.floats);
     epilogue_.store(s.rows, s.columns, accumulator, out, s.out_stride);
     epilogue_.advance_rows(s.rows);
+    if (s.row_terms) {
+        c.advance(terms, s.rows * 4);
+    }
     c.advance(a, s.rows * s.row_stride);
     c.advance(out, s.rows * s.out_stride * static_cast<std::int64_t>(size_of(result_)));
     c.dec(tiles);
@@ -170,10 +197,11 @@ void TileEmitter::emit() {
 }  // namespace
 
 std::size_t add_tile(CodeBlock& block, const TileShape& shape, const Epilogue& epilogue, bool bounded) {
-    const std::string key = fmt::format("tile {} {} {} {} [{}] {} {} {} [{}] {} {} {}", shape.starts, shape.rows,
-                                        shape.columns, shape.k, fmt::join(shape.taps, ","), shape.whole_dwords,
-                                        shape.row_stride, shape.out_stride, fmt::join(shape.operand_strides, ","),
-                                        shape.prefetch_lines, bounded, key_of(epilogue));
+    const std::string key = fmt::format("tile {} {} {} {} {} {} [{}] {} {} {} [{}] {} {} {}", shape.starts,
+                                        shape.row_terms, shape.floats, shape.rows, shape.columns, shape.k,
+                                        fmt::join(shape.taps, ","), shape.whole_dwords, shape.row_stride,
+                                        shape.out_stride, fmt::join(shape.operand_strides, ","), shape.prefetch_lines,
+                                        bounded, key_of(epilogue));
     return block.add(key, [&](Emitter& code) { TileEmitter(code, shape, epilogue, bounded).emit(); });
 }
 

@@ -16,8 +16,9 @@ struct TileArgs {
     const std::uint8_t* a = nullptr;
     const std::int8_t* weights = nullptr;
     void* out = nullptr;
-    std::int64_t tiles = 0;              // row tiles to do
-    const std::int8_t* ahead = nullptr;  // weights to fetch into L2 meanwhile
+    std::int64_t tiles = 0;                   // row tiles to do
+    const std::int8_t* ahead = nullptr;       // weights to fetch into L2 meanwhile
+    const std::int32_t* row_terms = nullptr;  // one for each row
     EpilogueArgs epilogue;
 };
 
@@ -32,6 +33,8 @@ struct TileShape {
     std::vector<std::int64_t> operand_strides = {};
     int prefetch_lines = 0;  // for each row tile
     bool starts = false;     // panels begin with the values the sums start from
+    bool floats = false;     // A and the weights are floats: one value of K takes the place of a dword of bytes
+    bool row_terms = false;  // the sums of a row start from its term, too; without prefetch
 };
 
 // Rows of a tile with this many vectors of 16 columns, so that sums, weights and broadcasts fill the registers.

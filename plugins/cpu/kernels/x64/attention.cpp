@@ -1,0 +1,119 @@
+#include "plugins/cpu/kernels/x64/attention.hpp"
+
+#include <algorithm>
+
+namespace octet::cpu::x64 {
+namespace {
+
+// Scores of one strip: with the packed matrices of a head they fit the second-level cache, and mostly the first.
+constexpr std::int64_t kScoreBytes = 24 * 1024;
+
+std::int64_t strip_of(const AttentionDesc& desc) {
+    const std::int64_t fit = std::max<std::int64_t>(kScoreBytes / (desc.scores.columns * 4) / kTileRows, 1) * kTileRows;
+    return std::min(fit, desc.scores.rows);
+}
+
+AttentionDesc with_scratch_strides(AttentionDesc desc) {
+    desc.scores.out_stride = desc.scores.columns;
+    desc.values.a_stride = desc.scores.columns;
+    return desc;
+}
+
+}  // namespace
+
+Acceptance Attention::accepts(const AttentionDesc& given, const Machine& machine) {
+    if (given.batch() < 1) return declined("no heads");
+    const AttentionDesc desc = with_scratch_strides(given);
+    if (desc.scores.floats() || desc.scores.epilogue.result != DataType::f32)
+        return declined("its scores are not float products of codes");
+    if (desc.scores.columns != desc.values.k || desc.scores.rows != desc.values.rows)
+        return declined("its shares are not one for each row of the value");
+    const bool full = std::ranges::any_of(desc.scores.epilogue.ops, [&](const EpilogueOp& op) {
+        return op.kind == EpilogueOp::Kind::combine && op.spread == Spread::full &&
+               static_cast<int>(op.operand) != desc.mask;
+    });
+    if (full || has_spread(desc.values.epilogue, Spread::full))
+        return declined("an operand has a value for each score");
+    const bool coded = desc.shares.result == DataType::u8;
+    if (coded == desc.values.floats() || (!coded && (desc.shares.result != DataType::f32 || !desc.shares.ops.empty())))
+        return declined("its shares and its values are not both codes or both floats");
+    for (const EpilogueOp& op : desc.shares.ops)
+        if (op.kind == EpilogueOp::Kind::combine || op.scale.size() > 1 || op.shift.size() > 1)
+            return declined("its shares are changed column by column");
+    if (auto answer = PanelProduct::accepts(desc.scores, machine); !answer) return answer;
+    return PanelProduct::accepts(desc.values, machine);
+}
+
+Attention::Attention(AttentionDesc desc, CodeBlock& code)
+    : desc_(with_scratch_strides(std::move(desc))),
+      strip_rows_(strip_of(desc_)),
+      strips_((desc_.scores.rows + strip_rows_ - 1) / strip_rows_),
+      scores_(desc_.scores, strip_rows_, code),
+      values_(desc_.values, strip_rows_, code) {
+    softmax_.shape.outer = static_cast<std::size_t>(strip_rows_);
+    softmax_.shape.axis = static_cast<std::size_t>(desc_.scores.columns);
+    softmax_.epilogue = desc_.shares;
+    last_softmax_ = softmax_;
+    last_softmax_.shape.outer = static_cast<std::size_t>(desc_.scores.rows - (strips_ - 1) * strip_rows_);
+
+    const auto after = [](std::size_t begin, std::size_t bytes) { return begin + (bytes + 63) / 64 * 64; };
+    const std::size_t shares = softmax_.shape.outer * softmax_.shape.axis;
+    parts_.v = after(0, scores_.panel_bytes());
+    parts_.terms = after(parts_.v, values_.panel_bytes());
+    parts_.scores = after(parts_.terms, static_cast<std::size_t>(strip_rows_) * 4);
+    parts_.shares = parts_.scores;
+    parts_.end = after(parts_.scores, shares * 4);
+    if (desc_.shares.result == DataType::f32) return;
+    parts_.shares = parts_.end;
+    parts_.end = after(parts_.shares, shares);
+}
+
+void Attention::run(const Args& args, std::int64_t begin, std::int64_t end) const {
+    const auto at = [](const void* base, const std::vector<std::int64_t>& offsets, std::int64_t i, DataType type) {
+        return static_cast<const std::byte*>(base) +
+               offsets[static_cast<std::size_t>(i)] * static_cast<std::int64_t>(size_of(type));
+    };
+    std::int64_t packed = -1;
+    for (std::int64_t unit = begin; unit < end; ++unit) {
+        const std::int64_t matrix = unit / strips_;
+        if (packed != matrix) {
+            scores_.pack(at(args.k, desc_.k_offsets, matrix, desc_.scores.type), args.scratch);
+            values_.pack(at(args.v, desc_.v_offsets, matrix, desc_.values.type), args.scratch + parts_.v);
+            packed = matrix;
+        }
+        run_strip(args, matrix, unit % strips_);
+    }
+}
+
+void Attention::run_strip(const Args& args, std::int64_t matrix, std::int64_t strip) const {
+    const std::int64_t first = strip * strip_rows_;
+    const std::int64_t rows = std::min(strip_rows_, desc_.scores.rows - first);
+    const auto index = static_cast<std::size_t>(matrix);
+    auto* terms = reinterpret_cast<std::int32_t*>(args.scratch + parts_.terms);
+    std::byte* scores = args.scratch + parts_.scores;
+    std::byte* shares = args.scratch + parts_.shares;
+    auto operands = args.score_operands;
+    if (desc_.mask >= 0) {
+        const void*& mask = operands[static_cast<std::size_t>(desc_.mask)];
+        mask = static_cast<const float*>(mask) + desc_.mask_offsets[index];
+    }
+    scores_.run({.a = args.q + desc_.q_offsets[index] + first * desc_.scores.a_stride,
+                 .panels = args.scratch,
+                 .terms = terms,
+                 .out = scores,
+                 .rows = rows,
+                 .operand_row = first},
+                operands);
+    const portable::SoftMax& softmax = strip + 1 < strips_ ? softmax_ : last_softmax_;
+    softmax.run({scores, nullptr, {}, shares}, 0, softmax.units());
+    const std::int64_t out = desc_.out_offsets[index] + first * desc_.values.out_stride;
+    values_.run({.a = shares,
+                 .panels = args.scratch + parts_.v,
+                 .terms = terms,
+                 .out = static_cast<std::byte*>(args.out) +
+                        out * static_cast<std::int64_t>(size_of(desc_.values.epilogue.result)),
+                 .rows = rows},
+                args.value_operands);
+}
+
+}  // namespace octet::cpu::x64

@@ -1,0 +1,185 @@
+#include "plugins/cpu/kernels/x64/panel_product.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "plugins/cpu/kernels/portable/vectorize.hpp"
+
+namespace octet::cpu::x64 {
+namespace {
+
+// 255 * 128 * k must fit 31 bits.
+constexpr std::int64_t kMaxK = 65793;
+
+std::uint32_t dword_at(const std::uint8_t* from, std::int64_t bytes) {
+    std::uint32_t value = 0;
+    std::memcpy(&value, from, static_cast<std::size_t>(bytes));
+    return value;
+}
+
+// One block of w as a panel: for each dword of a, 4 bytes for each column. `flip` changes u8 codes into s8 codes.
+void pack_block(const std::uint8_t* w, std::int64_t k_step, std::int64_t column_step, const ColumnBlock& block,
+                std::int64_t k, std::uint32_t flip, std::uint32_t* to) {
+    const std::int64_t width = block.vectors() * 16;
+    const std::int64_t whole = k / 4;
+    const std::int64_t tail = k % 4;
+    const std::uint32_t tail_mask = (std::uint32_t{1} << 8 * tail) - 1;
+    const std::uint8_t* first = w + block.first * column_step;
+    if (k_step == 1) {
+        for (std::int64_t c = 0; c < block.columns; ++c) {
+            const std::uint8_t* from = first + c * column_step;
+            for (std::int64_t i = 0; i < whole; ++i) to[i * width + c] = dword_at(from + i * 4, 4) ^ flip;
+            if (tail != 0) to[whole * width + c] = (dword_at(from + whole * 4, tail) ^ flip) & tail_mask;
+        }
+    } else {
+        for (std::int64_t i = 0; i < whole; ++i) {
+            const std::uint8_t* row = first + i * 4 * k_step;
+            for (std::int64_t c = 0; c < block.columns; ++c) {
+                std::uint32_t value = row[c];
+                value |= static_cast<std::uint32_t>(row[k_step + c]) << 8;
+                value |= static_cast<std::uint32_t>(row[2 * k_step + c]) << 16;
+                value |= static_cast<std::uint32_t>(row[3 * k_step + c]) << 24;
+                to[i * width + c] = value ^ flip;
+            }
+        }
+        for (std::int64_t c = 0; tail != 0 && c < block.columns; ++c) {
+            std::uint32_t value = 0;
+            for (std::int64_t j = 0; j < tail; ++j)
+                value |= static_cast<std::uint32_t>(first[(whole * 4 + j) * k_step + c]) << 8 * j;
+            to[whole * width + c] = (value ^ flip) & tail_mask;
+        }
+    }
+    for (std::int64_t i = 0; i < whole + (tail != 0); ++i)
+        std::fill(to + i * width + block.columns, to + (i + 1) * width, 0);
+}
+
+// starts[c] = -zero times the sum of column c, whose codes lie four in a dword.
+void start_sums(const std::uint32_t* products, std::int64_t width, std::int64_t dwords, std::int32_t zero,
+                std::int32_t* starts) {
+    std::fill_n(starts, width, 0);
+    for (std::int64_t i = 0; i < dwords; ++i)
+        for (std::int64_t c = 0; c < width; ++c) {
+            const auto four = static_cast<std::int32_t>(products[i * width + c]);
+            starts[c] += (four << 24 >> 24) + (four << 16 >> 24) + (four << 8 >> 24) + (four >> 24);
+        }
+    for (std::int64_t c = 0; c < width; ++c) starts[c] *= -zero;
+}
+
+}  // namespace
+
+Acceptance PanelProduct::accepts(const PanelProductDesc& desc, const Machine& machine) {
+    if (machine.isa < Isa::avx512_vnni) return declined("needs AVX-512 VNNI");
+    if (desc.rows < 1 || desc.columns < 1 || desc.k < 1) return declined("an empty product");
+    if (!desc.floats() && desc.k > kMaxK) return declined("sums of so many products may leave 32 bits");
+    const std::int64_t operand = *std::max_element(desc.operand_strides.begin(), desc.operand_strides.end());
+    if (std::max({desc.a_stride, desc.w_stride, desc.out_stride, desc.columns, operand}) > 1 << 22)
+        return declined("rows of more than 4 million values");
+    if (has_spread(desc.epilogue, Spread::per_batch_channel))
+        return declined("an operand has a value for each batch and channel");
+    return x64::accepts(desc.epilogue, desc.columns);
+}
+
+PanelProduct::PanelProduct(const PanelProductDesc& desc, std::int64_t strip_rows, CodeBlock& code)
+    : desc_(desc), code_(&code), epilogue_(desc.epilogue, desc.columns, desc.operand_strides) {
+    const PanelShape panel{k_bytes(), 1, desc.a_zero};
+    const std::vector<ColumnBlock> blocks = column_blocks(desc.columns, panel);
+    panel_bytes_ = blocks.back().panel + panel.bytes(blocks.back().columns);
+    const std::int64_t last = desc.rows - (desc.rows - 1) / strip_rows * strip_rows;
+    const bool bounded = !desc.floats() && !may_exceed_i32(desc.epilogue, 255.0 * 255 * static_cast<double>(desc.k));
+    for (const ColumnBlock& plain : blocks) {
+        Block block;
+        static_cast<ColumnBlock&>(block) = plain;
+        TileShape shape;
+        shape.rows = tile_rows(plain.vectors());
+        shape.columns = plain.columns;
+        shape.k = k_bytes();
+        shape.row_stride = desc.floats() ? desc.a_stride * 4 : desc.a_stride;
+        shape.out_stride = desc.out_stride;
+        shape.operand_strides = epilogue_.strides();
+        shape.starts = desc.a_zero != 0;
+        shape.row_terms = has_terms();
+        shape.floats = desc.floats();
+        const std::int64_t rest = last % shape.rows;
+        if (std::min(strip_rows, desc.rows) >= shape.rows) block.full = add_tile(code, shape, desc.epilogue, bounded);
+        shape.rows = static_cast<int>(rest);
+        if (rest != 0) block.rest = add_tile(code, shape, desc.epilogue, bounded);
+        blocks_.push_back(block);
+    }
+}
+
+void PanelProduct::pack(const void* w, std::byte* panels) const {
+    if (desc_.floats()) pack_floats(static_cast<const float*>(w), panels);
+    else pack_codes(static_cast<const std::uint8_t*>(w), panels);
+}
+
+void PanelProduct::pack_codes(const std::uint8_t* w, std::byte* panels) const {
+    const std::int64_t k_step = desc_.transposed ? 1 : desc_.w_stride;
+    const std::int64_t column_step = desc_.transposed ? desc_.w_stride : 1;
+    const std::uint32_t flip = desc_.type == DataType::u8 ? 0x80808080U : 0;
+    portable::vectorized([&] {
+        for (const Block& block : blocks_) {
+            const std::int64_t width = block.vectors() * 16;
+            std::byte* to = panels + block.panel;
+            std::byte* products = to + (desc_.a_zero != 0 ? width * 4 : 0);
+            auto* dwords = reinterpret_cast<std::uint32_t*>(products);
+            pack_block(w, k_step, column_step, block, desc_.k, flip, dwords);
+            if (desc_.a_zero != 0)
+                start_sums(dwords, width, (desc_.k + 3) / 4, desc_.a_zero, reinterpret_cast<std::int32_t*>(to));
+        }
+    });
+}
+
+void PanelProduct::pack_floats(const float* w, std::byte* panels) const {
+    for (const Block& block : blocks_) {
+        const std::int64_t width = block.vectors() * 16;
+        float* to = reinterpret_cast<float*>(panels + block.panel);
+        for (std::int64_t k = 0; k < desc_.k; ++k, to += width) {
+            std::fill(to + block.columns, to + width, 0.0F);
+            if (desc_.transposed)
+                for (std::int64_t c = 0; c < block.columns; ++c) to[c] = w[(block.first + c) * desc_.w_stride + k];
+            else std::copy_n(w + k * desc_.w_stride + block.first, block.columns, to);
+        }
+    }
+}
+
+// sum((a - a_zero) * (w - z)) = sum((a - a_zero) * w) - z * (sum(a) - k * a_zero).
+void PanelProduct::sum_rows(const std::uint8_t* a, std::int64_t rows, std::int32_t* terms) const {
+    const std::int32_t zero = packed_zero();
+    const auto shift = static_cast<std::int32_t>(desc_.k * desc_.a_zero);
+    portable::vectorized([&] {
+        for (std::int64_t r = 0; r < rows; ++r) {
+            std::int32_t sum = 0;
+            for (std::int64_t i = 0; i < desc_.k; ++i) sum += a[r * desc_.a_stride + i];
+            terms[r] = -zero * (sum - shift);
+        }
+    });
+}
+
+void PanelProduct::run(const Strip& strip, const std::array<const void*, kMaxOperands>& operands) const {
+    const auto* a = static_cast<const std::uint8_t*>(strip.a);
+    const std::int64_t a_step = desc_.floats() ? desc_.a_stride * 4 : desc_.a_stride;
+    const auto size = static_cast<std::int64_t>(size_of(desc_.epilogue.result));
+    if (has_terms()) sum_rows(a, strip.rows, strip.terms);
+    for (const Block& block : blocks_) {
+        const std::int64_t tile = tile_rows(block.vectors());
+        TileArgs call;
+        call.weights = reinterpret_cast<const std::int8_t*>(strip.panels + block.panel);
+        const auto at_row = [&](std::int64_t row, std::int64_t tiles) {
+            call.a = a + row * a_step;
+            call.out = static_cast<std::byte*>(strip.out) + (row * desc_.out_stride + block.first) * size;
+            call.tiles = tiles;
+            call.row_terms = strip.terms + row;
+            call.epilogue = epilogue_.at(operands, strip.operand_row + row, 0, block.first);
+        };
+        if (strip.rows >= tile) {
+            at_row(0, strip.rows / tile);
+            code_->call(block.full, call);
+        }
+        if (strip.rows % tile != 0) {
+            at_row(strip.rows / tile * tile, 1);
+            code_->call(block.rest, call);
+        }
+    }
+}
+
+}  // namespace octet::cpu::x64

@@ -1,0 +1,104 @@
+// Products of two activations, and attention built from them.
+#include "tests/conformance/cases.hpp"
+
+namespace octet::conformance {
+
+using namespace ir;
+
+namespace {
+
+using Cases = std::vector<Case>;
+
+struct Factor {
+    Dims dims;
+    float low, high;
+};
+struct TwoFactors {
+    std::string name;
+    Factor a, b;
+    bool transpose_a = false, transpose_b = false;
+};
+
+// Intervals whose zero points are codes: of -0.25..1 steps of 1/204 it is 51.
+void add_products(Cases& cases) {
+    constexpr float kOne = 127.0f / 128, kQuarter = -0.25f;
+    const std::vector<TwoFactors> products{
+        {"signed", {{2, 5, 32}, -1, kOne}, {{2, 32, 7}, -1, kOne}},
+        {"transposed", {{1, 3, 49, 64}, -1, kOne}, {{1, 3, 49, 64}, -1, kOne}, false, true},
+        {"zero_points", {{2, 25, 33}, kQuarter, 1}, {{2, 33, 70}, kQuarter, 1}},
+        {"transposed_zero_points", {{3, 25, 19}, kQuarter, 1}, {{3, 21, 19}, kQuarter, 1}, false, true},
+        {"unsigned", {{2, 9, 130}, 0, 1}, {{2, 130, 65}, -1, kOne}},
+        {"outer_broadcast", {{2, 1, 5, 16}, -1, kOne}, {{3, 16, 7}, kQuarter, 1}},
+        {"first_transposed", {{2, 16, 5}, -1, kOne}, {{2, 16, 7}, kQuarter, 1}, true, false},
+        {"row_by_column", {{1, 300}, -1, kOne}, {{300, 1}, -1, kOne}}};
+    for (const TwoFactors& p : products)
+        for (const bool to_codes : {false, true}) {
+            const auto factor = [](Builder& b, const Factor& f) {
+                return b.quantize(b.input(Shape(f.dims), f.low - 0.1f, f.high + 0.1f), f.low, f.high);
+            };
+            cases.push_back({"int8_product_" + p.name + (to_codes ? "_to_codes" : ""),
+                             [p, factor, to_codes](Builder& b) {
+                                 const Value x = factor(b, p.a), y = factor(b, p.b);
+                                 const Value z = b.add(MatMul{p.transpose_a, p.transpose_b}, {x, y});
+                                 b.result(to_codes ? b.quantize(z, -5, 5) : z);
+                             },
+                             to_codes ? 10.0 / 255 : 0,
+                             {},
+                             true});
+        }
+    cases.push_back({"int8_product_of_unknown_rows",
+                     [](Builder& b) {
+                         const Value x = b.quantize(b.input({Dim(), 2, Dim(), 16}), -1, 127.0f / 128),
+                                     y = b.quantize(b.input({Dim(), 2, Dim(), 16}), -1, 127.0f / 128);
+                         b.result(b.add(MatMul{false, true}, {x, y}));
+                     },
+                     0,
+                     {{{1, 2, 5, 16}, {1, 2, 9, 16}}, {{2, 2, 30, 16}, {1, 2, 3, 16}}}});
+}
+
+// Heads of attention as quantizers leave them: query and key are codes, the value may be.
+Case attention(const std::string& name, Dims mask, bool quantized_value) {
+    return {
+        "int8_attention_" + name,
+        [mask, quantized_value](Builder& b) {
+            constexpr std::int64_t rows = 21, heads = 3, width = 16;
+            const Value x = b.quantize(b.input({2, rows, 48}, -1, 1), -1, 127.0f / 128);
+            const auto part = [&](float range, std::vector<std::int64_t> order) {
+                Value y = b.add(MatMul{false, true}, {x, b.weights({heads * width, 48})});
+                if (range > 0) y = b.quantize(y, -range, range * 127 / 128);
+                return b.add(Transpose{}, {b.add(Reshape{true}, {y, b.ints({0, rows, heads, width})}), b.ints(order)});
+            };
+            const Value q = part(4, {0, 2, 1, 3}), k = part(4, {0, 2, 3, 1});
+            const Value v = part(quantized_value ? 4 : 0, {0, 2, 1, 3});
+            Value scores = b.add(Multiply{}, {b.add(MatMul{}, {q, k}), b.scalar(0.25f)});
+            if (!mask.empty()) scores = b.add(Add{}, {scores, b.input(Shape(mask), -3, 0)});
+            Value shares = b.add(SoftMax{-1}, {scores});
+            if (quantized_value) shares = b.quantize(shares, 0, 1);
+            const Value y = b.add(Transpose{}, {b.add(MatMul{}, {shares, v}), b.ints({0, 2, 1, 3})});
+            b.result(b.quantize(b.add(Reshape{true}, {y, b.ints({0, rows, heads * width})}), -4, 4));
+        },
+        8.0 / 255,
+        {},
+        true};
+}
+
+void add_attention(Cases& cases) {
+    cases.push_back(attention("plain", {}, false));
+    cases.push_back(attention("masked", {1, 1, 1, 21}, false));
+    cases.push_back(attention("masked_per_batch", {2, 1, 1, 21}, false));
+    cases.push_back(attention("masked_per_row", {1, 1, 21, 21}, false));
+    cases.push_back(attention("masked_everywhere", {2, 3, 21, 21}, false));
+    cases.push_back(attention("all_codes", {}, true));
+    cases.push_back(attention("all_codes_masked", {1, 1, 1, 21}, true));
+}
+
+}  // namespace
+
+std::vector<Case> product_cases() {
+    Cases cases;
+    add_products(cases);
+    add_attention(cases);
+    return cases;
+}
+
+}  // namespace octet::conformance

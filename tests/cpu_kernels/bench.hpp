@@ -1,0 +1,9 @@
+#pragma once
+// The files of octet_bench_kernels.
+#include <benchmark/benchmark.h>
+
+namespace octet::cpu {
+
+void register_transformer_benchmarks();
+
+}  // namespace octet::cpu

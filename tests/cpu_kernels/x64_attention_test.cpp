@@ -1,0 +1,230 @@
+#include "plugins/cpu/kernels/x64/attention.hpp"
+
+#include <fmt/format.h>
+
+#include "tests/cpu_kernels/x64_support.hpp"
+
+namespace octet::cpu::testing {
+namespace {
+
+struct Heads {
+    std::int64_t rows, columns, width, value_width;
+    std::int64_t heads = 2;
+    bool coded_values = false;
+    std::int32_t k_zero = 128, v_zero = 128;
+    enum class Mask { none, shared, per_head, per_head_and_row } mask = Mask::none;
+    int threads = 1;
+
+    std::int64_t mask_rows() const { return mask == Mask::per_head_and_row ? rows : 1; }
+    std::int64_t mask_at(std::int64_t head, std::int64_t row, std::int64_t column) const {
+        const std::int64_t matrix = mask == Mask::shared ? 0 : head;
+        return (matrix * mask_rows() + (mask_rows() == 1 ? 0 : row)) * columns + column;
+    }
+};
+using Mask = Heads::Mask;
+
+constexpr float kScale = 0.0004F;  // of the scores
+
+// q, k, v and the result lie as [row, head, value].
+x64::AttentionDesc desc_of(const Heads& h) {
+    x64::AttentionDesc desc;
+    desc.scores = {.rows = h.rows,
+                   .k = h.width,
+                   .columns = h.columns,
+                   .a_stride = h.heads * h.width,
+                   .w_stride = h.heads * h.width,
+                   .type = DataType::u8,
+                   .transposed = true,
+                   .a_zero = 128,
+                   .w_zero = h.k_zero};
+    desc.scores.epilogue.ops = {{.kind = EpilogueOp::Kind::scale_shift, .scale = {kScale}, .shift = {0}}};
+    if (h.mask != Mask::none)
+        desc.scores.epilogue.ops.push_back(
+            {.kind = EpilogueOp::Kind::combine,
+             .combine = Combine::add,
+             .spread = h.mask == Mask::per_head_and_row ? Spread::full : Spread::per_channel});
+    if (h.mask == Mask::per_head || h.mask == Mask::per_head_and_row) {
+        desc.mask = 0;
+        for (std::int64_t b = 0; b < h.heads; ++b) desc.mask_offsets.push_back(h.mask_at(b, 0, 0));
+    }
+    desc.values = {.rows = h.rows,
+                   .k = h.columns,
+                   .columns = h.value_width,
+                   .w_stride = h.heads * h.value_width,
+                   .out_stride = h.heads * h.value_width,
+                   .type = h.coded_values ? DataType::u8 : DataType::f32,
+                   .w_zero = h.coded_values ? h.v_zero : 0};
+    if (h.coded_values)
+        desc.shares = {{{.kind = EpilogueOp::Kind::scale_shift, .scale = {255}, .shift = {0}}}, DataType::u8, 0, 255};
+    desc.q_offsets.clear();
+    desc.k_offsets.clear();
+    desc.v_offsets.clear();
+    desc.out_offsets.clear();
+    for (std::int64_t b = 0; b < h.heads; ++b) {
+        desc.q_offsets.push_back(b * h.width);
+        desc.k_offsets.push_back(b * h.width);
+        desc.v_offsets.push_back(b * h.value_width);
+        desc.out_offsets.push_back(b * h.value_width);
+    }
+    desc.threads = h.threads;
+    return desc;
+}
+
+struct Data {
+    Guarded<std::uint8_t> q, k, v_codes;
+    Guarded<float> v, mask;
+
+    Data(const Heads& h, Guard guard)
+        : q(random_guarded<std::uint8_t>(static_cast<std::size_t>(h.rows * h.heads * h.width), guard, 1)),
+          k(random_guarded<std::uint8_t>(static_cast<std::size_t>(h.columns * h.heads * h.width), guard, 2)),
+          v_codes(
+              random_guarded<std::uint8_t>(static_cast<std::size_t>(h.columns * h.heads * h.value_width), guard, 3)),
+          v(v_codes.size(), guard),
+          mask(static_cast<std::size_t>(h.mask_at(h.heads - 1, h.rows - 1, h.columns)), guard) {
+        Random random(4);
+        for (float& x : v.span()) x = random.uniform(-1, 1);
+        for (float& x : mask.span()) x = random.below(4) == 0 ? -10000.0F : random.uniform(-1, 1);
+        for (std::size_t i = 0; i < mask.size(); i += static_cast<std::size_t>(h.columns)) mask.data()[i] = 0;
+    }
+};
+
+// The shares of one row, in double.
+std::vector<double> shares_of(const Heads& h, const Data& data, std::int64_t head, std::int64_t row) {
+    std::vector<double> shares;
+    double highest = -1e300, sum = 0;
+    for (std::int64_t c = 0; c < h.columns; ++c) {
+        std::int32_t products = 0;
+        for (std::int64_t i = 0; i < h.width; ++i)
+            products += (data.q.data()[(row * h.heads + head) * h.width + i] - 128) *
+                        (data.k.data()[(c * h.heads + head) * h.width + i] - h.k_zero);
+        shares.push_back(products * static_cast<double>(kScale) +
+                         (h.mask == Mask::none ? 0 : static_cast<double>(data.mask.data()[h.mask_at(head, row, c)])));
+        highest = std::max(highest, shares.back());
+    }
+    for (double& s : shares) sum += s = std::exp(s - highest);
+    for (double& s : shares) s /= sum;
+    return shares;
+}
+
+void check(const Heads& h, Guard guard) {
+    const std::string what = fmt::format("{} heads, {}x{}x{} to {}, coded {}, mask {}, zeros {} {}, threads {}",
+                                         h.heads, h.rows, h.width, h.columns, h.value_width, h.coded_values,
+                                         static_cast<int>(h.mask), h.k_zero, h.v_zero, h.threads);
+    const x64::AttentionDesc desc = desc_of(h);
+    ASSERT_TRUE(x64::Attention::accepts(desc, vnni_machine())) << what;
+    const Data data(h, guard);
+    Guarded<float> out(static_cast<std::size_t>(h.rows * h.heads * h.value_width), guard);
+    x64::CodeBlock code;
+    const x64::Attention attention(desc, code);
+    code.seal();
+    Guarded<std::byte> scratch((attention.scratch_size() + 4095) / 4096 * 4096, Guard::after);
+    x64::Attention::Args args;
+    args.q = data.q.data();
+    args.k = data.k.data();
+    args.v = h.coded_values ? static_cast<const void*>(data.v_codes.data()) : data.v.data();
+    args.out = out.data();
+    args.score_operands[0] = data.mask.data();
+    args.scratch = scratch.data();
+    const std::int64_t middle = attention.units() / 2;
+    attention.run(args, middle, attention.units());
+    attention.run(args, 0, middle);
+    ASSERT_TRUE(out.intact()) << what;
+    for (std::int64_t head = 0; head < h.heads; ++head)
+        for (std::int64_t row = 0; row < h.rows; ++row) {
+            const auto shares = shares_of(h, data, head, row);
+            for (std::int64_t j = 0; j < h.value_width; ++j) {
+                double wanted = 0;
+                double tolerance = 2e-5;
+                for (std::int64_t c = 0; c < h.columns; ++c) {
+                    const std::int64_t at = (c * h.heads + head) * h.value_width + j;
+                    const double share = shares[static_cast<std::size_t>(c)];
+                    const double scaled = 255 * share;
+                    const double value = data.v_codes.data()[at] - static_cast<double>(h.v_zero);
+                    wanted += h.coded_values ? std::nearbyint(scaled) * value
+                                             : share * static_cast<double>(data.v.data()[at]);
+                    // A share near a tie may round either way.
+                    if (h.coded_values && std::abs(scaled - std::floor(scaled) - 0.5) < 1e-3)
+                        tolerance += std::abs(value);
+                }
+                ASSERT_NEAR(out.data()[(row * h.heads + head) * h.value_width + j], wanted, tolerance)
+                    << what << ": head " << head << ", row " << row << ", value " << j;
+            }
+        }
+}
+
+TEST(X64Attention, EveryTail) {
+    OCTET_NEEDS_VNNI();
+    for (const Guard guard : kGuards)
+        for (const bool coded : {false, true}) {
+            for (std::int64_t columns = 1; columns <= 40; ++columns)
+                check({.rows = 5, .columns = columns, .width = 8, .value_width = 8, .coded_values = coded}, guard);
+            for (const std::int64_t width : {1, 3, 16, 33, 64, 80})
+                check({.rows = 9, .columns = 19, .width = width, .value_width = width, .coded_values = coded}, guard);
+            for (std::int64_t rows = 1; rows <= 50; rows += 7)
+                check({.rows = rows, .columns = 20, .width = 16, .value_width = 24, .coded_values = coded}, guard);
+        }
+}
+
+TEST(X64Attention, MasksAndZeroPoints) {
+    OCTET_NEEDS_VNNI();
+    for (const bool coded : {false, true})
+        for (const Mask mask : {Mask::shared, Mask::per_head, Mask::per_head_and_row})
+            for (const std::int32_t zero : {0, 100, 128, 255})
+                check({.rows = 30,
+                       .columns = 33,
+                       .width = 16,
+                       .value_width = 16,
+                       .coded_values = coded,
+                       .k_zero = zero,
+                       .v_zero = zero,
+                       .mask = mask},
+                      zero == 0 ? Guard::before : Guard::after);
+}
+
+TEST(X64Attention, SeveralStrips) {
+    OCTET_NEEDS_VNNI();
+    for (const Guard guard : kGuards)
+        for (const bool coded : {false, true})
+            check({.rows = 61,
+                   .columns = 300,
+                   .width = 64,
+                   .value_width = 64,
+                   .heads = 3,
+                   .coded_values = coded,
+                   .threads = 2},
+                  guard);
+}
+
+TEST(X64Attention, Declines) {
+    const Heads h{.rows = 4, .columns = 4, .width = 4, .value_width = 4};
+    const auto reason = [](const x64::AttentionDesc& desc) {
+        return x64::Attention::accepts(desc, vnni_machine()).reason;
+    };
+    x64::AttentionDesc desc = desc_of(h);
+    desc.scores.epilogue.result = DataType::u8;
+    EXPECT_EQ(reason(desc), "its scores are not float products of codes");
+    desc = desc_of(h);
+    desc.values.k = 5;
+    EXPECT_EQ(reason(desc), "its shares are not one for each row of the value");
+    desc = desc_of(h);
+    desc.scores.epilogue.ops = {{.kind = EpilogueOp::Kind::combine}};
+    EXPECT_EQ(reason(desc), "an operand has a value for each score");
+    desc = desc_of(h);
+    desc.values.type = DataType::u8;
+    EXPECT_EQ(reason(desc), "its shares and its values are not both codes or both floats");
+    desc.shares = {{{.kind = EpilogueOp::Kind::scale_shift, .scale = {1, 2, 3, 4}, .shift = {0}}},
+                   DataType::u8,
+                   0,
+                   255};
+    EXPECT_EQ(reason(desc), "its shares are changed column by column");
+    desc = desc_of(h);
+    desc.q_offsets.clear();
+    EXPECT_EQ(reason(desc), "no heads");
+    desc = desc_of(h);
+    Machine machine;
+    machine.isa = Isa::avx2_vnni;
+    EXPECT_EQ(x64::Attention::accepts(desc, machine).reason, "needs AVX-512 VNNI");
+}
+
+}  // namespace
+}  // namespace octet::cpu::testing
