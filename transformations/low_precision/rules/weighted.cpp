@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "ir/ops/all.hpp"
+#include "transformations/low_precision/parts.hpp"
 #include "transformations/low_precision/rules.hpp"
 #include "transformations/low_precision/weights_zero_point.hpp"
 #include "transformations/low_precision/zero_point_correction.hpp"
@@ -55,29 +57,26 @@ Op with_zero_points(const Op& op, const Tensor& zero_point) {
     T changed = op.get<T>();
     std::vector<std::int64_t> integers;
     for (float z : zero_point.as<float>()) integers.push_back(split_zero_point(z).integer);
+    if (std::ranges::adjacent_find(integers, std::not_equal_to{}) == integers.end()) integers.resize(1);
     if (std::ranges::any_of(integers, [](auto z) { return z != 0; })) changed.zp_a = std::move(integers);
     return changed;
 }
 
+// What the op gives on these codes, as numbers. `tolerance`: what rounding at the border, or a zero point that is nearly 0, may cost.
+// `masked`: the part whose weights these are, if those of other channels are 0.
 template <class T>
-Value on_codes(Edit& e, const Match& m) {
-    const View view(m);
-    const Weighted& w = view.weighted;
+Value sums_on_codes(Edit& e, const Weighted& w, Value codes, Value weights, double tolerance, const Part* masked) {
     const auto weights_scale = *per_output(w.weights.scale, w.node.op, w.weights_shape.sizes());
-    const auto data_scale = w.data.scale.as<float>();
     std::vector<float> scale(weights_scale.size());
-    for (std::size_t c = 0; c < scale.size(); ++c)
-        scale[c] = weights_scale[c] * data_scale[data_scale.size() == 1 ? 0 : c];
+    for (std::size_t c = 0; c < scale.size(); ++c) scale[c] = weights_scale[c] * at_output(w, w.data.scale, c);
 
     std::vector<Value> operands = w.node.inputs;
-    operands[0] = m.value("x");
-    operands[1] = m.value("w");
+    operands[0] = codes;
+    operands[1] = weights;
     const Op on_integers = with_zero_points<T>(w.node.op, w.data.zero_point);
-    // A sixteenth of a step: what rounding at the border, or a zero point that is nearly 0, may cost.
-    const double tolerance = step_below(m.graph(), {m.root(), 0}) / 16;
-    const auto of_weights = weights_zero_point_correction(e, w, on_integers, m.value("x"), scale, tolerance);
+    const auto of_weights = weights_zero_point_correction(e, w, on_integers, codes, scale, tolerance, masked);
     const Value sums = e.add(on_integers, std::move(operands));
-    const Shape result = m.graph().shape(sums);
+    const Shape result = w.graph.shape(sums);
     Dims dims(result.rank(), 1);
     dims[result_channel_axis(w.node.op, result.rank())] = static_cast<std::int64_t>(scale.size());
     const bool same = std::ranges::all_of(scale, [&](float s) { return s == scale[0]; });
@@ -87,8 +86,34 @@ Value on_codes(Edit& e, const Match& m) {
                          {sums});
     // The first operand comes first in the graph's order: it is there when a kernel of the op wants it.
     if (of_weights) values = e.add(Add{}, {*of_weights, values});
-    const auto correction = zero_point_correction(w, m.constant("w"), scale, result, tolerance);
+    const auto correction = zero_point_correction(w, *w.graph.constant(weights), scale, result, tolerance);
     return correction ? e.add(Add{}, {values, e.constant(*correction)}) : values;
+}
+
+template <class T>
+Value on_codes(Edit& e, const Match& m) {
+    const View view(m);
+    const Weighted& w = view.weighted;
+    const auto parts = *parts_of(w);
+    // A sixteenth of a step, for all parts together.
+    const double tolerance = step_below(m.graph(), {m.root(), 0}) / 16 / static_cast<double>(parts.size());
+    if (parts.size() == 1) return sums_on_codes<T>(e, w, m.value("x"), m.value("w"), tolerance, nullptr);
+    const std::size_t axis = input_channel_axis(w.node.op, w.data_shape.rank());
+    const Tensor weights = m.constant("w");
+    std::optional<Value> total;
+    for (const Part& part : parts) {
+        const auto operands = whole_operands(m.graph(), m.value("x"), axis, part);
+        Value codes = m.value("x");
+        if (operands.size() == 1) codes = operands[0];
+        else if (!operands.empty()) codes = e.add(Concat{static_cast<std::int64_t>(axis)}, operands);
+        const Value own = e.constant(operands.empty() ? masked_weights(w, weights, part)
+                                                      : picked_weights(w, weights, part));
+        const Weighted one{w.graph,           w.node,       part.data,         w.weights, w.data_element,
+                           w.weights_element, w.data_shape, w.graph.shape(own)};
+        const Value sum = sums_on_codes<T>(e, one, codes, own, tolerance, operands.empty() ? &part : nullptr);
+        total = total ? e.add(Add{}, {*total, sum}) : sum;
+    }
+    return *total;
 }
 
 template <class T>
@@ -102,7 +127,7 @@ Rule weighted(std::string_view op_name, const std::shared_ptr<const PrecisionPla
     for (const WeightedCheck& check : weighted_checks())
         if (check.concerns(T{}))
             rule.decline(check.code, std::string(check.text),
-                         [&check](const Match& m) { return check.declines(View(m).weighted); });
+                         [&check](const Match& m) { return declines(check, View(m).weighted); });
     rule.rewrite([](Edit& e, const Match& m) { return on_codes<T>(e, m); });
     return rule;
 }
