@@ -104,7 +104,7 @@ TEST_F(GraphCommands, OptStopsAndLeavesOut) {
     EXPECT_THAT(octet("opt m.xml --pipeline low-precision --explain fc").out,
                 HasSubstr("low-precision-matmul @ fc: applied"));
     EXPECT_EQ(octet("opt m.xml --pipeline none").error,
-              "octet: there is no pipeline 'none', only canonicalise, low-precision\n");
+              "octet: there is no pipeline 'none', only canonicalise, low-precision, low-precision-upstream\n");
 }
 
 TEST_F(GraphCommands, BisectNamesTheFirstChange) {
