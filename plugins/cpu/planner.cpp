@@ -176,6 +176,11 @@ Step Planner::step_for(const Group& group, std::string kernel) const {
     step.nodes = {group.core};
     for (NodeId id : group.chain)
         if (id != group.core) step.nodes.push_back(id);
+    for (const SumPart& part : group.sum.parts) {
+        if (part.core != group.core) step.nodes.push_back(part.core);
+        step.nodes.insert(step.nodes.end(), part.chain.begin(), part.chain.end());
+    }
+    step.nodes.insert(step.nodes.end(), group.sum.adds.begin(), group.sum.adds.end());
     const auto is_code = [](Element e) { return e == Element::u8 || e == Element::i8; };
     step.data = group.inputs.empty() ? Element::undefined : graph_->element(group.inputs[0]);
     step.result = graph_->element(group.output);
@@ -188,7 +193,10 @@ Step Planner::step_for(const Group& group, std::string kernel) const {
 
 void Planner::plan(const Group& group) {
     switch (group.kind) {
-        case Group::Kind::convolution: plan_convolution(*this, group); break;
+        case Group::Kind::convolution:
+            if (group.sum.parts.empty()) plan_convolution(*this, group);
+            else if (!plan_sum(*this, group)) plan_one_by_one(group);
+            break;
         case Group::Kind::matmul: plan_matmul(*this, group); break;
         case Group::Kind::pool: plan_pool(*this, group); break;
         case Group::Kind::elementwise: plan_elementwise(*this, group); break;
@@ -197,6 +205,13 @@ void Planner::plan(const Group& group) {
     }
     for (Value v : group.inputs)
         if (auto it = reads_left_.find(v); it != reads_left_.end() && it->second > 0) --it->second;
+}
+
+void Planner::plan_one_by_one(const Group& group) {
+    const auto groups = one_by_one(*graph_, group);
+    for (const Group& one : groups)
+        for (Value v : one.inputs) ++reads_left_[v];
+    for (const Group& one : groups) plan(one);
 }
 
 void Planner::plan_results() {

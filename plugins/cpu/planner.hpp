@@ -64,6 +64,7 @@ public:
 
 private:
     void plan(const Group& group);
+    void plan_one_by_one(const Group& group);
     void plan_results();
     Place reorder(const Place& from, Layout layout, const std::string& name);
     BufferId buffer(std::size_t bytes, Buffer::Home home, std::size_t index = 0);
@@ -81,6 +82,8 @@ private:
 
 // Makers of steps, by kind of group; each tries its kernels in order of priority.
 void plan_convolution(Planner& p, const Group& group);
+// A sum of convolutions; false, before anything but reorders is planned, where no kernel takes all of it.
+bool plan_sum(Planner& p, const Group& group);
 void plan_matmul(Planner& p, const Group& group);
 void plan_pool(Planner& p, const Group& group);
 void plan_elementwise(Planner& p, const Group& group);

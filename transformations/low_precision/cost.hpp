@@ -12,6 +12,8 @@ struct Costs {
     double products_of_floats;
     double bytes;  // written by one step and read by another
     double step;   // nanoseconds
+    std::int64_t
+        values_of_one_sum;  // up to so many values of a pixel a 1x1 convolution adds all its sums up in one kernel
 };
 
 // Nanoseconds. Dimensions that are not known count as 32.

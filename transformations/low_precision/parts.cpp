@@ -86,8 +86,7 @@ ir::Shape weights_shape(const Weighted& w, const Part& part) {
     return ir::Shape(dims);
 }
 
-bool declines(const WeightedCheck& check, const Weighted& w) {
-    const auto parts = parts_of(w);
+bool declines(const WeightedCheck& check, const Weighted& w, const std::optional<std::vector<Part>>& parts) {
     if (!parts || parts->size() == 1) return check.declines(w);
     return std::ranges::any_of(*parts, [&](const Part& part) {
         const ir::Shape shape = weights_shape(w, part);

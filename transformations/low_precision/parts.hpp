@@ -20,8 +20,8 @@ std::optional<std::vector<Part>> parts_of(const Weighted& w);
 
 // The weights of a part alone.
 ir::Shape weights_shape(const Weighted& w, const Part& part);
-// Whether the check holds against one of the op's parts.
-bool declines(const WeightedCheck& check, const Weighted& w);
+// Whether the check holds against one of the op's parts, which are `parts_of(w)`.
+bool declines(const WeightedCheck& check, const Weighted& w, const std::optional<std::vector<Part>>& parts);
 
 // Where a part is read: operands of the Concat above the codes that together are exactly its channels, so that the Concat is not needed
 // for it. Empty where there are none: then the part reads all codes, with weights of 0 for the channels of other parts.

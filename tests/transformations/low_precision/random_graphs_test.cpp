@@ -245,7 +245,7 @@ TEST(RandomGraphs, LowPrecisionKeepsEveryNumber) {
         rewrite::run(canonicalise(), graph);
         // Layers as small as these are worth several sums only where steps and memory are free.
         auto restrictions = low_precision::cpu_restrictions();
-        if (seed % 2 == 0) restrictions.costs = {1e9, 1, 1e9, 0};
+        if (seed % 2 == 0) restrictions.costs = {1e9, 1, 1e9, 0, 0};
         rewrite::run(low_precision_pipeline(restrictions, plan), graph);
         // What the plan promised has happened.
         std::size_t promised = 0;

@@ -126,8 +126,10 @@ Rule weighted(std::string_view op_name, const std::shared_ptr<const PrecisionPla
                      [plan](const Match& m) { return plan->kept_float.contains(m.node("op").name); });
     for (const WeightedCheck& check : weighted_checks())
         if (check.concerns(T{}))
-            rule.decline(check.code, std::string(check.text),
-                         [&check](const Match& m) { return declines(check, View(m).weighted); });
+            rule.decline(check.code, std::string(check.text), [&check](const Match& m) {
+                const View view(m);
+                return declines(check, view.weighted, parts_of(view.weighted));
+            });
     rule.rewrite([](Edit& e, const Match& m) { return on_codes<T>(e, m); });
     return rule;
 }
