@@ -47,6 +47,10 @@ std::size_t result_channel_axis(const Op& op, std::size_t result_rank) {
     return op.is<ir::MatMul>() ? result_rank - 1 : 1;
 }
 
+bool is_depthwise(const Op& op, const ir::Shape& weights) {
+    return op.is<ir::GroupConvolution>() && weights.rank() > 2 && weights[1] == ir::Dim(1) && weights[2] == ir::Dim(1);
+}
+
 float at_output(const Weighted& w, const Tensor& parameter, std::size_t c) {
     const auto values = parameter.as<float>();
     if (values.size() == 1) return values[0];
