@@ -32,11 +32,12 @@ Pipeline canonicalise() {
 }
 
 Pipeline low_precision_pipeline(const low_precision::Restrictions& restrictions,
-                                std::shared_ptr<low_precision::PrecisionPlan> plan) {
+                                std::shared_ptr<low_precision::PrecisionPlan> plan,
+                                const low_precision::Policy& policy) {
     return {
         {"plan", "precisions are decided once, before any rewrite",
-         [restrictions, plan](Graph& g) {
-             *plan = low_precision::make_plan(g, restrictions);
+         [restrictions, plan, &policy](Graph& g) {
+             *plan = low_precision::make_plan(g, restrictions, policy);
              return false;
          }},
         {"decompose", "quantize and dequantize where the plan pays for them",
@@ -54,18 +55,24 @@ Pipeline finish() {
              [](Graph& g) { return fold_constants(g, Fold::everything); }}};
 }
 
+namespace {
+
+Pipeline whole(const low_precision::Policy& policy) {
+    Pipeline all = canonicalise();
+    for (auto& step : low_precision_pipeline(low_precision::cpu_restrictions(),
+                                             std::make_shared<low_precision::PrecisionPlan>(), policy))
+        all.push_back(step);
+    for (auto& step : finish()) all.push_back(step);
+    return all;
+}
+
+}  // namespace
+
 const std::vector<NamedPipeline>& named_pipelines() {
     static const std::vector<NamedPipeline> pipelines{
         {"canonicalise", canonicalise},
-        {"low-precision",
-         [] {
-             Pipeline all = canonicalise();
-             for (auto& step : low_precision_pipeline(low_precision::cpu_restrictions(),
-                                                      std::make_shared<low_precision::PrecisionPlan>()))
-                 all.push_back(step);
-             for (auto& step : finish()) all.push_back(step);
-             return all;
-         }},
+        {"low-precision", [] { return whole(low_precision::cheapest_policy()); }},
+        {"low-precision-upstream", [] { return whole(low_precision::upstream_policy()); }},
     };
     return pipelines;
 }

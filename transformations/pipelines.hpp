@@ -12,9 +12,10 @@ namespace octet {
 // One spelling for each idea: dequantize, activation functions, f32 throughout, BatchNorm inside weights.
 rewrite::Pipeline canonicalise();
 
-// Integers where the device of `restrictions` gains from them. What was decided goes into `plan`.
+// Integers where the device of `restrictions` can have them and `policy` wants them. What was decided goes into `plan`.
 rewrite::Pipeline low_precision_pipeline(const low_precision::Restrictions& restrictions,
-                                         std::shared_ptr<low_precision::PrecisionPlan> plan);
+                                         std::shared_ptr<low_precision::PrecisionPlan> plan,
+                                         const low_precision::Policy& policy = low_precision::cheapest_policy());
 
 // Constants that stayed float, at the end.
 rewrite::Pipeline finish();

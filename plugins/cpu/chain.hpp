@@ -37,7 +37,14 @@ struct Program {
     std::vector<ProgramOperand> operands;  // by EpilogueOp::operand
 };
 
-// The epilogue of a group. Factors and summands are merged, clamps before a quantize become its range of codes.
+// What makes numbers of a part's sums: x * scale + shift, one or one per channel.
+struct PartScale {
+    std::vector<float> scale;
+    std::vector<double> shift;
+};
+PartScale scale_of(const ir::Graph& graph, const SumPart& part);
+
+// The epilogue of a group, of a sum with the shifts of its parts. Factors and summands are merged, clamps before a quantize become its range of codes.
 Program program_of(const ir::Graph& graph, const Group& group);
 
 }  // namespace octet::cpu

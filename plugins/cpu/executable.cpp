@@ -130,7 +130,9 @@ private:
 }  // namespace
 
 CpuExecutable::CpuExecutable(const Graph& graph, Machine machine, Settings settings)
-    : machine_(std::move(machine)), settings_(std::move(settings)), lowered_(lower(graph, settings_.low_precision)) {
+    : machine_(std::move(machine)),
+      settings_(std::move(settings)),
+      lowered_(lower(graph, settings_.low_precision, settings_.policy())) {
     static_shapes_ = std::ranges::all_of(graph.parameters(), [&](NodeId id) {
         return graph.shape({id, 0}).is_static();
     });

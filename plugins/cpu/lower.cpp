@@ -33,7 +33,7 @@ std::vector<bool> constant_layers(const Graph& graph) {
 
 }  // namespace
 
-Lowered lower(const Graph& source, bool integers) {
+Lowered lower(const Graph& source, bool integers, const low_precision::Policy& policy) {
     Graph graph = source;
     auto plan = std::make_shared<low_precision::PrecisionPlan>();
     auto options = rewrite::Options::from_environment();
@@ -42,7 +42,7 @@ Lowered lower(const Graph& source, bool integers) {
 #endif
     rewrite::run(canonicalise(), graph, options);
     const auto restrictions = integers ? low_precision::cpu_restrictions() : low_precision::no_restrictions();
-    rewrite::run(low_precision_pipeline(restrictions, plan), graph, options);
+    rewrite::run(low_precision_pipeline(restrictions, plan, policy), graph, options);
     rewrite::run(finish(), graph, options);
     return {std::make_shared<const Graph>(std::move(graph)), std::move(plan), constant_layers(source)};
 }

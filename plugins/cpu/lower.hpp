@@ -15,7 +15,8 @@ struct Lowered {
 };
 
 // Canonical, with integers where the plan pays for them. Shapes may be unknown.
-Lowered lower(const ir::Graph& graph, bool integers);
+Lowered lower(const ir::Graph& graph, bool integers,
+              const low_precision::Policy& policy = low_precision::cheapest_policy());
 
 // The graph with these shapes of its parameters; what becomes constant by that is folded.
 std::shared_ptr<const ir::Graph> specialise(const ir::Graph& graph, const std::vector<ir::Dims>& shapes);

@@ -1,6 +1,8 @@
 #include "plugins/cpu/partition.hpp"
 
 #include <algorithm>
+#include <set>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "ir/ops/all.hpp"
@@ -111,6 +113,7 @@ public:
     explicit Partitioner(const Graph& graph) : graph_(graph) {}
 
     std::vector<Group> run() {
+        find_sums();
         for (NodeId id : graph_.parameters()) store({id, 0});
         for (NodeId id : graph_.order()) visit(id);
         return std::move(groups_);
@@ -132,6 +135,24 @@ private:
         add(id);
     }
 
+    // The part that comes last has all data of the others before it, and stands for the sum.
+    void find_sums() {
+        std::vector<std::size_t> position(graph_.size());
+        std::size_t next = 0;
+        for (NodeId id : graph_.order()) position[id] = next++;
+        for (Sum& sum : sums_of(graph_)) {
+            NodeId leader = sum.parts[0].core;
+            for (const SumPart& part : sum.parts) {
+                if (position[part.core] > position[leader]) leader = part.core;
+                taken_.insert(part.core);
+                taken_.insert(part.chain.begin(), part.chain.end());
+            }
+            taken_.insert(sum.adds.begin(), sum.adds.end());
+            taken_.erase(leader);
+            sums_.emplace(leader, std::move(sum));
+        }
+    }
+
     // Makes a value that only readers would have applied.
     void demand(Value v) {
         if (!is_stored(v)) add(v.node);
@@ -144,7 +165,14 @@ private:
         group.core = id;
         group.output = {id, 0};
         group.channels = channels_of(group.kind);
-        if (group.kind == Group::Kind::elementwise) {
+        if (const auto sum = sums_.find(id); sum != sums_.end()) {
+            group.sum = std::move(sum->second);
+            group.output = start_of(group);
+            for (const SumPart& part : group.sum.parts) {
+                demand(graph_.node(part.core).inputs[0]);
+                read(group, graph_.node(part.core).inputs[0]);
+            }
+        } else if (group.kind == Group::Kind::elementwise) {
             const auto main = main_operand(graph_, node, [&](Value v) { return is_stored(stored(graph_, v)); });
             if (!main || !join(group, node, *main)) {
                 group = {};
@@ -155,9 +183,10 @@ private:
         } else if (group.kind == Group::Kind::pool) {
             read(group, stored(graph_, node.inputs[0]));
         }
-        if (group.kind == Group::Kind::other || group.kind == Group::Kind::dynamic ||
-            group.kind == Group::Kind::convolution || group.kind == Group::Kind::matmul ||
-            group.kind == Group::Kind::row) {
+        const bool reads_all = group.kind == Group::Kind::other || group.kind == Group::Kind::dynamic ||
+                               group.kind == Group::Kind::convolution || group.kind == Group::Kind::matmul ||
+                               group.kind == Group::Kind::row;
+        if (reads_all && group.sum.parts.empty()) {
             for (Value v : node.inputs)
                 if (!graph_.constant(v)) {
                     demand(v);
@@ -212,22 +241,55 @@ private:
         const std::size_t extra = static_cast<std::size_t>(std::ranges::count_if(reads, [&](Value v) {
             return std::ranges::find(group.inputs, v) == group.inputs.end();
         }));
-        if (group.inputs.size() + extra > kMostInputs) return false;
+        if (group.inputs.size() + extra > most_inputs(group)) return false;
         group.channels = channels;
         for (Value v : reads) read(group, v);
         group.chain.push_back(*graph_.find(node.name));
         return true;
     }
 
-    static constexpr std::size_t kMostInputs = 5;
+    // The data and four operands; of a sum one less, since its parts may have to hand their sums on.
+    std::size_t most_inputs(const Group& group) const {
+        std::set<Value> data;
+        for (const SumPart& part : group.sum.parts) data.insert(graph_.node(part.core).inputs[0]);
+        return data.empty() ? 5 : data.size() + 3;
+    }
 
     const Graph& graph_;
+    std::unordered_map<NodeId, Sum> sums_;  // by the part that stands for it
     std::vector<Group> groups_;
     std::unordered_set<NodeId> taken_;
     std::unordered_set<std::uint64_t> stored_;
 };
 
 }  // namespace
+
+Value start_of(const Group& group) { return {group.sum.adds.empty() ? group.core : group.sum.adds.back(), 0}; }
+
+std::vector<Group> one_by_one(const Graph& graph, const Group& group) {
+    std::vector<Group> groups;
+    for (std::size_t i = 0; i < group.sum.parts.size(); ++i) {
+        const SumPart& part = group.sum.parts[i];
+        Group one;
+        one.kind = group.kind;
+        one.channels = group.channels;
+        one.core = part.core;
+        one.chain = part.chain;
+        one.inputs = {graph.node(part.core).inputs[0]};
+        if (i > 0) {
+            one.chain.push_back(group.sum.adds[i - 1]);
+            one.inputs.push_back(groups.back().output);
+        }
+        if (i + 1 == group.sum.parts.size()) {
+            one.chain.insert(one.chain.end(), group.chain.begin(), group.chain.end());
+            for (Value v : group.inputs)
+                if (std::ranges::find(one.inputs, v) == one.inputs.end()) one.inputs.push_back(v);
+        }
+        one.output = i + 1 == group.sum.parts.size() ? group.output : Value{one.chain.back(), 0};
+        groups.push_back(std::move(one));
+    }
+    return groups;
+}
 
 std::vector<Group> partition(const Graph& graph) {
     std::vector<Group> groups = Partitioner(graph).run();
@@ -242,6 +304,9 @@ std::string print(const Graph& graph, const std::vector<Group>& groups) {
     for (const Group& group : groups) {
         text += fmt::format("{}: {} '{}'", kKinds[static_cast<std::size_t>(group.kind)],
                             graph.node(group.core).op.name(), graph.node(group.core).name);
+        for (const SumPart& part : group.sum.parts)
+            if (part.core != group.core)
+                text += fmt::format(" + {} '{}'", graph.node(part.core).op.name(), graph.node(part.core).name);
         for (NodeId id : group.chain)
             if (id != group.core) text += fmt::format(" > {} '{}'", graph.node(id).op.name(), graph.node(id).name);
         text += " : " + to_string(graph.type(group.output)) + "\n";

@@ -1,11 +1,12 @@
 #pragma once
 // Which nodes run as one step. A group is a core (a convolution, a pool, ..., or an elementwise op) and the elementwise ops below it
-// that one kernel can apply to the core's results before they are stored.
+// that one kernel can apply to the core's results before they are stored. A convolution may be a sum of several.
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "ir/graph.hpp"
+#include "plugins/cpu/sums.hpp"
 
 namespace octet::cpu {
 
@@ -26,6 +27,7 @@ struct Group {
     };
     Kind kind = Kind::other;
     ir::NodeId core = 0;
+    Sum sum;                        // of Kind::convolution, or empty; the core is the last of its parts that can run
     std::vector<ir::NodeId> chain;  // elementwise ops, in order; of Kind::elementwise it starts with the core
     ir::Value output;               // what is stored; of Kind::other and dynamic: the node's first output
     std::vector<ir::Value> inputs;  // stored values that are read, the core's data first; constants are not among them
@@ -36,6 +38,11 @@ struct Group {
 // A stored value behind `v`: a dequantize is not stored but applied by whoever reads it, and so is one value per pixel times one per
 // channel where only sums read the product.
 ir::Value stored(const ir::Graph& graph, ir::Value v);
+
+// What the chain of a group is applied to: the core's result, or the sum.
+ir::Value start_of(const Group& group);
+// A sum as groups that follow each other, for when no kernel takes all of it.
+std::vector<Group> one_by_one(const ir::Graph& graph, const Group& group);
 
 // All groups, in an order in which they can run. Every live node that computes is in one group, or is a dequantize whose readers
 // apply it.

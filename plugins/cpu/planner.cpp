@@ -182,6 +182,11 @@ Step Planner::step_for(const Group& group, std::string kernel) const {
     step.nodes = {group.core};
     for (NodeId id : group.chain)
         if (id != group.core) step.nodes.push_back(id);
+    for (const SumPart& part : group.sum.parts) {
+        if (part.core != group.core) step.nodes.push_back(part.core);
+        step.nodes.insert(step.nodes.end(), part.chain.begin(), part.chain.end());
+    }
+    step.nodes.insert(step.nodes.end(), group.sum.adds.begin(), group.sum.adds.end());
     const auto is_code = [](Element e) { return e == Element::u8 || e == Element::i8; };
     step.data = group.inputs.empty() ? Element::undefined : graph_->element(group.inputs[0]);
     step.result = graph_->element(group.output);
@@ -195,7 +200,10 @@ Step Planner::step_for(const Group& group, std::string kernel) const {
 
 void Planner::plan(const Group& group) {
     switch (group.kind) {
-        case Group::Kind::convolution: plan_convolution(*this, group); break;
+        case Group::Kind::convolution:
+            if (group.sum.parts.empty()) plan_convolution(*this, group);
+            else if (!plan_sum(*this, group)) plan_parts(one_by_one(*graph_, group));
+            break;
         case Group::Kind::matmul: plan_matmul(*this, group); break;
         case Group::Kind::row: plan_row(*this, group); break;
         case Group::Kind::attention: plan_attention(*this, group); break;
@@ -208,10 +216,10 @@ void Planner::plan(const Group& group) {
         if (auto it = reads_left_.find(v); it != reads_left_.end() && it->second > 0) --it->second;
 }
 
-void Planner::plan_parts(const Group& group) {
-    for (const Group& part : group.parts)
+void Planner::plan_parts(std::span<const Group> parts) {
+    for (const Group& part : parts)
         for (Value v : part.inputs) ++reads_left_[v];
-    for (const Group& part : group.parts) plan(part);
+    for (const Group& part : parts) plan(part);
 }
 
 void Planner::plan_results() {

@@ -62,8 +62,8 @@ public:
     // The operands of an epilogue in the layout of the result.
     std::vector<BufferId> operands(const Program& program, Layout layout, const ir::Type& result);
     void add(Step step);
-    // The steps of a group's parts, in their place.
-    void plan_parts(const Group& group);
+    // The steps of the groups that a group falls into where no kernel takes it whole.
+    void plan_parts(std::span<const Group> parts);
     // A step for a group: nodes, data and result types and whether it is int8 are filled in.
     Step step_for(const Group& group, std::string kernel) const;
 
@@ -87,6 +87,8 @@ private:
 
 // Makers of steps, by kind of group; each tries its kernels in order of priority.
 void plan_convolution(Planner& p, const Group& group);
+// A sum of convolutions; false, before anything but reorders is planned, where no kernel takes all of it.
+bool plan_sum(Planner& p, const Group& group);
 void plan_matmul(Planner& p, const Group& group);
 void plan_row(Planner& p, const Group& group);
 void plan_attention(Planner& p, const Group& group);

@@ -321,10 +321,22 @@ void add_function(Builder& b, const Graph& graph, const Node& node) {
 
 }  // namespace
 
+PartScale scale_of(const Graph& graph, const SumPart& part) {
+    Affine a;
+    for (NodeId id : part.chain) {
+        const Node& node = graph.node(id);
+        const auto* dq = node.op.as<Dequantize>();
+        a = a.then(dq ? affine_of(low_precision::dequantization_of(*dq))
+                      : Affine{{1.0}, doubles(*graph.constant(node.inputs[1]))});
+    }
+    return {floats(a.scale, a.scale.size()), a.shift};
+}
+
 Program program_of(const Graph& graph, const Group& group) {
     Builder b(graph);
     // A pool over codes: its results are codes between codes, whose meaning comes first.
-    Value flight = {group.core, 0};
+    Value flight = start_of(group);
+    for (const SumPart& part : group.sum.parts) b.affine({{1.0}, scale_of(graph, part).shift});
     if (group.kind == Group::Kind::pool) {
         const Value data = graph.node(group.core).inputs[0];
         if (stored(graph, data) != data)

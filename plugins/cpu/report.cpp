@@ -170,6 +170,10 @@ private:
                 const bool own = layers_[layer].name == answer.layer;
                 if (own || !reasons.contains(layer)) reasons[layer] = &answer.decision;
             }
+        for (const auto& choice : lowered_.precisions->choices)
+            for (auto layer : choice.origins)
+                if (layers_[layer].name == choice.layer && rows_[layer].int8)
+                    rows_[layer].reason = low_precision::to_string(choice);
         std::vector<std::uint32_t> waiting;
         for (std::uint32_t i = 0; i < rows_.size(); ++i) {
             LayerReport& row = rows_[i];

@@ -40,6 +40,10 @@ Settings settings_of(const Config& config, const Machine& machine) {
             s.pinning = yes_or_no(key, value);
         } else if (key == "INFERENCE_LOW_PRECISION") {
             s.low_precision = yes_or_no(key, value);
+        } else if (key == "LOW_PRECISION_PLAN") {
+            ir::require(value == "CHEAPEST" || value == "UPSTREAM",
+                        "property '{}': got '{}', wanted CHEAPEST or UPSTREAM", key, value);
+            s.upstream_plan = value == "UPSTREAM";
         } else if (key == "PERFORMANCE_HINT") {
             ir::require(value == "LATENCY" || value == "THROUGHPUT" || value == "CUMULATIVE_THROUGHPUT",
                         "property '{}': got '{}', wanted LATENCY, THROUGHPUT or CUMULATIVE_THROUGHPUT", key, value);
@@ -50,7 +54,8 @@ Settings settings_of(const Config& config, const Machine& machine) {
             ir::fail(
                 "the CPU has no property '{}'; it has ENABLE_CPU_PINNING, INFERENCE_LOW_PRECISION, "
                 "INFERENCE_NUM_THREADS, "
-                "INFERENCE_PRECISION_HINT, NUM_STREAMS, PERFORMANCE_HINT, PERFORMANCE_HINT_NUM_REQUESTS, PERF_COUNT",
+                "INFERENCE_PRECISION_HINT, LOW_PRECISION_PLAN, NUM_STREAMS, PERFORMANCE_HINT, "
+                "PERFORMANCE_HINT_NUM_REQUESTS, PERF_COUNT",
                 key);
         } else {
             whole_number(key, value);
@@ -69,6 +74,7 @@ Config effective(const Settings& s) {
             {"ENABLE_CPU_PINNING", s.pinning ? "YES" : "NO"},
             {"INFERENCE_LOW_PRECISION", s.low_precision ? "YES" : "NO"},
             {"INFERENCE_PRECISION_HINT", "f32"},
+            {"LOW_PRECISION_PLAN", s.upstream_plan ? "UPSTREAM" : "CHEAPEST"},
             {"PERFORMANCE_HINT", s.hint},
             {"OPTIMAL_NUMBER_OF_INFER_REQUESTS", std::to_string(s.streams)}};
 }

@@ -2,6 +2,7 @@
 // The settings of the CPU plugin, read from names and texts.
 #include "plugins/cpu/machine.hpp"
 #include "runtime/plugin.hpp"
+#include "transformations/low_precision/policy.hpp"
 
 namespace octet::cpu {
 
@@ -10,9 +11,13 @@ struct Settings {
     int threads = 1;  // over all streams
     bool profiling = false;
     bool pinning = false;
-    bool low_precision = true;  // INFERENCE_LOW_PRECISION: NO runs every layer in float
+    bool low_precision = true;   // INFERENCE_LOW_PRECISION: NO runs every layer in float
+    bool upstream_plan = false;  // LOW_PRECISION_PLAN: which layers run on integers, CHEAPEST or UPSTREAM
     std::string hint = "LATENCY";
 
+    const low_precision::Policy& policy() const {
+        return upstream_plan ? low_precision::upstream_policy() : low_precision::cheapest_policy();
+    }
     int threads_per_stream() const { return threads / streams > 0 ? threads / streams : 1; }
 };
 

@@ -51,6 +51,7 @@ public:
                 {"INFERENCE_LOW_PRECISION", "NO"},
                 {"INFERENCE_NUM_THREADS", "1"},
                 {"INFERENCE_PRECISION_HINT", "f32"},
+                {"LOW_PRECISION_PLAN", "CHEAPEST"},
                 {"NUM_STREAMS", "1"},
                 {"PERFORMANCE_HINT", "LATENCY"},
                 {"PERFORMANCE_HINT_NUM_REQUESTS", "0"},

@@ -144,6 +144,45 @@ void add_convolutions(Cases& cases) {
                  b.quantize(b.add(Convolution{{1, 1}, {0, 0}, {0, 0}, {1, 1}}, {x, b.weights({24, 20, 1, 1})}), -4, 4));
          },
          8.0 / 255});
+    // Convolutions and products behind a concat of operands on grids of their own, one of them with a zero point between codes.
+    const auto join = [](Builder& b, const Dims& first, const Dims& second) {
+        const Value x = b.quantize(b.input(Shape(first), -0.2f, 1.2f), 0, 1);
+        const Value y = b.quantize(b.input(Shape(second), -1.2f, 1.7f), -0.97f, 1.61f);
+        return b.add(Concat{1}, {x, y});
+    };
+    for (const bool padded : {false, true})
+        cases.push_back({padded ? "int8_concat_of_grids_into_3x3" : "int8_concat_of_grids_into_1x1",
+                         [join, padded](Builder& b) {
+                             const Value x = join(b, {2, 32, 15, 14}, {2, 48, 15, 14});
+                             const std::int64_t pad = padded ? 1 : 0, kernel = padded ? 3 : 1;
+                             const Value y = b.add(Convolution{{1, 1}, {pad, pad}, {pad, pad}, {1, 1}},
+                                                   {x, b.weights({24, 80, kernel, kernel})});
+                             b.result(b.quantize(b.add(Relu{}, {bias(b, y, 24)}), 0, padded ? 16 : 6));
+                         },
+                         (padded ? 16.0 : 6.0) / 255,
+                         {},
+                         true});
+    cases.push_back({"int8_concat_of_grids_into_product",
+                     [join](Builder& b) {
+                         const Value x = join(b, {200, 64}, {200, 128});
+                         b.result(b.quantize(b.add(MatMul{false, true}, {x, b.weights({48, 192})}), -9, 9));
+                     },
+                     18.0 / 255,
+                     {},
+                     true});
+    cases.push_back(
+        {"int8_channel_shuffle_of_grids",
+         [join](Builder& b) {
+             Value x = join(b, {1, 32, 21, 20}, {1, 32, 21, 20});
+             x = b.add(Reshape{}, {x, b.ints({1, 2, 32, 21, 20})});
+             x = b.add(Transpose{}, {x, b.ints({0, 2, 1, 3, 4})});
+             x = b.add(Reshape{}, {x, b.ints({1, 64, 21, 20})});
+             const Value y = b.add(Convolution{{1, 1}, {0, 0}, {0, 0}, {1, 1}}, {x, b.weights({64, 64, 1, 1})});
+             b.result(b.quantize(y, -5, 5));
+         },
+         10.0 / 255,
+         {},
+         true});
     cases.push_back({"int8_backprop",
                      [](Builder& b) {
                          const Value x = b.quantize(b.input({1, 8, 5, 6}, -0.2f, 1.2f), 0, 1);

@@ -57,6 +57,58 @@ convolution: convolution 'c2' > dequantize 'dq2' > add 'sum' : f32[1,8,6,6]
 )");
 }
 
+// Of data with several scales: the convolution whose data come last stands for all.
+constexpr std::string_view kSum = R"(x : u8[1,4,6,6] = parameter() element=u8 shape=[1,4,6,6]
+y : u8[1,8,6,6] = parameter() element=u8 shape=[1,8,6,6]
+late : u8[1,8,6,6], i64[1,8,6,6] = max_pool(y) strides=[1,1] pads_begin=[0,0] pads_end=[0,0] kernel=[1,1]
+w : i8[8,8,1,1] = constant() value=i8[8,8,1,1] random(1)
+w2 : i8[8,4,1,1] = constant() value=i8[8,4,1,1] random(2)
+w3 : i8[8,8,1,1] = constant() value=i8[8,8,1,1] random(3)
+c : i32[1,8,6,6] = convolution(late, w) strides=[1,1] pads_begin=[0,0] pads_end=[0,0] dilations=[1,1]
+c2 : i32[1,8,6,6] = convolution(x, w2) strides=[1,1] pads_begin=[0,0] pads_end=[0,0] dilations=[1,1]
+c3 : i32[1,8,6,6] = convolution(late, w3) strides=[1,1] pads_begin=[0,0] pads_end=[0,0] dilations=[1,1] zp_a=[3]
+d : f32[1,8,6,6] = dequantize(c) scale=f32[1,1,1,1]{0.5} zero_point=f32[1,1,1,1]{0}
+d2 : f32[1,8,6,6] = dequantize(c2) scale=f32[1,1,1,1]{0.25} zero_point=f32[1,1,1,1]{0}
+b2 : f32[1,8,1,1] = constant() value=f32[1,8,1,1] random(4)
+s2 : f32[1,8,6,6] = add(d2, b2)
+d3 : f32[1,8,6,6] = dequantize(c3) scale=f32[1,1,1,1]{2} zero_point=f32[1,1,1,1]{0}
+a : f32[1,8,6,6] = add(d, s2)
+a2 : f32[1,8,6,6] = add(a, d3)
+r : f32[1,8,6,6] = relu(a2)
+q : u8[1,8,6,6] = quantize(r) low=f32[1,1,1,1]{0} high=f32[1,1,1,1]{255}
+o : u8[1,8,6,6] = result(q)
+)";
+
+TEST(Partition, ASumOfConvolutionsIsOneGroup) {
+    EXPECT_EQ(groups_of(kSum), R"(
+pool: max_pool 'late' : u8[1,8,6,6]
+convolution: convolution 'c3' + convolution 'c' + convolution 'c2' > relu 'r' > quantize 'q' : u8[1,8,6,6]
+)");
+}
+
+TEST(Partition, ASumCanRunOneByOne) {
+    const ir::Graph graph = ir::parse(kSum);
+    for (const Group& group : partition(graph))
+        if (!group.sum.parts.empty()) {
+            const auto groups = one_by_one(graph, group);
+            EXPECT_EQ("\n" + print(graph, groups), R"(
+convolution: convolution 'c' > dequantize 'd' : f32[1,8,6,6]
+convolution: convolution 'c2' > dequantize 'd2' > add 's2' > add 'a' : f32[1,8,6,6]
+convolution: convolution 'c3' > dequantize 'd3' > add 'a2' > relu 'r' > quantize 'q' : u8[1,8,6,6]
+)");
+            EXPECT_EQ(groups[1].inputs.size(), 2u);
+            EXPECT_EQ(groups[1].inputs[1], groups[0].output);
+        }
+}
+
+TEST(Partition, ASumWhoseMiddleIsReadIsNone) {
+    EXPECT_EQ(groups_of(std::string(kSum) + "o2 : f32[1,8,6,6] = result(a)\n"), R"(
+pool: max_pool 'late' : u8[1,8,6,6]
+convolution: convolution 'c2' + convolution 'c' : f32[1,8,6,6]
+convolution: convolution 'c3' > dequantize 'd3' > add 'a2' > relu 'r' > quantize 'q' : u8[1,8,6,6]
+)");
+}
+
 TEST(Partition, AFloatConvolutionStoresFloats) {
     EXPECT_EQ(groups_of(R"(x : f32[1,4,6,6] = parameter() shape=[1,4,6,6]
 w : f32[8,4,1,1] = constant() value=f32[8,4,1,1] random(1)

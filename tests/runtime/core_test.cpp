@@ -144,6 +144,10 @@ TEST(CoreProperties, Errors) {
                   core.compile_model(relu_model(), "REFERENCE", {{"PERF_COUNT", "maybe"}});
               }),
               "property 'PERF_COUNT': got 'maybe', wanted YES or NO");
+    EXPECT_EQ(error_of([&] {
+                  core.compile_model(relu_model(), "CPU", {{"LOW_PRECISION_PLAN", "BEST"}});
+              }),
+              "property 'LOW_PRECISION_PLAN': got 'BEST', wanted CHEAPEST or UPSTREAM");
     EXPECT_THAT(error_of([&] {
                     core.compile_model(relu_model(), "REFERENCE", {{"FAST", "YES"}});
                 }),

@@ -104,7 +104,24 @@ TEST_F(GraphCommands, OptStopsAndLeavesOut) {
     EXPECT_THAT(octet("opt m.xml --pipeline low-precision --explain fc").out,
                 HasSubstr("low-precision-matmul @ fc: applied"));
     EXPECT_EQ(octet("opt m.xml --pipeline none").error,
-              "octet: there is no pipeline 'none', only canonicalise, low-precision\n");
+              "octet: there is no pipeline 'none', only canonicalise, low-precision, low-precision-upstream\n");
+}
+
+// 129 levels: no number that OpenVINO takes for 8 bits.
+TEST_F(GraphCommands, OptTakesAPlan) {
+    write_text("g.txt", R"(x : f32[1,2,3,3] = parameter() shape=[1,2,3,3]
+low : f32[] = constant() value=f32[]{0}
+high : f32[] = constant() value=f32[]{32}
+fq : f32[1,2,3,3] = fake_quantize(x, low, high, low, high) levels=129
+wq : i8[2,2,1,1] = constant() value=i8[2,2,1,1]{1, 2, 3, 4}
+w : f32[2,2,1,1] = dequantize(wq) scale=f32[1,1,1,1]{0.5} zero_point=f32[1,1,1,1]{0}
+conv : f32[1,2,3,3] = convolution(fq, w)
+out : f32[1,2,3,3] = result(conv)
+)");
+    EXPECT_THAT(octet("opt g.txt --pipeline low-precision").out, HasSubstr("= quantize("));
+    EXPECT_THAT(octet("opt g.txt --pipeline low-precision --plan cheapest").out, HasSubstr("= quantize("));
+    EXPECT_THAT(octet("opt g.txt --pipeline low-precision --plan upstream").out, Not(HasSubstr("= quantize(")));
+    EXPECT_EQ(octet("opt g.txt --pipeline low-precision --plan other").status, 2);
 }
 
 TEST_F(GraphCommands, BisectNamesTheFirstChange) {

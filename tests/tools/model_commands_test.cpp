@@ -176,6 +176,32 @@ TEST_F(ModelCommands, ExplainGivesReasons) {
     EXPECT_EQ(none.error, "octet: the model has no layer 'nothing'\n");
 }
 
+// Two operands on grids so different that OpenVINO keeps the layer float.
+TEST_F(ModelCommands, ExplainSaysHow) {
+    write_model("m.xml", R"(x : f32[1,16,16,16] = parameter() shape=[1,16,16,16]
+y : f32[1,16,16,16] = parameter() shape=[1,16,16,16]
+low : f32[] = constant() value=f32[]{0}
+high : f32[] = constant() value=f32[]{1}
+top : f32[] = constant() value=f32[]{1000}
+fq : f32[1,16,16,16] = fake_quantize(x, low, high, low, high) levels=256
+fq2 : f32[1,16,16,16] = fake_quantize(y, low, top, low, top) levels=256
+cat : f32[1,32,16,16] = concat(fq, fq2) axis=1
+wq : i8[16,32,1,1] = constant() value=i8[16,32,1,1] random(1)
+wf : f32[16,32,1,1] = convert(wq)
+half : f32[] = constant() value=f32[]{0.5}
+w : f32[16,32,1,1] = multiply(wf, half)
+conv : f32[1,16,16,16] = convolution(cat, w) strides=[1,1] pads_begin=[0,0] pads_end=[0,0] dilations=[1,1]
+out : f32[1,16,16,16] = result(conv)
+)");
+    const Answer mine = octet("explain m.xml conv");
+    EXPECT_THAT(mine.out,
+                AllOf(StartsWith("int8 "), HasSubstr("how       2 sums for the 2 scales of its data: about ")))
+        << mine.error;
+    const Answer theirs = octet("explain m.xml conv --plan upstream");
+    EXPECT_THAT(theirs.out, AllOf(StartsWith("float "), HasSubstr("why       ALIGN_LEVELS_COLLAPSE: ")))
+        << theirs.error;
+}
+
 TEST_F(ModelCommands, TheExamplesAgreeOnEveryDevice) {
     ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
     for (const std::string device : {"REFERENCE", "CPU"}) {

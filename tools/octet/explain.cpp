@@ -23,6 +23,7 @@ struct Options {
     std::string model;
     std::string layer;
     std::string device = "CPU";
+    std::string plan;
     bool json = false;
 };
 
@@ -32,8 +33,10 @@ bool is_float_layer(const LayerReport& row) {
 }
 
 // A model whose shapes are open has rows only once it ran.
-Report report_of(const Core& core, const std::shared_ptr<Model>& model, const std::string& device) {
-    const CompiledModel compiled = core.compile_model(std::shared_ptr<const Model>(model), device);
+Report report_of(const Core& core, const std::shared_ptr<Model>& model, const Options& o) {
+    AnyMap settings;
+    if (!o.plan.empty()) settings.insert(hint::low_precision_plan(o.plan == "upstream" ? "UPSTREAM" : "CHEAPEST"));
+    const CompiledModel compiled = core.compile_model(std::shared_ptr<const Model>(model), o.device, settings);
     if (!model->is_dynamic()) return compiled.report();
     InferRequest request = compiled.create_infer_request();
     for (const Port& port : model->inputs())
@@ -184,7 +187,7 @@ const LayerReport& row_of(const Report& report, const std::string& layer) {
 void explain(const Options& o) {
     const Core core;
     const std::shared_ptr<Model> model = read_model(core, o.model);
-    Report report = report_of(core, model, o.device);
+    Report report = report_of(core, model, o);
     if (o.layer.empty()) {
         if (o.json) return fmt::print("{}\n", json_of(report).dump(1));
         print_table(report);
@@ -198,6 +201,7 @@ void explain(const Options& o) {
     fmt::print("{:<10}{}\n", row.int8 ? "int8" : row.compute ? "float" : "layer", one_line(row));
     if (!row.code.empty())
         fmt::print("{:<10}{}\n", "why", row.reason.empty() ? row.code : row.code + ": " + row.reason);
+    else if (!row.reason.empty()) fmt::print("{:<10}{}\n", "how", row.reason);
     print_neighbours(report, runtime::ModelAccess::graph(*model), o.layer);
 }
 
@@ -209,6 +213,8 @@ void add_explain(CLI::App& app) {
     command->add_option("MODEL", o->model, "model (.xml) or graph (.txt)")->required();
     command->add_option("LAYER", o->layer, "only this layer, with those around it");
     command->add_option("-d,--device", o->device, "device")->capture_default_str();
+    command->add_option("--plan", o->plan, "which layers run on integers: cheapest, or upstream for OpenVINO's choice")
+        ->check(CLI::IsMember({"cheapest", "upstream"}));
     command->add_flag(
         "--json", o->json,
         "as JSON: {\"summary\", \"layers\", \"added\"}; added: steps that no layer of the file stands for");

@@ -17,6 +17,7 @@ namespace {
 struct Opt {
     std::string input;
     std::string pipeline;
+    std::string plan;
     std::string output;
     std::vector<std::string> disabled;
     std::vector<std::string> only;
@@ -102,6 +103,8 @@ void add_opt(CLI::App& app) {
     CLI::App* command = app.add_subcommand("opt", "runs a pipeline of transformations over a graph");
     command->add_option("INPUT", o->input, "model (.xml) or graph (.txt)")->required();
     command->add_option("--pipeline", o->pipeline, pipeline_help())->required();
+    command->add_option("--plan", o->plan, "of low-precision: cheapest, or upstream for OpenVINO's choice of layers")
+        ->check(CLI::IsMember({"cheapest", "upstream"}));
     command->add_option("-o,--output", o->output,
                         "where the result goes: .txt or .xml (default: standard output, as text)");
     command->add_option("--stop-after", o->stop_after, "stop after so many applications");
@@ -116,7 +119,10 @@ void add_opt(CLI::App& app) {
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     command->add_option("--seed", o->seed, "of --bisect: of the random inputs")->capture_default_str();
-    command->callback([o] { opt(*o); });
+    command->callback([o] {
+        if (o->plan == "upstream") o->pipeline += "-upstream";
+        opt(*o);
+    });
 }
 
 }  // namespace octet::tools

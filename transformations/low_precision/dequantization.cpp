@@ -97,33 +97,32 @@ std::size_t kept_dimensions(const Graph& graph, const Node& node) {
     return kept;
 }
 
-// A parameter that varies along one axis of `from`, after a reshape to `to`: the axis survives when the dimensions before it
-// multiply to the same number and it is not cut.
+// A parameter of `from` after a reshape to `to`. Both shapes are taken apart into the smallest blocks of dimensions with equal products;
+// within a block the parameter has one value or one for each element.
 std::optional<Tensor> reshaped(const Tensor& parameter, const ir::Shape& from, const ir::Shape& to, std::size_t kept) {
     if (per_tensor(parameter)) return with_ones(parameter, to.rank());
-    const auto axis = axis_of(parameter);
-    if (!axis) return std::nullopt;
-    const std::size_t same = std::min(kept, *axis);
-    std::int64_t before = 1;
-    for (std::size_t i = same; i < *axis; ++i) {
-        if (!from[i].is_static()) return std::nullopt;
-        before *= from[i].low;
+    const Dims& dims = parameter.dims();
+    Dims result(to.rank(), 1);
+    std::copy_n(dims.begin(), kept, result.begin());
+    const auto varies = [&](std::size_t begin, std::size_t end) {
+        return std::any_of(dims.begin() + static_cast<std::ptrdiff_t>(begin),
+                           dims.begin() + static_cast<std::ptrdiff_t>(end), [](std::int64_t d) { return d != 1; });
+    };
+    for (std::size_t i = kept, j = kept; varies(i, from.rank());) {
+        const std::size_t i0 = i, j0 = j;
+        std::int64_t in = 1, out = 1;
+        do {
+            const bool take = in <= out && i < from.rank();
+            const ir::Dim next = take ? from[i++] : j < to.rank() ? to[j++] : ir::Dim();
+            if (!next.is_static()) return std::nullopt;
+            (take ? in : out) *= next.low;
+        } while (in != out);
+        if (!varies(i0, i)) continue;
+        for (std::size_t k = i0; k < i; ++k)
+            if (from[k] != ir::Dim(dims[k])) return std::nullopt;
+        for (std::size_t k = j0; k < j; ++k) result[k] = to[k].low;
     }
-    const std::int64_t extent = parameter.dims()[*axis];
-    std::int64_t product = 1;
-    for (std::size_t i = same; i < to.rank(); ++i) {
-        if (!to[i].is_static()) return std::nullopt;
-        // The axis may also be cut into several: output channels into groups.
-        std::int64_t part = 1;
-        Dims dims(to.rank(), 1);
-        for (std::size_t j = i; product == before && j < to.rank() && to[j].is_static() && part < extent; ++j) {
-            dims[j] = to[j].low;
-            part *= dims[j];
-        }
-        if (product == before && part == extent) return parameter.reshaped(std::move(dims));
-        product *= to[i].low;
-    }
-    return std::nullopt;
+    return parameter.reshaped(std::move(result));
 }
 
 Moved below_reshape(const Graph& graph, const Node& node, const Dequantization& d) {

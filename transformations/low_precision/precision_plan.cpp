@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <optional>
 
+#include <fmt/format.h>
+
 #include "ir/ops/all.hpp"
 #include "transformations/low_precision/fake_quantize.hpp"
-#include "transformations/low_precision/weighted.hpp"
+#include "transformations/low_precision/parts.hpp"
 
 namespace octet::low_precision {
 
@@ -52,17 +54,21 @@ struct Codes {
 
 class Planner {
 public:
-    Planner(const Graph& graph, const Restrictions& restrictions)
-        : graph_(graph), restrictions_(restrictions), codes_(graph), refused_(graph), paid_(graph.size()) {}
+    Planner(const Graph& graph, const Restrictions& restrictions, const Policy& policy)
+        : graph_(graph),
+          restrictions_(restrictions),
+          policy_(policy),
+          codes_(graph),
+          refused_(graph),
+          paid_(graph.size()) {}
 
     PrecisionPlan run() {
         const auto order = graph_.order();
         for (NodeId id : order) find_codes(id);
-        PrecisionPlan plan;
-        for (NodeId id : order) decide(id, plan);
+        for (NodeId id : order) decide(id);
         for (NodeId id : order)
-            if (paid_[id]) plan.integer.push_back(id);
-        return plan;
+            if (paid_[id]) plan_.integer.push_back(id);
+        return std::move(plan_);
     }
 
 private:
@@ -73,6 +79,7 @@ private:
             codes_.set({id, 0}, {dequantization_of(*dq), graph_.element(from), graph_.constant(from) != nullptr, {}});
         } else if (node.op.is<ir::FakeQuantize>()) {
             auto decomposition = decompose(graph_, node);
+            if (decomposition.decision) decomposition.decision = policy_.quantizes(graph_, node);
             if (decomposition.decision)
                 codes_.set({id, 0}, {std::move(decomposition.value.dequantize), ir::Element::u8, false, {id}});
             else refused_.set({id, 0}, std::move(decomposition.decision));
@@ -99,6 +106,7 @@ private:
                 if (std::ranges::find(result.sources, source) == result.sources.end()) result.sources.push_back(source);
         }
         Moved moved = below(graph_, node, operands);
+        if (moved.decision) moved.decision = policy_.moves(graph_, node, operands[0]);
         if (!moved.decision) {
             moved.decision.detail.layer = node.name;
             for (std::uint32_t port = 0; port < node.outputs.size(); ++port) refused_.set({id, port}, moved.decision);
@@ -108,22 +116,25 @@ private:
             result.meaning = std::move(moved.outputs[port]);
             codes_.set({id, port}, result);
         }
+        if (node.op.is<ir::Concat>() && !per_tensor(result.meaning))
+            plan_.choices.push_back({node.name, node.origins, Choice::Form::scale_per_channel, node.inputs.size()});
     }
 
-    void decide(NodeId id, PrecisionPlan& plan) {
+    void decide(NodeId id) {
         const Node& node = graph_.node(id);
         const Restriction* row = restrictions_.find(node.op);
         if (!row || !is_float(node.outputs[0].type.element)) return;
         Decision decision = answer(node, *row);
+        if (decision && is_weighted(node.op)) decision = weigh(node);
         // Ops that are fused gain from every operand that is codes, whatever the others are.
         if (decision || !is_weighted(node.op)) {
             for (std::size_t i = 0; i < node.inputs.size(); ++i)
                 if (const Codes* codes = codes_.find(node.inputs[i]); codes && needs_codes(graph_, node, i))
                     for (NodeId source : codes->sources) paid_[source] = true;
         } else {
-            plan.kept_float.emplace(node.name, decision.code);
+            plan_.kept_float.emplace(node.name, decision.code);
         }
-        plan.layers.push_back({node.name, node.origins, std::move(decision)});
+        plan_.layers.push_back({node.name, node.origins, std::move(decision)});
     }
 
     Decision answer(const Node& node, const Restriction& row) {
@@ -138,6 +149,32 @@ private:
                 {std::nullopt, graph_.element(node.inputs[i]), graph_.constant(node.inputs[i]) != nullptr});
         }
         return row.accepts(graph_, node, operands);
+    }
+
+    // What the policy makes of a convolution or product that can be computed on codes.
+    Decision weigh(const Node& node) {
+        const Codes& data = *codes_.find(node.inputs[0]);
+        const Codes& weights = *codes_.find(node.inputs[1]);
+        if (!weights.constant) return Decision::yes();
+        const Weighted w{graph_,
+                         node,
+                         data.meaning,
+                         weights.meaning,
+                         data.element,
+                         weights.element,
+                         graph_.shape(node.inputs[0]),
+                         graph_.shape(node.inputs[1])};
+        const auto parts = parts_of(w);
+        if (!parts) return Decision::yes();
+        Choice choice{node.name, node.origins, Choice::Form::sums, parts->size()};
+        if (parts->size() > 1) {
+            choice.on_codes = time_on_codes(restrictions_.costs, w, *parts, node.inputs[0]);
+            choice.in_float = time_in_float(restrictions_.costs, w);
+        }
+        Decision decision = policy_.computes(w, *parts, data.sources, choice);
+        if (!decision) choice.form = Choice::Form::in_float;
+        if (parts->size() > 1) plan_.choices.push_back(std::move(choice));
+        return decision;
     }
 
     // The first value above the operand that has no codes, and why.
@@ -162,15 +199,31 @@ private:
 
     const Graph& graph_;
     const Restrictions& restrictions_;
+    const Policy& policy_;
     ByValue<Codes> codes_;
     ByValue<Decision> refused_;
     std::vector<bool> paid_;
+    PrecisionPlan plan_;
 };
 
 }  // namespace
 
-PrecisionPlan make_plan(const Graph& graph, const Restrictions& restrictions) {
-    return Planner(graph, restrictions).run();
+std::string to_string(const Choice& choice) {
+    switch (choice.form) {
+        case Choice::Form::scale_per_channel:
+            return fmt::format("codes of {} operands on grids of their own", choice.scales);
+        case Choice::Form::sums:
+            return fmt::format("{0} sums for the {0} scales of its data: about {1:.1f} us, in float {2:.1f}",
+                               choice.scales, choice.on_codes / 1000, choice.in_float / 1000);
+        case Choice::Form::in_float:
+            return fmt::format("float: about {2:.1f} us, {0} sums for the {0} scales of its data {1:.1f}",
+                               choice.scales, choice.on_codes / 1000, choice.in_float / 1000);
+    }
+    return {};
+}
+
+PrecisionPlan make_plan(const Graph& graph, const Restrictions& restrictions, const Policy& policy) {
+    return Planner(graph, restrictions, policy).run();
 }
 
 }  // namespace octet::low_precision

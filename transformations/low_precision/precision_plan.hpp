@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "transformations/low_precision/policy.hpp"
 #include "transformations/low_precision/restrictions.hpp"
 
 namespace octet::low_precision {
@@ -15,16 +16,35 @@ struct LayerPrecision {
     rewrite::Decision decision;
 };
 
+// What was chosen where there was more than one exact form, and what the forms cost.
+struct Choice {
+    enum class Form : std::uint8_t {
+        scale_per_channel,  // of a Concat: its operands keep their grids, readers carry a scale for each channel
+        sums,               // of a convolution or product: one sum for each scale of its data
+        in_float            // of the same: the sums cost more than the layer in float
+    };
+    std::string layer;
+    ir::Origins origins;
+    Form form = Form::sums;
+    std::size_t scales = 0;  // of the layer's data, with their zero points; of a Concat: operands
+    double on_codes = 0;     // estimated nanoseconds of the sums and of the layer in float
+    double in_float = 0;
+};
+// "2 sums for the 2 scales of its data: about 12.1 us, in float 40.2"
+std::string to_string(const Choice& choice);
+
 struct PrecisionPlan {
     // FakeQuantize that become quantize + dequantize: at least one reader works on the codes.
     std::vector<ir::NodeId> integer;
     // Every op of the restrictions' rows: on codes, or why not.
     std::vector<LayerPrecision> layers;
+    std::vector<Choice> choices;
     // Names of layers that must stay float although their operands may carry codes.
     std::unordered_map<std::string, rewrite::Code> kept_float;
 };
 
 // The graph is canonical: weights are dequantized i8 constants.
-PrecisionPlan make_plan(const ir::Graph& graph, const Restrictions& restrictions);
+PrecisionPlan make_plan(const ir::Graph& graph, const Restrictions& restrictions,
+                        const Policy& policy = cheapest_policy());
 
 }  // namespace octet::low_precision

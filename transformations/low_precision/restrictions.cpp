@@ -3,7 +3,7 @@
 #include <array>
 
 #include "ir/ops/all.hpp"
-#include "transformations/low_precision/weighted.hpp"
+#include "transformations/low_precision/parts.hpp"
 
 namespace octet::low_precision {
 
@@ -14,9 +14,10 @@ using rewrite::Decision;
 
 namespace {
 
-Decision answer_of(std::span<const WeightedCheck> checks, const Weighted& w) {
+template <class Declines>
+Decision answer_of(std::span<const WeightedCheck> checks, const Weighted& w, const Declines& declined) {
     for (const WeightedCheck& check : checks)
-        if (check.concerns(w.node.op) && check.declines(w)) {
+        if (check.concerns(w.node.op) && declined(check)) {
             const auto text = rewrite::fill(check.text, [](std::string_view name) {
                 return name == "op" ? std::string("{layer}") : std::string(name);
             });
@@ -42,14 +43,15 @@ Decision accepts_weighted(const Graph& graph, const Node& node, std::span<const 
         if (!is_8_bit(w.data_element) || !is_8_bit(w.weights_element))
             return Decision::no(Code::type_unsupported, "an operand of '{layer}' does not hold 8-bit integers",
                                 {node.name, {}});
-        return answer_of(product_checks(), w);
+        return answer_of(product_checks(), w, [&](const WeightedCheck& check) { return check.declines(w); });
     }
     if (!w.weights_shape.is_static())
         return Decision::no(Code::dynamic_channels, "the shape of the weights of '{layer}' is not known",
                             {node.name, {}});
     if (!is_8_bit(w.data_element))
         return Decision::no(Code::type_unsupported, "the data of '{layer}' are not 8-bit integers", {node.name, {}});
-    return answer_of(weighted_checks(), w);
+    const auto parts = parts_of(w);
+    return answer_of(weighted_checks(), w, [&](const WeightedCheck& check) { return declines(check, w, parts); });
 }
 
 // Kernels that read codes, compute in float and write codes.
@@ -93,6 +95,11 @@ constexpr std::array kCpu{
     fused<ir::ReduceMean>(),
 };
 
+// Fitted to 18 layers (1x1 and 3x3, 8 to 384 channels, maps of 8x8 to 135x240) in all their forms on a virtual Zen 5 core with AVX-512
+// VNNI, one thread, oneDNN 3.2 and our kernels. One sum on codes took a quarter of the time of the layer in float, and was never slower.
+constexpr Costs kCpuCosts{
+    .products_of_codes = 200, .products_of_floats = 50, .bytes = 30, .step = 500, .values_of_one_sum = 1600};
+
 }  // namespace
 
 const Restriction* Restrictions::find(const ir::Op& op) const {
@@ -101,8 +108,8 @@ const Restriction* Restrictions::find(const ir::Op& op) const {
     return nullptr;
 }
 
-Restrictions cpu_restrictions() { return {"CPU", kCpu}; }
-Restrictions no_restrictions() { return {"none", {}}; }
+Restrictions cpu_restrictions() { return {"CPU", kCpu, kCpuCosts}; }
+Restrictions no_restrictions() { return {"none", {}, kCpuCosts}; }
 
 bool needs_codes(const Graph& graph, const Node& node, std::size_t operand) {
     if (is_weighted(node.op)) return operand < 2;

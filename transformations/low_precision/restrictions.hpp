@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ir/graph.hpp"
+#include "transformations/low_precision/cost.hpp"
 #include "transformations/low_precision/dequantization.hpp"
 
 namespace octet::low_precision {
@@ -25,6 +26,7 @@ struct Restriction {
 struct Restrictions {
     std::string_view device;
     std::span<const Restriction> rows;
+    Costs costs;
     const Restriction* find(const ir::Op& op) const;
 };
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "ir/ops/convolution.hpp"
+#include "transformations/low_precision/parts.hpp"
 #include "transformations/low_precision/weights_zero_point.hpp"
 
 namespace octet::low_precision {
@@ -34,12 +35,29 @@ std::size_t input_channel_axis(const Op& op, std::size_t data_rank) {
     return matmul->transpose_a ? data_rank - 2 : data_rank - 1;
 }
 
+std::size_t weights_channel_axis(const Op& op, std::size_t weights_rank) {
+    if (op.is<ir::Convolution>()) return 1;
+    if (op.is<ir::GroupConvolution>()) return 2;
+    if (op.is<ir::ConvolutionBackpropData>()) return 0;
+    if (op.is<ir::GroupConvolutionBackpropData>()) return 1;
+    return op.get<ir::MatMul>().transpose_b ? weights_rank - 1 : weights_rank - 2;
+}
+
 std::size_t result_channel_axis(const Op& op, std::size_t result_rank) {
     return op.is<ir::MatMul>() ? result_rank - 1 : 1;
 }
 
 bool is_depthwise(const Op& op, const ir::Shape& weights) {
     return op.is<ir::GroupConvolution>() && weights.rank() > 2 && weights[1] == ir::Dim(1) && weights[2] == ir::Dim(1);
+}
+
+float at_output(const Weighted& w, const Tensor& parameter, std::size_t c) {
+    const auto values = parameter.as<float>();
+    if (values.size() == 1) return values[0];
+    const auto axes = output_axes(w.node.op, w.weights_shape.rank());
+    const auto outputs = static_cast<std::size_t>(w.weights_shape[axes.back()].low);
+    const auto groups = static_cast<std::size_t>(w.weights_shape[0].low);
+    return values[c / outputs * (values.size() / groups)];
 }
 
 std::optional<std::vector<float>> per_output(const Tensor& parameter, const Op& op, const Dims& weights) {
@@ -143,12 +161,7 @@ constexpr std::array kChecks{
     WeightedCheck{any_op, Code::scale_along_k, "the scale of the weights of '{op}' varies along the sum",
                   [](const Weighted& w) { return !per_output(w.weights.scale, w.node.op, w.weights_shape.sizes()); }},
     WeightedCheck{any_op, Code::act_scale_per_channel, "the scale of the data of '{op}' varies within its sums",
-                  [](const Weighted& w) {
-                      if (per_tensor(w.data)) return false;
-                      if (!is_depthwise(w.node.op, w.weights_shape)) return true;
-                      const auto along_channels = [](const Tensor& t) { return per_tensor(t) || axis_of(t) == 1u; };
-                      return !along_channels(w.data.scale) || !along_channels(w.data.zero_point);
-                  }},
+                  [](const Weighted& w) { return !parts_of(w); }},
     WeightedCheck{any_op, Code::acc_overflow, "the sums of '{op}' could leave 32 bits",
                   [](const Weighted& w) {
                       const auto products = static_cast<double>(products_per_sum(w.node.op, w.weights_shape.sizes()));

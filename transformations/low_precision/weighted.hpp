@@ -27,9 +27,12 @@ bool is_weighted(const ir::Op& op);
 std::vector<std::size_t> output_axes(const ir::Op& op, std::size_t weights_rank);
 // The axis of the data whose elements meet in one sum, and of the result that numbers output channels.
 std::size_t input_channel_axis(const ir::Op& op, std::size_t data_rank);
+std::size_t weights_channel_axis(const ir::Op& op, std::size_t weights_rank);  // the same of the weights (of one group)
 std::size_t result_channel_axis(const ir::Op& op, std::size_t result_rank);
 // Every output channel has one input channel.
 bool is_depthwise(const ir::Op& op, const ir::Shape& weights);
+// A parameter of the data where it meets output channel `c`: the one number, or that of the channel's group.
+float at_output(const Weighted& w, const ir::Tensor& parameter, std::size_t c);
 // A parameter of the weights as one value per output channel; nothing when it varies along another axis.
 std::optional<std::vector<float>> per_output(const ir::Tensor& parameter, const ir::Op& op, const ir::Dims& weights);
 // Products that are added up for one result.

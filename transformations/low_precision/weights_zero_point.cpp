@@ -53,10 +53,11 @@ bool groups_have_zero_points(const Weighted& w) {
 }
 
 std::optional<Value> weights_zero_point_correction(Edit& e, const Weighted& w, const Op& op, Value data,
-                                                   const std::vector<float>& scale, double tolerance) {
+                                                   const std::vector<float>& scale, double tolerance,
+                                                   const Part* masked) {
     const auto zero_points = *per_output(w.weights.zero_point, w.node.op, w.weights_shape.sizes());
     if (has_groups(w) || !matters(w, zero_points, scale, tolerance)) return std::nullopt;
-    const Tensor ones = ones_for(w);
+    const Tensor ones = masked ? masked_weights(w, ones_for(w), *masked) : ones_for(w);
     std::vector<Value> operands = w.node.inputs;
     operands[0] = data;
     operands[1] = e.constant(ones);

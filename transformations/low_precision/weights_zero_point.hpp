@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "ir/edit.hpp"
-#include "transformations/low_precision/weighted.hpp"
+#include "transformations/low_precision/parts.hpp"
 
 namespace octet::low_precision {
 
@@ -15,9 +15,10 @@ bool groups_have_zero_points(const Weighted& w);
 //   multiply(dequantize(op(data, ones)), -zw * scale)
 // is to be added to what the op gives on the codes of the weights. Nothing where no result could change by `tolerance`, or no sum of
 // integers by 1/32, which is below the rounding of the sums as floats; nor for groups of several channels.
+// `masked`: only weights of this part's channels count, of the others 0 is multiplied.
 // `op`: with the integer zero points of the data; `scale`: the data's times the weights', per output channel.
 std::optional<ir::Value> weights_zero_point_correction(ir::Edit& edit, const Weighted& w, const ir::Op& op,
                                                        ir::Value data, const std::vector<float>& scale,
-                                                       double tolerance);
+                                                       double tolerance, const Part* masked = nullptr);
 
 }  // namespace octet::low_precision

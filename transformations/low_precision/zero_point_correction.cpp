@@ -109,11 +109,12 @@ std::vector<Taps> whole(const Dims& kernel) {
 
 std::optional<Tensor> zero_point_correction(const Weighted& w, const Tensor& codes, const std::vector<float>& scale,
                                             const ir::Shape& result, double tolerance) {
-    std::vector<double> rest;
-    for (float z : w.data.zero_point.as<float>()) rest.push_back(split_zero_point(z).rest);
-    if (std::ranges::all_of(rest, [](double d) { return d == 0; })) return std::nullopt;
+    if (std::ranges::all_of(w.data.zero_point.as<float>(), [](float z) { return split_zero_point(z).rest == 0; }))
+        return std::nullopt;
     const KernelSums sums = kernel_sums(w.node.op, codes);
-    const auto factor = [&](std::size_t c) { return -rest[rest.size() == 1 ? 0 : c] * scale[c]; };
+    const auto factor = [&](std::size_t c) {
+        return -static_cast<double>(split_zero_point(at_output(w, w.data.zero_point, c)).rest) * scale[c];
+    };
 
     Dims vector_dims(result.rank(), 1);
     vector_dims[result_channel_axis(w.node.op, result.rank())] = static_cast<std::int64_t>(sums.channels);

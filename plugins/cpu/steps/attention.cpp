@@ -246,7 +246,7 @@ void plan_attention(Planner& planner, const Group& group) {
 #if defined(__x86_64__)
     if (try_own(planner, group)) return;
 #endif
-    planner.plan_parts(group);
+    planner.plan_parts(group.parts);
 }
 
 }  // namespace octet::cpu

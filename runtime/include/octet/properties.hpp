@@ -106,6 +106,9 @@ inline constexpr Property<std::string> inference_precision{"INFERENCE_PRECISION_
 inline constexpr Property<bool> enable_cpu_pinning{"ENABLE_CPU_PINNING"};
 /// NO: every layer runs in float, also where the model is quantized.
 inline constexpr Property<bool> low_precision{"INFERENCE_LOW_PRECISION"};
+/// Which layers of a quantized model run on integers. CHEAPEST: those that are faster so; UPSTREAM: those that OpenVINO chooses. The
+/// results are those of the model in either case.
+inline constexpr Property<std::string> low_precision_plan{"LOW_PRECISION_PLAN"};
 }  // namespace hint
 
 inline constexpr ReadOnlyProperty<std::vector<std::string>> supported_properties{"SUPPORTED_PROPERTIES"};

@@ -26,7 +26,9 @@ struct LayerReport {
     std::string kernel;      ///< the kernel of the step: "jit_depthwise_avx512_vnni"
     std::string fused_into;  ///< the layer whose step computes this one
     std::string code;  ///< why it is not int8: a short name, such as NO_ACT_FQ; empty when there is nothing to explain
-    std::string reason;  ///< the same as a sentence that names the layer that is the cause
+    std::string
+        reason;  ///< the same as a sentence that names the layer that is the cause; of an int8 layer that can be computed in
+                 ///< several ways, the one that was chosen
     bool compute =
         false;  ///< counts in shares of int8: a layer that computes, rather than moving data or holding constants
     bool added = false;

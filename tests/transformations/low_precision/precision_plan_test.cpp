@@ -131,10 +131,71 @@ TEST(PrecisionPlan, ScalePerChannel) {
         b.edit.add(ir::GroupConvolution{}, {q, b.weights({2, 1, 1, 1, 1}, {1, 2}, kWeights, "wfq2")}, "depthwise"));
     b.result(b.edit.add(ir::Reshape{}, {q, b.integers({1, -1})}, "reshape"));
     const Planned p(b);
-    EXPECT_EQ(p.answer("conv"), "ACT_SCALE_PER_CHANNEL: the scale of the data of 'conv' varies within its sums");
-    EXPECT_EQ(p.answer("grouped"), "ACT_SCALE_PER_CHANNEL: the scale of the data of 'grouped' varies within its sums");
+    EXPECT_EQ(p.answer("conv"), "yes");
+    EXPECT_EQ(p.answer("grouped"), "yes");
     EXPECT_EQ(p.answer("depthwise"), "yes");
     EXPECT_THAT(p.integer(), ElementsAre("fq"));
+}
+
+TEST(PrecisionPlan, ScaleAlongAnotherAxis) {
+    GraphBuilder b;
+    const Value q = b.fake_quantize(b.input({1, 2, 2, 3}), Grid{129, {0.25f, 0.5f}, 0}, "fq", 2);
+    b.result(b.edit.add(ir::Convolution{}, {q, weights(b)}, "conv"));
+    const Value c = b.fake_quantize(b.input({1, 4, 3, 3}), Grid{129, {0.25f, 0.5f, 0.5f, 0.5f}, 0}, "fq2");
+    const Value w = b.weights({2, 1, 2, 1, 1}, {1, -2, 3, 4}, kWeights, "wfq2");
+    b.result(b.edit.add(ir::GroupConvolution{}, {c, w}, "grouped"));
+    const Planned p(b);
+    EXPECT_EQ(p.answer("conv"), "ACT_SCALE_PER_CHANNEL: the scale of the data of 'conv' varies within its sums");
+    EXPECT_EQ(p.answer("grouped"), "ACT_SCALE_PER_CHANNEL: the scale of the data of 'grouped' varies within its sums");
+    EXPECT_THAT(p.plan.choices, IsEmpty());
+}
+
+// A concat of `operands` branches, each on a grid of its own and with `channels` channels, and a convolution behind it.
+Planned behind_concat(std::int64_t operands, std::int64_t channels, std::int64_t extent) {
+    GraphBuilder b;
+    std::vector<Value> parts;
+    for (std::int64_t i = 0; i < operands; ++i)
+        parts.push_back(b.fake_quantize(b.input({1, channels, extent, extent}, fmt::format("x{}", i)),
+                                        Grid{129, {0.25f + static_cast<float>(i)}, 0}, fmt::format("fq{}", i)));
+    const Value cat = b.edit.add(ir::Concat{1}, parts, "cat");
+    const std::int64_t inputs = operands * channels;
+    const Value w = b.weights({64, inputs, 1, 1}, std::vector<float>(static_cast<std::size_t>(64 * inputs), 1),
+                              kWeights, "wfq");
+    b.result(b.edit.add(ir::Convolution{}, {cat, w}, "conv"));
+    return Planned(b);
+}
+
+TEST(PrecisionPlan, SumsBehindAConcat) {
+    const Planned p = behind_concat(2, 64, 32);
+    EXPECT_EQ(p.answer("conv"), "yes");
+    EXPECT_THAT(p.integer(), ElementsAre("fq0", "fq1"));
+    ASSERT_EQ(p.plan.choices.size(), 2u);
+    EXPECT_EQ(p.plan.choices[0].layer, "cat");
+    EXPECT_EQ(to_string(p.plan.choices[0]), "codes of 2 operands on grids of their own");
+    EXPECT_EQ(p.plan.choices[1].layer, "conv");
+    EXPECT_EQ(p.plan.choices[1].form, Choice::Form::sums);
+    EXPECT_EQ(p.plan.choices[1].scales, 2u);
+    EXPECT_LT(p.plan.choices[1].on_codes, p.plan.choices[1].in_float);
+}
+
+// 3x3 over channels of 16 scales in turn: each sum would have to multiply all channels.
+TEST(PrecisionPlan, SumsThatCostMoreThanFloat) {
+    GraphBuilder b;
+    Grid grid{129, {}, 0};
+    for (int c = 0; c < 64; ++c) grid.scale.push_back(0.25f + static_cast<float>(c % 16));
+    const Value q = b.fake_quantize(b.input({1, 64, 32, 32}), grid, "fq");
+    b.result(b.edit.add(ir::Convolution{},
+                        {q, b.weights({64, 64, 3, 3}, std::vector<float>(64 * 64 * 9, 1), kWeights, "wfq")}, "conv"));
+    const Planned p(b);
+    EXPECT_EQ(p.answer("conv"),
+              "NOT_PROFITABLE: the data of 'conv' have 16 scales, and a sum for each of them costs more than float");
+    EXPECT_THAT(p.integer(), IsEmpty());
+    ASSERT_EQ(p.plan.choices.size(), 1u);
+    EXPECT_EQ(p.plan.choices[0].form, Choice::Form::in_float);
+    EXPECT_GT(p.plan.choices[0].on_codes, p.plan.choices[0].in_float);
+    EXPECT_THAT(to_string(p.plan.choices[0]),
+                testing::MatchesRegex("float: about [0-9.]+ us, 16 sums for the 16 scales "
+                                      "of its data [0-9.]+"));
 }
 
 TEST(PrecisionPlan, WhatAMovementRefusesIsTheReason) {

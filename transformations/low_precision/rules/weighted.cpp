@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "ir/ops/all.hpp"
+#include "transformations/low_precision/parts.hpp"
 #include "transformations/low_precision/rules.hpp"
 #include "transformations/low_precision/weights_zero_point.hpp"
 #include "transformations/low_precision/zero_point_correction.hpp"
@@ -55,29 +57,26 @@ Op with_zero_points(const Op& op, const Tensor& zero_point) {
     T changed = op.get<T>();
     std::vector<std::int64_t> integers;
     for (float z : zero_point.as<float>()) integers.push_back(split_zero_point(z).integer);
+    if (std::ranges::adjacent_find(integers, std::not_equal_to{}) == integers.end()) integers.resize(1);
     if (std::ranges::any_of(integers, [](auto z) { return z != 0; })) changed.zp_a = std::move(integers);
     return changed;
 }
 
+// What the op gives on these codes, as numbers. `tolerance`: what rounding at the border, or a zero point that is nearly 0, may cost.
+// `masked`: the part whose weights these are, if those of other channels are 0.
 template <class T>
-Value on_codes(Edit& e, const Match& m) {
-    const View view(m);
-    const Weighted& w = view.weighted;
+Value sums_on_codes(Edit& e, const Weighted& w, Value codes, Value weights, double tolerance, const Part* masked) {
     const auto weights_scale = *per_output(w.weights.scale, w.node.op, w.weights_shape.sizes());
-    const auto data_scale = w.data.scale.as<float>();
     std::vector<float> scale(weights_scale.size());
-    for (std::size_t c = 0; c < scale.size(); ++c)
-        scale[c] = weights_scale[c] * data_scale[data_scale.size() == 1 ? 0 : c];
+    for (std::size_t c = 0; c < scale.size(); ++c) scale[c] = weights_scale[c] * at_output(w, w.data.scale, c);
 
     std::vector<Value> operands = w.node.inputs;
-    operands[0] = m.value("x");
-    operands[1] = m.value("w");
+    operands[0] = codes;
+    operands[1] = weights;
     const Op on_integers = with_zero_points<T>(w.node.op, w.data.zero_point);
-    // A sixteenth of a step: what rounding at the border, or a zero point that is nearly 0, may cost.
-    const double tolerance = step_below(m.graph(), {m.root(), 0}) / 16;
-    const auto of_weights = weights_zero_point_correction(e, w, on_integers, m.value("x"), scale, tolerance);
+    const auto of_weights = weights_zero_point_correction(e, w, on_integers, codes, scale, tolerance, masked);
     const Value sums = e.add(on_integers, std::move(operands));
-    const Shape result = m.graph().shape(sums);
+    const Shape result = w.graph.shape(sums);
     Dims dims(result.rank(), 1);
     dims[result_channel_axis(w.node.op, result.rank())] = static_cast<std::int64_t>(scale.size());
     const bool same = std::ranges::all_of(scale, [&](float s) { return s == scale[0]; });
@@ -87,7 +86,7 @@ Value on_codes(Edit& e, const Match& m) {
                          {sums});
     // The first operand comes first in the graph's order: it is there when a kernel of the op wants it.
     if (of_weights) values = e.add(Add{}, {*of_weights, values});
-    const auto correction = zero_point_correction(w, m.constant("w"), scale, result, tolerance);
+    const auto correction = zero_point_correction(w, *w.graph.constant(weights), scale, result, tolerance);
     return correction ? e.add(Add{}, {values, e.constant(*correction)}) : values;
 }
 
@@ -119,11 +118,12 @@ void add_veto(Rule& rule, const std::shared_ptr<const PrecisionPlan>& plan) {
                      [plan](const Match& m) { return plan->kept_float.contains(m.node("op").name); });
 }
 
-void add_checks(Rule& rule, const Op& op, std::span<const WeightedCheck> checks) {
+template <class Declines>
+void add_checks(Rule& rule, const Op& op, std::span<const WeightedCheck> checks, const Declines& declined) {
     for (const WeightedCheck& check : checks)
         if (check.concerns(op))
             rule.decline(check.code, std::string(check.text),
-                         [&check](const Match& m) { return check.declines(View(m).weighted); });
+                         [&check, declined](const Match& m) { return declined(check, View(m).weighted); });
 }
 
 // matmul(dequantize(x), dequantize(w)) -> dequantize(matmul(x, w)) where neither is constant.
@@ -134,9 +134,36 @@ Rule product(const std::shared_ptr<const PrecisionPlan>& plan) {
     add_veto(rule, plan);
     rule.decline(Code::value_unsupported, "the second operand of '{op}' is constant",
                  [](const Match& m) { return m.graph().constant(m.value("w")) != nullptr; });
-    add_checks(rule, MatMul{}, product_checks());
+    add_checks(rule, MatMul{}, product_checks(),
+               [](const WeightedCheck& check, const Weighted& w) { return check.declines(w); });
     rule.rewrite([](Edit& e, const Match& m) { return on_two_codes(e, m); });
     return rule;
+}
+
+template <class T>
+Value on_codes(Edit& e, const Match& m) {
+    const View view(m);
+    const Weighted& w = view.weighted;
+    const auto parts = *parts_of(w);
+    // A sixteenth of a step, for all parts together.
+    const double tolerance = step_below(m.graph(), {m.root(), 0}) / 16 / static_cast<double>(parts.size());
+    if (parts.size() == 1) return sums_on_codes<T>(e, w, m.value("x"), m.value("w"), tolerance, nullptr);
+    const std::size_t axis = input_channel_axis(w.node.op, w.data_shape.rank());
+    const Tensor weights = m.constant("w");
+    std::optional<Value> total;
+    for (const Part& part : parts) {
+        const auto operands = whole_operands(m.graph(), m.value("x"), axis, part);
+        Value codes = m.value("x");
+        if (operands.size() == 1) codes = operands[0];
+        else if (!operands.empty()) codes = e.add(Concat{static_cast<std::int64_t>(axis)}, operands);
+        const Value own = e.constant(operands.empty() ? masked_weights(w, weights, part)
+                                                      : picked_weights(w, weights, part));
+        const Weighted one{w.graph,           w.node,       part.data,         w.weights, w.data_element,
+                           w.weights_element, w.data_shape, w.graph.shape(own)};
+        const Value sum = sums_on_codes<T>(e, one, codes, own, tolerance, operands.empty() ? &part : nullptr);
+        total = total ? e.add(Add{}, {*total, sum}) : sum;
+    }
+    return *total;
 }
 
 template <class T>
@@ -145,7 +172,8 @@ Rule weighted(std::string_view op_name, const std::shared_ptr<const PrecisionPla
     rule.match(op<T>("op", op<Dequantize>("data", rewrite::element({Element::u8, Element::i8}, any("x"))),
                      op<Dequantize>("weights", constant("w")), each(any())));
     add_veto(rule, plan);
-    add_checks(rule, T{}, weighted_checks());
+    add_checks(rule, T{}, weighted_checks(),
+               [](const WeightedCheck& check, const Weighted& w) { return declines(check, w, parts_of(w)); });
     rule.rewrite([](Edit& e, const Match& m) { return on_codes<T>(e, m); });
     return rule;
 }

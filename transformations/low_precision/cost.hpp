@@ -1,0 +1,24 @@
+#pragma once
+// Estimated times of a layer's exact forms, for choosing between them. Only their ratio matters.
+#include <span>
+
+#include "transformations/low_precision/parts.hpp"
+
+namespace octet::low_precision {
+
+// What a device does in a nanosecond on one core, and how long a step takes that does nothing.
+struct Costs {
+    double products_of_codes;
+    double products_of_floats;
+    double bytes;  // written by one step and read by another
+    double step;   // nanoseconds
+    std::int64_t
+        values_of_one_sum;  // up to so many values of a pixel a 1x1 convolution adds all its sums up in one kernel
+};
+
+// Nanoseconds. Dimensions that are not known count as 32.
+double time_in_float(const Costs& costs, const Weighted& w);
+// As a sum over the parts, each on codes; `codes` is the op's data.
+double time_on_codes(const Costs& costs, const Weighted& w, std::span<const Part> parts, ir::Value codes);
+
+}  // namespace octet::low_precision

@@ -1,0 +1,102 @@
+#include "transformations/low_precision/policy.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "ir/ops/all.hpp"
+#include "transformations/low_precision/precision_plan.hpp"
+
+namespace octet::low_precision {
+
+using ir::Graph;
+using ir::Node;
+using ir::NodeId;
+using rewrite::Code;
+using rewrite::Decision;
+
+namespace {
+
+Decision any_levels(const Graph&, const Node&) { return Decision::yes(); }
+Decision any_movement(const Graph&, const Node&, const Dequantization&) { return Decision::yes(); }
+
+Decision whatever_pays(const Weighted& w, std::span<const Part> parts, std::span<const NodeId>, const Choice& choice) {
+    if (parts.size() < 2 || choice.on_codes < choice.in_float) return Decision::yes();
+    return Decision::no(Code::not_profitable,
+                        "the data of '{layer}' have {0} scales, and a sum for each of them costs more than float",
+                        {w.node.name, {static_cast<double>(parts.size())}});
+}
+
+Decision full_levels(const Graph&, const Node& node) {
+    const std::int64_t levels = node.op.get<ir::FakeQuantize>().levels;
+    constexpr std::array<std::int64_t, 4> kKnown{15, 16, 255, 256};
+    if (std::ranges::find(kKnown, levels) != kKnown.end()) return Decision::yes();
+    return Decision::no(Code::levels_unsupported, "'{layer}' has {0} levels, not 15, 16, 255 or 256",
+                        {node.name, {static_cast<double>(levels)}});
+}
+
+Decision first_channels_only(const Graph&, const Node& node, const Dequantization& data) {
+    if (per_tensor(data)) return Decision::yes();
+    const ir::Op& op = node.op;
+    const bool refused = op.is<ir::Slice>() || op.is<ir::DepthToSpace>() || op.is<ir::SpaceToDepth>() ||
+                         op.is<ir::BatchToSpace>() || op.is<ir::Tile>();
+    if (refused)
+        return Decision::no(Code::act_scale_per_channel, "'{layer}' moves data of different scales", {node.name, {}});
+    return Decision::yes();
+}
+
+// The levels that the smallest interval has left on the grid of all; 0 where there is no such grid.
+std::int64_t levels_when_aligned(const Graph& graph, std::span<const NodeId> sources) {
+    double low = std::numeric_limits<double>::infinity(), high = -low;
+    std::pair<double, double> smallest{low, high};
+    std::int64_t levels = 0;
+    for (NodeId id : sources) {
+        const Node& node = graph.node(id);
+        const ir::Tensor& from = *graph.constant(node.inputs[3]);
+        const ir::Tensor& to = *graph.constant(node.inputs[4]);
+        const std::int64_t own = node.op.get<ir::FakeQuantize>().levels;
+        if (from.size() != 1 || to.size() != 1 || (levels != 0 && levels != own)) return 0;
+        levels = own;
+        const double a = from.at(0), b = to.at(0);
+        low = std::min(low, a);
+        high = std::max(high, b);
+        if (!(smallest.second - smallest.first <= b - a) || std::isinf(smallest.first)) smallest = {a, b};
+    }
+    const double steps = static_cast<double>(levels - 1) / (high - low);
+    return std::llround((smallest.second - low) * steps) - std::llround((smallest.first - low) * steps) + 1;
+}
+
+Decision one_scale_or_aligned(const Weighted& w, std::span<const Part> parts, std::span<const NodeId> sources,
+                              const Choice&) {
+    const ir::Op& op = w.node.op;
+    const bool shifted = std::ranges::any_of(w.data.zero_point.as<float>(), [](float z) { return z != 0; });
+    if (op.is<ir::ConvolutionBackpropData>() && shifted)
+        return Decision::no(Code::plugin_veto, "the data of '{layer}' have a zero point", {w.node.name, {}});
+    if (parts.size() < 2) return Decision::yes();
+    const Decision varies = Decision::no(Code::act_scale_per_channel,
+                                         "the scale of the data of '{layer}' varies within its sums",
+                                         {w.node.name, {}});
+    if (op.is<ir::MatMul>() || sources.empty()) return varies;
+    const std::int64_t levels = levels_when_aligned(w.graph, sources);
+    if (levels == 0) return varies;
+    if (levels <= 2)
+        return Decision::no(Code::align_levels_collapse,
+                            "on one grid for all data of '{layer}' the smallest interval keeps {0} levels",
+                            {w.node.name, {static_cast<double>(levels)}});
+    return Decision::yes();
+}
+
+}  // namespace
+
+const Policy& cheapest_policy() {
+    static constexpr Policy policy{"cheapest", any_levels, any_movement, whatever_pays};
+    return policy;
+}
+
+const Policy& upstream_policy() {
+    static constexpr Policy policy{"upstream", full_levels, first_channels_only, one_scale_or_aligned};
+    return policy;
+}
+
+}  // namespace octet::low_precision

@@ -1,0 +1,30 @@
+#pragma once
+// How a plan answers where there is a choice. Functions without state; what they refuse stays float.
+#include <span>
+#include <string_view>
+
+#include "transformations/low_precision/parts.hpp"
+
+namespace octet::low_precision {
+
+struct Choice;
+
+struct Policy {
+    std::string_view name;
+    // Whether a FakeQuantize with 8-bit codes may have them.
+    rewrite::Decision (*quantizes)(const ir::Graph& graph, const ir::Node& node);
+    // Whether codes with this meaning go through an op that only moves data.
+    rewrite::Decision (*moves)(const ir::Graph& graph, const ir::Node& node, const Dequantization& data);
+    // Whether a convolution or product that can be computed on codes is; `sources` are the FakeQuantize that its data come from, `choice`
+    // holds its estimated times.
+    rewrite::Decision (*computes)(const Weighted& w, std::span<const Part> parts, std::span<const ir::NodeId> sources,
+                                  const Choice& choice);
+};
+
+// The cheapest exact form of every layer.
+const Policy& cheapest_policy();
+// As OpenVINO's transformations decide, for a CPU without AMX. It puts the operands of a Concat on one grid where a convolution needs one
+// scale, which changes values; here such a layer is computed exactly, as sums.
+const Policy& upstream_policy();
+
+}  // namespace octet::low_precision
