@@ -36,7 +36,7 @@ Pipeline low_precision_pipeline(const low_precision::Restrictions& restrictions,
                                 const low_precision::Policy& policy) {
     return {
         {"plan", "precisions are decided once, before any rewrite",
-         [restrictions, plan, &policy](Graph& g) {
+         [restrictions, plan, policy](Graph& g) {
              *plan = low_precision::make_plan(g, restrictions, policy);
              return false;
          }},
@@ -46,7 +46,7 @@ Pipeline low_precision_pipeline(const low_precision::Restrictions& restrictions,
         {"gather-rows", "tables stay as small as they are in the file", low_precision::gather_rules()},
         {"fold-codes", "weights that were moved are constants again",
          [](Graph& g) { return fold_constants(g, Fold::all_but_quantization); }},
-        {"integers", "convolutions and products on codes", low_precision::weighted_rules(plan)},
+        {"integers", "convolutions and products on codes", low_precision::weighted_rules(plan, policy.step_share)},
     };
 }
 

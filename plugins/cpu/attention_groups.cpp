@@ -73,7 +73,9 @@ private:
 
     // An addition alone, of numbers that are the same for several heads or rows.
     bool is_mask(Index i) const {
-        if (groups_[i].kind != Group::Kind::other || !core(i).op.is<Add>()) return false;
+        const bool alone = groups_[i].kind == Group::Kind::other ||
+                           (groups_[i].kind == Group::Kind::elementwise && groups_[i].chain.size() == 1);
+        if (!alone || !core(i).op.is<Add>()) return false;
         const Value mask = core(i).inputs[1 - masked_operand(i)];
         const Shape &scores = core(i).outputs[0].type.shape, &shape = graph_.shape(mask);
         const std::size_t rank = shape.rank();
@@ -121,7 +123,8 @@ private:
         joined.inputs.push_back(split == joined.parts.end() ? query : core_inputs(*split)[0]);
         for (const Group& part : joined.parts) {
             if (part.core != joined.core) joined.chain.push_back(part.core);
-            joined.chain.insert(joined.chain.end(), part.chain.begin(), part.chain.end());
+            std::ranges::copy_if(part.chain, std::back_inserter(joined.chain),
+                                 [&](NodeId id) { return id != part.core; });
             for (Value v : part.inputs) {
                 const bool inside = std::ranges::find(joined.parts, v, &Group::output) != joined.parts.end();
                 if (!inside && std::ranges::find(joined.inputs, v) == joined.inputs.end()) joined.inputs.push_back(v);

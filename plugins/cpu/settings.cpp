@@ -40,6 +40,10 @@ Settings settings_of(const Config& config, const Machine& machine) {
             s.pinning = yes_or_no(key, value);
         } else if (key == "INFERENCE_LOW_PRECISION") {
             s.low_precision = yes_or_no(key, value);
+        } else if (key == "EXECUTION_MODE_HINT") {
+            ir::require(value == "PERFORMANCE" || value == "ACCURACY",
+                        "property '{}': got '{}', wanted PERFORMANCE or ACCURACY", key, value);
+            s.accuracy = value == "ACCURACY";
         } else if (key == "LOW_PRECISION_PLAN") {
             ir::require(value == "CHEAPEST" || value == "UPSTREAM",
                         "property '{}': got '{}', wanted CHEAPEST or UPSTREAM", key, value);
@@ -52,7 +56,8 @@ Settings settings_of(const Config& config, const Machine& machine) {
             ir::require(value == "f32" || value == "dynamic", "property '{}': got '{}', wanted f32", key, value);
         } else if (key != "PERFORMANCE_HINT_NUM_REQUESTS") {
             ir::fail(
-                "the CPU has no property '{}'; it has ENABLE_CPU_PINNING, INFERENCE_LOW_PRECISION, "
+                "the CPU has no property '{}'; it has ENABLE_CPU_PINNING, EXECUTION_MODE_HINT, "
+                "INFERENCE_LOW_PRECISION, "
                 "INFERENCE_NUM_THREADS, "
                 "INFERENCE_PRECISION_HINT, LOW_PRECISION_PLAN, NUM_STREAMS, PERFORMANCE_HINT, "
                 "PERFORMANCE_HINT_NUM_REQUESTS, PERF_COUNT",
@@ -72,6 +77,7 @@ Config effective(const Settings& s) {
             {"INFERENCE_NUM_THREADS", std::to_string(s.threads)},
             {"PERF_COUNT", s.profiling ? "YES" : "NO"},
             {"ENABLE_CPU_PINNING", s.pinning ? "YES" : "NO"},
+            {"EXECUTION_MODE_HINT", s.accuracy ? "ACCURACY" : "PERFORMANCE"},
             {"INFERENCE_LOW_PRECISION", s.low_precision ? "YES" : "NO"},
             {"INFERENCE_PRECISION_HINT", "f32"},
             {"LOW_PRECISION_PLAN", s.upstream_plan ? "UPSTREAM" : "CHEAPEST"},

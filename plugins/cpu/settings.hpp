@@ -13,10 +13,14 @@ struct Settings {
     bool pinning = false;
     bool low_precision = true;   // INFERENCE_LOW_PRECISION: NO runs every layer in float
     bool upstream_plan = false;  // LOW_PRECISION_PLAN: which layers run on integers, CHEAPEST or UPSTREAM
+    bool accuracy = false;       // EXECUTION_MODE_HINT
     std::string hint = "LATENCY";
 
-    const low_precision::Policy& policy() const {
-        return upstream_plan ? low_precision::upstream_policy() : low_precision::cheapest_policy();
+    low_precision::Policy policy() const {
+        low_precision::Policy policy = upstream_plan ? low_precision::upstream_policy()
+                                                     : low_precision::cheapest_policy();
+        if (accuracy) policy.step_share = 0;
+        return policy;
     }
     int threads_per_stream() const { return threads / streams > 0 ? threads / streams : 1; }
 };

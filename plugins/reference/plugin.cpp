@@ -48,6 +48,7 @@ public:
     }
     Config default_config() const override {
         return {{"ENABLE_CPU_PINNING", "NO"},
+                {"EXECUTION_MODE_HINT", "ACCURACY"},
                 {"INFERENCE_LOW_PRECISION", "NO"},
                 {"INFERENCE_NUM_THREADS", "1"},
                 {"INFERENCE_PRECISION_HINT", "f32"},

@@ -12,6 +12,7 @@ std::ostream& operator<<(std::ostream& out, const Any& value) { return out << va
 
 namespace detail {
 
+using hint::ExecutionMode;
 using hint::PerformanceMode;
 
 namespace {
@@ -34,6 +35,7 @@ std::string to_text(bool value) { return value ? "YES" : "NO"; }
 std::string to_text(std::int64_t value) { return std::to_string(value); }
 std::string to_text(streams::Num value) { return value.num == -1 ? "AUTO" : std::to_string(value.num); }
 std::string to_text(PerformanceMode value) { return std::string(kModes[static_cast<std::size_t>(value)]); }
+std::string to_text(ExecutionMode value) { return value == ExecutionMode::ACCURACY ? "ACCURACY" : "PERFORMANCE"; }
 
 std::string to_text(const std::vector<std::string>& value) {
     std::string text;
@@ -63,6 +65,12 @@ void from_text(const std::string& text, PerformanceMode& value) {
             return;
         }
     ir::fail("the value '{}' was asked for as LATENCY, THROUGHPUT or CUMULATIVE_THROUGHPUT", text);
+}
+
+void from_text(const std::string& text, ExecutionMode& value) {
+    ir::require(text == "PERFORMANCE" || text == "ACCURACY", "the value '{}' was asked for as PERFORMANCE or ACCURACY",
+                text);
+    value = text == "ACCURACY" ? ExecutionMode::ACCURACY : ExecutionMode::PERFORMANCE;
 }
 
 void from_text(const std::string& text, std::vector<std::string>& value) {

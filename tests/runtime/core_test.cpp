@@ -148,6 +148,10 @@ TEST(CoreProperties, Errors) {
                   core.compile_model(relu_model(), "CPU", {{"LOW_PRECISION_PLAN", "BEST"}});
               }),
               "property 'LOW_PRECISION_PLAN': got 'BEST', wanted CHEAPEST or UPSTREAM");
+    EXPECT_EQ(error_of([&] {
+                  core.compile_model(relu_model(), "CPU", {{"EXECUTION_MODE_HINT", "EXACT"}});
+              }),
+              "property 'EXECUTION_MODE_HINT': got 'EXACT', wanted PERFORMANCE or ACCURACY");
     EXPECT_THAT(error_of([&] {
                     core.compile_model(relu_model(), "REFERENCE", {{"FAST", "YES"}});
                 }),

@@ -107,6 +107,8 @@ TEST(Properties, TextsOfValues) {
     EXPECT_EQ(num_streams(streams::AUTO).second.text(), "AUTO");
     EXPECT_EQ(enable_profiling(true).second.text(), "YES");
     EXPECT_EQ(hint::performance_mode(hint::PerformanceMode::THROUGHPUT).second.text(), "THROUGHPUT");
+    EXPECT_EQ(hint::execution_mode(hint::ExecutionMode::ACCURACY).second.text(), "ACCURACY");
+    EXPECT_EQ(Any("PERFORMANCE").as<hint::ExecutionMode>(), hint::ExecutionMode::PERFORMANCE);
     EXPECT_EQ(inference_num_threads(2).second.text(), "2");
     EXPECT_EQ(Any(7u).as<int>(), 7);
     EXPECT_EQ(Any("THROUGHPUT").as<hint::PerformanceMode>(), hint::PerformanceMode::THROUGHPUT);
@@ -123,6 +125,8 @@ TEST(Properties, WrongTexts) {
               "the value '-1' was asked for as a number of 0..4294967295");
     EXPECT_EQ(error_of([] { Any("FAST").as<hint::PerformanceMode>(); }),
               "the value 'FAST' was asked for as LATENCY, THROUGHPUT or CUMULATIVE_THROUGHPUT");
+    EXPECT_EQ(error_of([] { Any("EXACT").as<hint::ExecutionMode>(); }),
+              "the value 'EXACT' was asked for as PERFORMANCE or ACCURACY");
 }
 
 }  // namespace

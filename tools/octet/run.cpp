@@ -23,6 +23,7 @@ struct Options {
     std::vector<std::string> inputs;  // NAME=FILE
     std::string feed;
     std::string output_dir;
+    std::string mode = "accuracy";
 };
 
 // What to run: all calls go through one request, in order.
@@ -140,7 +141,9 @@ void run(const Options& o) {
         model->reshape(shapes);
     }
     if (!feed.taps.empty()) model = with_taps(*model, feed.taps);
-    CompiledModel compiled = core.compile_model(std::shared_ptr<const Model>(model), o.device);
+    const auto mode = o.mode == "accuracy" ? hint::ExecutionMode::ACCURACY : hint::ExecutionMode::PERFORMANCE;
+    CompiledModel compiled = core.compile_model(std::shared_ptr<const Model>(model), o.device,
+                                                hint::execution_mode(mode));
     InferRequest request = compiled.create_infer_request();
     const std::vector<Origin> origins = outputs_of(*model);
     std::vector<ir::Tensors> calls;
@@ -167,6 +170,11 @@ void add_run(CLI::App& app) {
         ->add_option("--feed", o->feed,
                      "JSON: {\"shapes\": {input: [..]}, \"calls\": [{input: file}], \"taps\": [{\"layer\", \"port\"}]}")
         ->excludes(input);
+    command
+        ->add_option("--mode", o->mode,
+                     "accuracy: exactly what the file says; performance: as bench and benchmark_app run it")
+        ->check(CLI::IsMember({"accuracy", "performance"}))
+        ->capture_default_str();
     command->add_option("--output-dir", o->output_dir, "folder for CALL.INDEX.npy and outputs.json")->required();
     command->callback([o] { run(*o); });
 }

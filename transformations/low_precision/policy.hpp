@@ -19,6 +19,9 @@ struct Policy {
     // holds its estimated times.
     rewrite::Decision (*computes)(const Weighted& w, std::span<const Part> parts, std::span<const ir::NodeId> sources,
                                   const Choice& choice);
+    // How far a result of a convolution or product may be off before it is quantized, as a share of the quantization step: what the border
+    // of an image, or zero points of weights that are nearly 0, may cost where exactness is not free. 0: nothing.
+    double step_share = 1.0 / 16;
 };
 
 // The cheapest exact form of every layer.

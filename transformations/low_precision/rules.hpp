@@ -19,6 +19,8 @@ std::vector<rewrite::Rule> gather_rules();
 
 // op(dequantize(x), dequantize(w)) -> dequantize(op(x, w)) with i32 sums, for convolutions and matrix products. Layers that `plan`
 // keeps float are left alone; without a plan none is.
-std::vector<rewrite::Rule> weighted_rules(std::shared_ptr<const PrecisionPlan> plan = nullptr);
+// `step_share`: see Policy.
+std::vector<rewrite::Rule> weighted_rules(std::shared_ptr<const PrecisionPlan> plan = nullptr,
+                                          double step_share = 1.0 / 16);
 
 }  // namespace octet::low_precision

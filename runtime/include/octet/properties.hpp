@@ -14,6 +14,7 @@ namespace octet {
 
 namespace hint {
 enum class PerformanceMode : std::uint8_t { LATENCY, THROUGHPUT, CUMULATIVE_THROUGHPUT };
+enum class ExecutionMode : std::uint8_t { PERFORMANCE, ACCURACY };
 }  // namespace hint
 
 namespace streams {
@@ -34,6 +35,7 @@ std::string to_text(bool value);
 std::string to_text(std::int64_t value);
 std::string to_text(streams::Num value);
 std::string to_text(hint::PerformanceMode value);
+std::string to_text(hint::ExecutionMode value);
 std::string to_text(const std::vector<std::string>& value);
 void from_text(const std::string& text, bool& value);
 void from_text(const std::string& text, std::int64_t& value);
@@ -41,6 +43,7 @@ void from_text(const std::string& text, std::int32_t& value);
 void from_text(const std::string& text, std::uint32_t& value);
 void from_text(const std::string& text, streams::Num& value);
 void from_text(const std::string& text, hint::PerformanceMode& value);
+void from_text(const std::string& text, hint::ExecutionMode& value);
 void from_text(const std::string& text, std::string& value);
 void from_text(const std::string& text, std::vector<std::string>& value);
 }  // namespace detail
@@ -56,6 +59,7 @@ public:
     requires(!std::same_as<T, bool>) Any(T value) : text_(detail::to_text(static_cast<std::int64_t>(value))) {}
     Any(streams::Num value) : text_(detail::to_text(value)) {}
     Any(hint::PerformanceMode value) : text_(detail::to_text(value)) {}
+    Any(hint::ExecutionMode value) : text_(detail::to_text(value)) {}
     Any(const std::vector<std::string>& value) : text_(detail::to_text(value)) {}
 
     /// The value as a T: std::string, bool, an integer, an enumeration of this file, std::vector<std::string>. Throws Error when
@@ -102,6 +106,10 @@ namespace hint {
 /// LATENCY: one stream of all threads; THROUGHPUT: streams of one thread.
 inline constexpr Property<PerformanceMode> performance_mode{"PERFORMANCE_HINT"};
 inline constexpr Property<std::uint32_t> num_requests{"PERFORMANCE_HINT_NUM_REQUESTS"};
+/// ACCURACY: the integers of a quantized model mean exactly what its file says. PERFORMANCE (the default): a value may be off by a
+/// sixteenth of its quantization step before it is quantized where being exact costs time, at the border of an image whose zero point is
+/// no integer, and by zero points of weights that are nearly 0.
+inline constexpr Property<ExecutionMode> execution_mode{"EXECUTION_MODE_HINT"};
 inline constexpr Property<std::string> inference_precision{"INFERENCE_PRECISION_HINT"};
 inline constexpr Property<bool> enable_cpu_pinning{"ENABLE_CPU_PINNING"};
 /// NO: every layer runs in float, also where the model is quantized.

@@ -141,12 +141,11 @@ Rule product(const std::shared_ptr<const PrecisionPlan>& plan) {
 }
 
 template <class T>
-Value on_codes(Edit& e, const Match& m) {
+Value on_codes(Edit& e, const Match& m, double step_share) {
     const View view(m);
     const Weighted& w = view.weighted;
     const auto parts = *parts_of(w);
-    // A sixteenth of a step, for all parts together.
-    const double tolerance = step_below(m.graph(), {m.root(), 0}) / 16 / static_cast<double>(parts.size());
+    const double tolerance = step_below(m.graph(), {m.root(), 0}) * step_share / static_cast<double>(parts.size());
     if (parts.size() == 1) return sums_on_codes<T>(e, w, m.value("x"), m.value("w"), tolerance, nullptr);
     const std::size_t axis = input_channel_axis(w.node.op, w.data_shape.rank());
     const Tensor weights = m.constant("w");
@@ -167,23 +166,24 @@ Value on_codes(Edit& e, const Match& m) {
 }
 
 template <class T>
-Rule weighted(std::string_view op_name, const std::shared_ptr<const PrecisionPlan>& plan) {
+Rule weighted(std::string_view op_name, const std::shared_ptr<const PrecisionPlan>& plan, double step_share) {
     Rule rule("low-precision-" + std::string(op_name));
     rule.match(op<T>("op", op<Dequantize>("data", rewrite::element({Element::u8, Element::i8}, any("x"))),
                      op<Dequantize>("weights", constant("w")), each(any())));
     add_veto(rule, plan);
     add_checks(rule, T{}, weighted_checks(),
                [](const WeightedCheck& check, const Weighted& w) { return declines(check, w, parts_of(w)); });
-    rule.rewrite([](Edit& e, const Match& m) { return on_codes<T>(e, m); });
+    rule.rewrite([step_share](Edit& e, const Match& m) { return on_codes<T>(e, m, step_share); });
     return rule;
 }
 
 }  // namespace
 
-std::vector<Rule> weighted_rules(std::shared_ptr<const PrecisionPlan> plan) {
-    return {weighted<Convolution>("convolution", plan), weighted<GroupConvolution>("group-convolution", plan),
-            weighted<ConvolutionBackpropData>("convolution-backprop-data", plan), weighted<MatMul>("matmul", plan),
-            product(plan)};
+std::vector<Rule> weighted_rules(std::shared_ptr<const PrecisionPlan> plan, double step_share) {
+    return {weighted<Convolution>("convolution", plan, step_share),
+            weighted<GroupConvolution>("group-convolution", plan, step_share),
+            weighted<ConvolutionBackpropData>("convolution-backprop-data", plan, step_share),
+            weighted<MatMul>("matmul", plan, step_share), product(plan)};
 }
 
 }  // namespace octet::low_precision
