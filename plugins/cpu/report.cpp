@@ -101,8 +101,10 @@ public:
         owner_.assign(layers_.size(), -1);
         for (std::size_t i = 0; i < layers_.size(); ++i) rows_[i] = fresh(layers_[i].name, layers_[i].type);
         for (std::size_t k = 0; k < plan_.steps.size(); ++k) primary_.push_back(primary_of(plan_.steps[k]));
-        for (std::size_t k = 0; k < plan_.steps.size(); ++k)
-            if (primary_[k] >= 0) claim(k);
+        // Of several steps of one layer that which gives its value is its row, else the first; the others are added.
+        for (const bool gives_value : {true, false})
+            for (std::size_t k = 0; k < plan_.steps.size(); ++k)
+                if (primary_[k] >= 0 && (!gives_value || computes_layer(k))) claim(k);
         for (std::size_t k = 0; k < plan_.steps.size(); ++k) spread(k);
         explain();
         return assemble();
@@ -140,9 +142,14 @@ private:
         row.status = LayerStatus::executed;
     }
 
+    bool computes_layer(std::size_t k) const {
+        const std::string& name = layers_[static_cast<std::size_t>(primary_[k])].name;
+        return std::ranges::any_of(plan_.steps[k].nodes, [&](NodeId id) { return plan_.graph->node(id).name == name; });
+    }
+
     void claim(std::size_t k) {
         const auto layer = static_cast<std::size_t>(primary_[k]);
-        if (owner_[layer] >= 0) return;  // several steps of one layer: the first is its row, the others are added
+        if (owner_[layer] >= 0) return;
         owner_[layer] = static_cast<int>(k);
         fill(rows_[layer], plan_.steps[k]);
     }

@@ -222,12 +222,14 @@ TEST(PrecisionPlan, Weights) {
     const Value q = b.fake_quantize(b.input({1, 2, 2, 2}), kData, "fq");
     b.result(b.edit.add(ir::Convolution{}, {q, weights(b, {2, 2, 1, 1}, Grid{129, {0.5f}, 3})}, "shifted"));
     b.result(b.edit.add(ir::Convolution{}, {q, weights(b, {2, 2, 1, 1}, Grid{129, {0.5f, 1}, 64}, 1)}, "along"));
+    b.result(b.edit.add(ir::GroupConvolution{}, {q, weights(b, {1, 2, 2, 1, 1}, Grid{129, {0.5f}, 3})}, "grouped"));
     b.result(b.edit.add(ir::MatMul{}, {q, q}, "product"));
     const Planned p(b);
-    EXPECT_EQ(p.answer("shifted"), "WEIGHTS_ZP: the weights of 'shifted' have a zero point");
+    EXPECT_EQ(p.answer("shifted"), "yes");
     EXPECT_EQ(p.answer("along"), "SCALE_ALONG_K: the scale of the weights of 'along' varies along the sum");
-    EXPECT_EQ(p.answer("product"), "EXECUTOR_FALLBACK: 'product' multiplies two activations");
-    EXPECT_THAT(p.integer(), IsEmpty());
+    EXPECT_EQ(p.answer("grouped"), "WEIGHTS_ZP: the weights of 'grouped' have a zero point, and it sums in groups");
+    EXPECT_EQ(p.answer("product"), "yes");
+    EXPECT_THAT(p.integer(), ElementsAre("fq"));
 }
 
 }  // namespace
