@@ -21,4 +21,7 @@ std::vector<rewrite::Rule> gather_rules();
 // keeps float are left alone; without a plan none is.
 std::vector<rewrite::Rule> weighted_rules(std::shared_ptr<const PrecisionPlan> plan = nullptr);
 
+// lstm_recurrence(..., dequantize(R)) -> lstm_recurrence(..., R, scale). Without a plan wherever it can be done.
+std::vector<rewrite::Rule> recurrent_rules(std::shared_ptr<const PrecisionPlan> plan = nullptr);
+
 }  // namespace octet::low_precision
