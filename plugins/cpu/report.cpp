@@ -142,7 +142,11 @@ private:
 
     void claim(std::size_t k) {
         const auto layer = static_cast<std::size_t>(primary_[k]);
-        if (owner_[layer] >= 0) return;  // several steps of one layer: the first is its row, the others are added
+        // Several steps of one layer: the one that has its name is its row, else the first; the others are added.
+        const auto named = [&](std::size_t step) {
+            return plan_.graph->node(plan_.steps[step].nodes[0]).name == layers_[layer].name;
+        };
+        if (owner_[layer] >= 0 && (named(static_cast<std::size_t>(owner_[layer])) || !named(k))) return;
         owner_[layer] = static_cast<int>(k);
         fill(rows_[layer], plan_.steps[k]);
     }
@@ -259,6 +263,8 @@ StepReport report_of(const Lowered& lowered, const Plan& plan, const Machine& ma
     r.arena_bytes = plan.arena_bytes;
     r.packed_bytes = plan.packed_bytes;
     r.code_bytes = plan.code_bytes;
+    r.load = lowered.load;
+    r.load.insert(r.load.end(), plan.load.begin(), plan.load.end());
     return result;
 }
 
