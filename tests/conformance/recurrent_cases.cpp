@@ -48,11 +48,11 @@ std::vector<Lstm> lstms() {
     return all;
 }
 
-void build(Builder& b, const Lstm& c, bool codes) {
+void build(Builder& b, const Lstm& c, bool codes, Dim steps) {
     const std::int64_t directions = c.op.direction == RecurrentDirection::bidirectional ? 2 : 1;
     const Dims w{directions, 4 * c.hidden, c.inputs}, r{directions, 4 * c.hidden, c.hidden};
     const float most = 1 / std::sqrt(static_cast<float>(c.hidden));
-    Value x = b.input({c.batch, c.steps, c.inputs}, -1.2f, 1.2f);
+    Value x = b.input(Shape{c.batch, steps, c.inputs}, -1.2f, 1.2f);
     if (codes) x = b.quantize(x, -1, 127.0f / 128);
     const Value state = b.input({c.batch, directions, c.hidden}, -1, 1);
     const auto weights = [&](const Dims& dims) {
@@ -69,9 +69,18 @@ void build(Builder& b, const Lstm& c, bool codes) {
 std::vector<Case> recurrent_cases() {
     std::vector<Case> cases;
     for (const Lstm& lstm : lstms()) {
-        cases.push_back({"lstm_" + lstm.name, [lstm](Builder& b) { build(b, lstm, false); }});
+        cases.push_back({"lstm_" + lstm.name, [lstm](Builder& b) { build(b, lstm, false, lstm.steps); }});
         // The state has 16 bits: what that costs is below the tolerance of float results.
-        cases.push_back({"int8_lstm_" + lstm.name, [lstm](Builder& b) { build(b, lstm, true); }, 0, {}, true});
+        cases.push_back(
+            {"int8_lstm_" + lstm.name, [lstm](Builder& b) { build(b, lstm, true, lstm.steps); }, 0, {}, true});
+    }
+    Lstm open{"open_length", 1, 0, 9, 40, {.hidden_size = 40}, {3}};
+    for (const bool codes : {false, true}) {
+        Case c{(codes ? "int8_lstm_" : "lstm_") + open.name,
+               [open, codes](Builder& b) { build(b, open, codes, Dim()); }};
+        for (const std::int64_t steps : {3, 5, 3}) c.shapes.push_back({{1, steps, open.inputs}, {1, 1, open.hidden}});
+        c.int8 = codes;
+        cases.push_back(c);
     }
     return cases;
 }
