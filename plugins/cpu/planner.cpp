@@ -221,7 +221,6 @@ Step Planner::step_for(const Group& group, std::string kernel) const {
 }
 
 void Planner::plan(const Group& group) {
-    const std::size_t first = plan_.steps.size();
     switch (group.kind) {
         case Group::Kind::convolution:
             if (group.sum.parts.empty()) plan_convolution(*this, group);
@@ -235,7 +234,7 @@ void Planner::plan(const Group& group) {
         case Group::Kind::other: plan_other(*this, group); break;
         case Group::Kind::dynamic: plan_dynamic(*this, group); break;
     }
-    put_off_packing(group, first);
+    put_off_packing(group);
     for (Value v : group.inputs)
         if (auto it = reads_left_.find(v); it != reads_left_.end() && it->second > 0) --it->second;
 }
@@ -310,9 +309,7 @@ Plan Planner::run() {
 }
 
 // The pages of a file that weights are read from are given back as soon as these are packed, so that a model is never in memory twice.
-void Planner::put_off_packing(const Group& group, std::size_t first_step) {
-    if (group.kind != Group::Kind::convolution && group.kind != Group::Kind::matmul && group.kind != Group::Kind::other)
-        return;
+void Planner::put_off_packing(const Group& group) {
     constexpr std::size_t kFewBytes = 16 * 1024;
     Packing packing;
     for (Value v : graph_->node(group.core).inputs) {
@@ -325,9 +322,10 @@ void Planner::put_off_packing(const Group& group, std::size_t first_step) {
 #if defined(__x86_64__)
     packing.tasks = code_->take_tasks();
 #endif
-    for (std::size_t i = first_step; i < plan_.steps.size(); ++i)
-        packing.tasks.push_back([work = plan_.steps[i].work] { work->prepare(); });
-    packing_.push_back(std::move(packing));
+    // A group may have been planned in parts.
+    for (; prepared_ < plan_.steps.size(); ++prepared_)
+        packing.tasks.push_back([work = plan_.steps[prepared_].work] { work->prepare(); });
+    if (!packing.weights.empty() || !packing.tasks.empty()) packing_.push_back(std::move(packing));
 }
 
 // On all cores: nothing else can use them before this is done.

@@ -70,7 +70,7 @@ public:
 private:
     void plan(const Group& group);
     void plan_results();
-    void put_off_packing(const Group& group, std::size_t first_step);
+    void put_off_packing(const Group& group);
     void pack();
     Place reorder(const Place& from, Layout layout, const std::string& name);
     BufferId buffer(std::size_t bytes, Buffer::Home home, std::size_t index = 0);
@@ -91,6 +91,7 @@ private:
         std::vector<ir::Tensor> weights;
     };
     std::vector<Packing> packing_;
+    std::size_t prepared_ = 0;  // steps that packing_ knows of
 };
 
 // Makers of steps, by kind of group; each tries its kernels in order of priority.
