@@ -105,8 +105,13 @@ public:
 private:
     void join(const std::byte* scratch, std::size_t n, std::size_t column, float* sums) const {
         const auto* row = reinterpret_cast<const float*>(scratch) + n * (integer_ ? 2 : 1) * kernel_.columns + column;
-        for (std::size_t i = 0; i < kColumns; ++i)
-            sums[i] = integer_ ? std::fma(row[i], 256.0F, row[kernel_.columns + i]) : row[i];
+        if (!integer_) {
+            std::copy_n(row, kColumns, sums);
+            return;
+        }
+        // Exact before it is rounded to float, like the fused operation of the generated kernel.
+        const float* low = row + kernel_.columns;
+        for (std::size_t i = 0; i < kColumns; ++i) sums[i] = static_cast<float>(256.0 * row[i] + low[i]);
     }
 
     portable::MatMul kernel_;
