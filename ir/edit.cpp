@@ -190,8 +190,17 @@ void Edit::replace(Value from, Value to) {
 void Edit::replace(NodeId node, std::span<const Value> with) {
     check(with.size() == graph_.nodes_[node].outputs.size(), "'{}' has {} outputs, {} values replace them",
           graph_.nodes_[node].name, graph_.nodes_[node].outputs.size(), with.size());
+    const std::string name = graph_.nodes_[node].name;
+    const bool generated = graph_.nodes_[node].generated;
     for (std::uint32_t port = 0; port < with.size() && graph_.nodes_[node].alive; ++port)
         replace(Value{node, port}, with[port]);
+    // Several outputs whose place those of one new node have taken.
+    bool one_node = with.size() > 1 && !graph_.nodes_[node].alive;
+    for (std::uint32_t port = 0; port < with.size(); ++port)
+        one_node = one_node && with[port] == Value{with[0].node, port};
+    if (!one_node || !graph_.nodes_[with[0].node].generated) return;
+    rename(with[0].node, name);
+    graph_.nodes_[with[0].node].generated = generated;
 }
 
 void Edit::replace_input(NodeId node, std::size_t input, Value with) {

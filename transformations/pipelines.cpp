@@ -24,6 +24,7 @@ Pipeline canonicalise() {
         {"merge-equal", "one FakeQuantize for all readers, so that it can be fused above",
          [](Graph& g) { return common::merge_equal(g); }},
         {"quantize-weights", "their intervals are constants now", low_precision::quantize_weights_rules()},
+        {"recurrent", "the product of a sequence's inputs is a product like any other", common::recurrent_rules()},
         {"activations", "one op for each activation function", common::activation_rules()},
         {"scale-shift", "BatchNorm and constant factors go into weights", common::scale_shift_rules()},
         {"fold-scale-shift", "the weights that were scaled",
@@ -47,6 +48,7 @@ Pipeline low_precision_pipeline(const low_precision::Restrictions& restrictions,
         {"fold-codes", "weights that were moved are constants again",
          [](Graph& g) { return fold_constants(g, Fold::all_but_quantization); }},
         {"integers", "convolutions and products on codes", low_precision::weighted_rules(plan, policy.step_share)},
+        {"recurrent-integers", "the weights of recurrences stay codes", low_precision::recurrent_rules(plan)},
     };
 }
 

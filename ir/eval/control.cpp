@@ -200,8 +200,13 @@ Tensors assign(const Assign& op, std::span<const Tensor> in, State* state) {
 }
 
 constexpr Kernel kTable[] = {
-    kernel<If, if_kernel>(),         kernel<Loop, loop>(),     kernel<TensorIterator, tensor_iterator>(),
-    kernel<ReadValue, read_value>(), kernel<Assign, assign>(), kernel<LstmSequence, lstm_sequence>(),
+    kernel<If, if_kernel>(),
+    kernel<Loop, loop>(),
+    kernel<TensorIterator, tensor_iterator>(),
+    kernel<ReadValue, read_value>(),
+    kernel<Assign, assign>(),
+    kernel<LstmSequence, lstm_sequence>(),
+    kernel<LstmRecurrence, lstm_recurrence>(),
     kernel<GruCell, gru_cell>(),
 };
 

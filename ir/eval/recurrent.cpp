@@ -34,19 +34,30 @@ constexpr NamedActivation kActivations[] = {
     {"thresholdedrelu", [](float x, float a, float) { return x > a ? x : 0.0f; }, 1, 0},
 };
 
+const NamedActivation& named(std::string_view name) {
+    return *std::ranges::find(kActivations, name, &NamedActivation::name);
+}
+
 // The op's activation at `place`; its name may be spelled in any case and with spaces around it.
 template <class T>
-Activation activation(const T& op, std::size_t place, std::string_view otherwise) {
+CellActivation cell_activation(const T& op, std::size_t place, std::string_view otherwise) {
     std::string name;
     for (const char c : place < op.activations.size() ? op.activations[place] : std::string(otherwise))
         if (c != ' ') name += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    const auto found = std::ranges::find(kActivations, name, &NamedActivation::name);
-    if (found == std::end(kActivations))
+    if (std::ranges::find(kActivations, name, &NamedActivation::name) == std::end(kActivations))
         throw Unsupported(std::string(T::name), "there is no activation '" + name + "'");
     const auto given = [&](const std::vector<double>& list, float value) {
         return place < list.size() ? static_cast<float>(list[place]) : value;
     };
-    return {found->function, given(op.activations_alpha, found->alpha), given(op.activations_beta, found->beta)};
+    const NamedActivation& found = named(name);
+    return {name, given(op.activations_alpha, found.alpha), given(op.activations_beta, found.beta)};
+}
+
+Activation activation(const CellActivation& cell) { return {named(cell.name).function, cell.alpha, cell.beta}; }
+
+template <class T>
+std::array<CellActivation, 3> lstm_activations(const T& op) {
+    return {cell_activation(op, 0, "sigmoid"), cell_activation(op, 1, "tanh"), cell_activation(op, 2, "tanh")};
 }
 
 using Floats = std::vector<float>;
@@ -73,70 +84,111 @@ float cut(float x, double clip) {
     return clip > 0 ? std::clamp(x, -c, c) : x;
 }
 
-struct LstmWeights {
-    Floats x, h;  // [I, 4H], [H, 4H]
-    const float* bias = nullptr;
-};
+// The sequence, forwards and backwards. `start(direction, batch, time, gates)` sets the gates to what the inputs contribute.
+template <class T, class Start>
+class Lstm {
+public:
+    Lstm(const T& op, std::span<const Tensor> in, Floats r, Start start)
+        : op_(op),
+          in_(in),
+          r_(std::move(r)),
+          start_(std::move(start)),
+          hidden_(static_cast<std::size_t>(op.hidden_size)),
+          gates_(4 * hidden_),
+          state_(in[1].floats()),
+          cell_(in[2].floats()) {
+        const auto functions = lstm_activations(op);
+        f_ = activation(functions[0]), g_ = activation(functions[1]), h_ = activation(functions[2]);
+    }
 
-struct Lstm {
-    const LstmSequence& op;
-    std::size_t inputs, hidden;
-    Activation f, g, h;
+    Tensors run() {
+        const Types types = result_types(op_, in_);
+        const std::size_t batch = extent_of(in_[0].dims(), 0);
+        const std::size_t directions = op_.direction == RecurrentDirection::bidirectional ? 2 : 1;
+        Tensor y(Element::f32, types[0].shape.sizes());
+        for (std::size_t d = 0; d < directions; ++d) {
+            const Floats weights = turned(r_.data() + d * 4 * hidden_ * hidden_, 4 * hidden_, hidden_);
+            for (std::size_t n = 0; n < batch; ++n)
+                sequence(weights, d, n, n * directions + d, y.write<float>().data());
+        }
+        const Dims last = types[1].shape.sizes();
+        const Element element = in_[0].element();
+        return {y.converted(element), Tensor::of<float>(last, state_).converted(element),
+                Tensor::of<float>(last, cell_).converted(element)};
+    }
 
-    void step(const LstmWeights& w, const float* x, float* state, float* cell, Floats& gates) const {
-        std::copy_n(w.bias, 4 * hidden, gates.begin());
-        add_product(x, inputs, w.x.data(), 4 * hidden, 4 * hidden, gates.data());
-        add_product(state, hidden, w.h.data(), 4 * hidden, 4 * hidden, gates.data());
-        for (std::size_t i = 0; i < hidden; ++i) {
-            const auto gate = [&](std::size_t k) { return cut(gates[k * hidden + i], op.clip); };
-            cell[i] = f(gate(0)) * cell[i] + f(gate(1)) * g(gate(2));
-            state[i] = f(gate(3)) * h(cell[i]);
+private:
+    void sequence(const Floats& weights, std::size_t d, std::size_t n, std::size_t at, float* y) {
+        const std::int64_t most = in_[0].dims()[1], given = in_[3].integer_at(n);
+        require(given >= 0 && given <= most, "a length of {}, wanted 0 to {}", given, most);
+        const bool backwards = op_.direction == RecurrentDirection::reverse || d == 1;
+        const auto length = static_cast<std::size_t>(given);
+        for (std::size_t i = 0; i < length; ++i) {
+            const std::size_t t = backwards ? length - 1 - i : i;
+            start_(d, n, t, gates_.data());
+            step(weights, state_.data() + at * hidden_, cell_.data() + at * hidden_);
+            std::copy_n(state_.data() + at * hidden_, hidden_, y + (at * static_cast<std::size_t>(most) + t) * hidden_);
         }
     }
+
+    void step(const Floats& weights, float* state, float* cell) {
+        add_product(state, hidden_, weights.data(), 4 * hidden_, 4 * hidden_, gates_.data());
+        for (std::size_t i = 0; i < hidden_; ++i) {
+            const auto gate = [&](std::size_t k) { return cut(gates_[k * hidden_ + i], op_.clip); };
+            cell[i] = f_(gate(0)) * cell[i] + f_(gate(1)) * g_(gate(2));
+            state[i] = f_(gate(3)) * h_(cell[i]);
+        }
+    }
+
+    const T& op_;
+    std::span<const Tensor> in_;
+    Floats r_;
+    Start start_;
+    std::size_t hidden_;
+    Floats gates_, state_, cell_;
+    Activation f_, g_, h_;
 };
 
 }  // namespace
 
+std::array<CellActivation, 3> cell_activations(const LstmSequence& op) { return lstm_activations(op); }
+std::array<CellActivation, 3> cell_activations(const LstmRecurrence& op) { return lstm_activations(op); }
+
 Tensors lstm_sequence(const LstmSequence& op, std::span<const Tensor> in) {
-    const Types types = result_types(op, in);
     const Dims& x = in[0].dims();
-    const std::size_t batch = extent_of(x, 0), steps = extent_of(x, 1), inputs = extent_of(x, 2),
-                      hidden = static_cast<std::size_t>(op.hidden_size);
-    const std::size_t directions = op.direction == RecurrentDirection::bidirectional ? 2 : 1;
-    const Lstm lstm{
-        op, inputs, hidden, activation(op, 0, "sigmoid"), activation(op, 1, "tanh"), activation(op, 2, "tanh")};
-    const Floats values = in[0].floats(), w = in[4].floats(), r = in[5].floats(), bias = in[6].floats();
-    Floats state = in[1].floats(), cell = in[2].floats(), gates(4 * hidden);
-    Tensor y(Element::f32, types[0].shape.sizes());
-    for (std::size_t d = 0; d < directions; ++d) {
-        const LstmWeights weights{turned(w.data() + d * 4 * hidden * inputs, 4 * hidden, inputs),
-                                  turned(r.data() + d * 4 * hidden * hidden, 4 * hidden, hidden),
-                                  bias.data() + d * 4 * hidden};
-        const bool backwards = op.direction == RecurrentDirection::reverse || d == 1;
-        for (std::size_t n = 0; n < batch; ++n) {
-            const std::int64_t given = in[3].integer_at(n);
-            require(given >= 0 && given <= x[1], "a length of {}, wanted 0 to {}", given, x[1]);
-            const auto length = static_cast<std::size_t>(given);
-            const std::size_t at = n * directions + d;
-            for (std::size_t i = 0; i < length; ++i) {
-                const std::size_t t = backwards ? length - 1 - i : i;
-                lstm.step(weights, values.data() + (n * steps + t) * inputs, state.data() + at * hidden,
-                          cell.data() + at * hidden, gates);
-                std::copy_n(state.data() + at * hidden, hidden, y.write<float>().data() + (at * steps + t) * hidden);
-            }
-        }
+    const std::size_t steps = extent_of(x, 1), inputs = extent_of(x, 2),
+                      gates = 4 * static_cast<std::size_t>(op.hidden_size);
+    const Floats values = in[0].floats(), bias = in[6].floats(), given = in[4].floats();
+    std::vector<Floats> weights;
+    for (std::size_t d = 0; d * gates < bias.size(); ++d)
+        weights.push_back(turned(given.data() + d * gates * inputs, gates, inputs));
+    const auto start = [&](std::size_t d, std::size_t n, std::size_t t, float* to) {
+        std::copy_n(bias.data() + d * gates, gates, to);
+        add_product(values.data() + (n * steps + t) * inputs, inputs, weights[d].data(), gates, gates, to);
+    };
+    return Lstm(op, in, in[5].floats(), start).run();
+}
+
+Tensors lstm_recurrence(const LstmRecurrence& op, std::span<const Tensor> in) {
+    const Floats values = in[0].floats();
+    const std::size_t steps = extent_of(in[0].dims(), 1), width = extent_of(in[0].dims(), 2),
+                      gates = 4 * static_cast<std::size_t>(op.hidden_size);
+    Floats r = in[4].floats();
+    if (in.size() == 6) {
+        const Floats scale = in[5].floats();
+        for (std::size_t i = 0; i < r.size(); ++i) r[i] *= scale[i / static_cast<std::size_t>(op.hidden_size)];
     }
-    const Dims last = types[1].shape.sizes();
-    const Element element = in[0].element();
-    return {y.converted(element), Tensor::of<float>(last, state).converted(element),
-            Tensor::of<float>(last, cell).converted(element)};
+    const auto start = [&](std::size_t d, std::size_t n, std::size_t t, float* to) {
+        std::copy_n(values.data() + (n * steps + t) * width + d * gates, gates, to);
+    };
+    return Lstm(op, in, std::move(r), start).run();
 }
 
 Tensors gru_cell(const GruCell& op, std::span<const Tensor> in) {
     const Dims dims = result_dims(op, in);
     const std::size_t batch = extent_of(dims, 0), inputs = extent_of(in[0].dims(), 1),
                       hidden = static_cast<std::size_t>(op.hidden_size);
-    const Activation f = activation(op, 0, "sigmoid"), g = activation(op, 1, "tanh");
+    const Activation f = activation(cell_activation(op, 0, "sigmoid")), g = activation(cell_activation(op, 1, "tanh"));
     const Floats x = in[0].floats(), before = in[1].floats(), w = turned(in[2].floats().data(), 3 * hidden, inputs),
                  r = turned(in[3].floats().data(), 3 * hidden, hidden);
     Floats bias = in.size() > 4 ? in[4].floats() : Floats{};

@@ -302,6 +302,37 @@ Types infer(const LstmSequence& op, Inputs inputs) {
     return {{inputs[0].element(), Shape{batch, directions, x.ranked() ? x[1] : Dim(), hidden}}, state, state};
 }
 
+Types infer(const LstmRecurrence& op, Inputs inputs) {
+    require_inputs(inputs, 5, 6);
+    static constexpr std::array<std::string_view, 6> kNames{"gates", "h", "c", "lengths", "R", "scale"};
+    static constexpr std::array<std::size_t, 6> kRanks{3, 3, 3, 1, 3, 2};
+    for (std::size_t i = 0; i < inputs.size(); ++i) require_rank(inputs[i].shape(), kRanks[i], kNames[i]);
+    require_integers(inputs[3], "lengths");
+    require((inputs[4].element() == Element::i8) == (inputs.size() == 6), "R is of type {} with{} scale",
+            name_of(inputs[4].element()), inputs.size() == 6 ? " a" : "out");
+    const std::int64_t directions = op.direction == RecurrentDirection::bidirectional ? 2 : 1;
+    require_activations(op.activations, 3);
+    const Dim hidden(op.hidden_size);
+    require_dim(inputs[0].shape(), 2, directions * 4 * op.hidden_size, kNames[0]);
+    for (const std::size_t i : {1u, 2u}) {
+        require_dim(inputs[i].shape(), 1, directions, kNames[i]);
+        require_dim(inputs[i].shape(), 2, hidden, kNames[i]);
+    }
+    for (std::size_t i = 4; i < inputs.size(); ++i) {
+        require_dim(inputs[i].shape(), 0, directions, kNames[i]);
+        require_dim(inputs[i].shape(), 1, Dim(4 * op.hidden_size), kNames[i]);
+    }
+    require_dim(inputs[4].shape(), 2, hidden, "R");
+    const Shape& gates = inputs[0].shape();
+    Dim batch = gates.ranked() ? gates[0] : Dim();
+    for (const std::size_t i : {1u, 2u, 3u}) {
+        require_dim(inputs[i].shape(), 0, batch, kNames[i]);
+        if (inputs[i].shape().ranked()) batch = merged(batch, inputs[i].shape()[0]);
+    }
+    const Type state{inputs[0].element(), Shape{batch, directions, hidden}};
+    return {{inputs[0].element(), Shape{batch, directions, gates.ranked() ? gates[1] : Dim(), hidden}}, state, state};
+}
+
 Types infer(const GruCell& op, Inputs inputs) {
     require_inputs(inputs, 4, 5);
     static constexpr std::array<std::string_view, 5> kNames{"x", "h", "W", "R", "B"};

@@ -105,6 +105,28 @@ struct LstmSequence {
 };
 Types infer(const LstmSequence& op, Inputs inputs);
 
+// What is left of an LSTM sequence when the products of its inputs are known. Operands gates [N, T, D * 4H] (x * W + B), h [N, D, H],
+// c [N, D, H], lengths [N], R [D, 4H, H]; where R holds i8 codes a sixth, scale [D, 4H], says what they are worth: code * scale. The state
+// is real. Results as of LstmSequence.
+struct LstmRecurrence {
+    static constexpr std::string_view name = "lstm_recurrence";
+    std::int64_t hidden_size = 0;
+    RecurrentDirection direction = RecurrentDirection::forward;
+    std::vector<std::string> activations = {};
+    std::vector<double> activations_alpha = {};
+    std::vector<double> activations_beta = {};
+    double clip = 0;
+    static constexpr auto fields() {
+        return std::array{field<&LstmRecurrence::hidden_size>("hidden_size"),
+                          field<&LstmRecurrence::direction>("direction"),
+                          field<&LstmRecurrence::activations>("activations"),
+                          field<&LstmRecurrence::activations_alpha>("activations_alpha"),
+                          field<&LstmRecurrence::activations_beta>("activations_beta"),
+                          field<&LstmRecurrence::clip>("clip")};
+    }
+};
+Types infer(const LstmRecurrence& op, Inputs inputs);
+
 // Operands x [N, I], h [N, H], W [3H, I], R [3H, H], B; gates z, r, h. linear_before_reset: B is [4H].
 struct GruCell {
     static constexpr std::string_view name = "gru_cell";

@@ -78,6 +78,7 @@ constinit const OpDef* const kAllOps[] = {
     &kOp<ReadValue>,
     &kOp<Assign>,
     &kOp<LstmSequence>,
+    &kOp<LstmRecurrence>,
     &kOp<GruCell>,
     // convolution
     &kOp<Convolution>,

@@ -6,6 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <functional>
+#include <map>
+#include <mutex>
 #include <system_error>
 
 #include "ir/support/check.hpp"
@@ -33,6 +36,41 @@ private:
     fail("'{}': it cannot be read: {}", name, std::generic_category().message(error));
 }
 
+// Where files are mapped: giving back other memory would lose its contents.
+class Mappings {
+public:
+    void add(const std::byte* data, std::size_t size) {
+        const std::scoped_lock lock(mutex_);
+        sizes_[data] = size;
+    }
+    void unmap(const std::byte* data, std::size_t size) {
+        const std::scoped_lock lock(mutex_);
+        sizes_.erase(data);
+        ::munmap(const_cast<std::byte*>(data), size);
+    }
+    void give_back(std::span<const std::byte> bytes) {
+        const std::scoped_lock lock(mutex_);
+        auto it = sizes_.upper_bound(bytes.data());
+        if (it == sizes_.begin()) return;
+        --it;
+        if (bytes.data() + bytes.size() > it->first + it->second) return;
+        const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+        const std::size_t offset = static_cast<std::size_t>(bytes.data() - it->first);
+        const std::size_t first = (offset + page - 1) / page * page, end = (offset + bytes.size()) / page * page;
+        if (first < end) ::madvise(const_cast<std::byte*>(it->first) + first, end - first, MADV_DONTNEED);
+    }
+
+private:
+    std::mutex mutex_;
+    std::map<const std::byte*, std::size_t, std::less<>> sizes_;
+};
+
+// Never destroyed: a mapping may outlive everything.
+Mappings& mappings() {
+    static auto* const all = new Mappings;
+    return *all;
+}
+
 }  // namespace
 
 Bytes map_file(const std::filesystem::path& file) {
@@ -46,8 +84,12 @@ Bytes map_file(const std::filesystem::path& file) {
     if (size == 0) return {};
     void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
     if (memory == MAP_FAILED) fail_for(name, errno);
-    std::shared_ptr<const void> owner(memory, [size](const void* p) { ::munmap(const_cast<void*>(p), size); });
-    return {static_cast<const std::byte*>(memory), size, std::move(owner)};
+    const auto* data = static_cast<const std::byte*>(memory);
+    mappings().add(data, size);
+    std::shared_ptr<const void> owner(data, [size](const std::byte* p) { mappings().unmap(p, size); });
+    return {data, size, std::move(owner)};
 }
+
+void give_back(std::span<const std::byte> bytes) { mappings().give_back(bytes); }
 
 }  // namespace octet::ir

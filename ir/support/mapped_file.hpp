@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <span>
 
 namespace octet::ir {
 
@@ -14,5 +15,9 @@ struct Bytes {
 
 // The contents of a regular file, mapped read-only. Throws Error that begins with the file's name.
 Bytes map_file(const std::filesystem::path& file);
+
+// Takes the pages that lie wholly within these bytes out of this process's memory, where they belong to a mapped file; read again, they
+// come back from the file. Of any other memory nothing happens.
+void give_back(std::span<const std::byte> bytes);
 
 }  // namespace octet::ir

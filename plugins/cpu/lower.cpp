@@ -40,11 +40,16 @@ Lowered lower(const Graph& source, bool integers, const low_precision::Policy& p
 #ifdef NDEBUG
     options.verify = rewrite::Verify::nothing;
 #endif
-    rewrite::run(canonicalise(), graph, options);
+    std::vector<LoadPhase> load;
+    const auto run = [&](const rewrite::Pipeline& pipeline) {
+        for (const rewrite::StepLog& step : rewrite::run(pipeline, graph, options).steps)
+            load.push_back({step.name, step.seconds * 1e3});
+    };
+    run(canonicalise());
     const auto restrictions = integers ? low_precision::cpu_restrictions() : low_precision::no_restrictions();
-    rewrite::run(low_precision_pipeline(restrictions, plan, policy), graph, options);
-    rewrite::run(finish(), graph, options);
-    return {std::make_shared<const Graph>(std::move(graph)), std::move(plan), constant_layers(source)};
+    run(low_precision_pipeline(restrictions, plan, policy));
+    run(finish());
+    return {std::make_shared<const Graph>(std::move(graph)), std::move(plan), constant_layers(source), std::move(load)};
 }
 
 std::shared_ptr<const Graph> specialise(const Graph& graph, const std::vector<Dims>& shapes) {

@@ -1,6 +1,7 @@
 #pragma once
 // From the graph of the file to the one that is planned.
 #include <memory>
+#include <octet/report.hpp>
 #include <vector>
 
 #include "ir/graph.hpp"
@@ -12,6 +13,7 @@ struct Lowered {
     std::shared_ptr<const ir::Graph> graph;
     std::shared_ptr<const low_precision::PrecisionPlan> precisions;
     std::vector<bool> constant_layers;  // layers of the file whose values do not depend on its inputs
+    std::vector<LoadPhase> load;        // the steps of the pipelines
 };
 
 // Canonical, with integers where the plan pays for them. Shapes may be unknown.

@@ -2,6 +2,7 @@
 // A plan: steps in order, the memory between them, everything prepared. Immutable and shared; an execution adds an arena and addresses.
 #include <cstddef>
 #include <memory>
+#include <octet/report.hpp>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,8 @@ struct Frame {
 class Work {
 public:
     virtual ~Work() = default;
+    // What is left to do before the first run, such as packing weights; any thread may do it.
+    virtual void prepare() const {}
     virtual void run(const Frame& frame) const = 0;
     virtual std::shared_ptr<const Work> for_stream() const { return nullptr; }  // null: this one serves all
 };
@@ -93,6 +96,7 @@ struct Plan {
     std::size_t code_bytes = 0;
     std::size_t packed_bytes = 0;
     std::size_t reorders = 0;
+    std::vector<LoadPhase> load;  // what making the plan consisted of
 };
 
 // Gives every arena buffer an offset, so that buffers which live at the same time do not overlap; returns the arena's size.

@@ -1,11 +1,14 @@
 #include "plugins/cpu/planner.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstring>
 #include <new>
 
 #include "ir/ops/core.hpp"
 #include "ir/ops/quantization.hpp"
+#include "ir/support/mapped_file.hpp"
 #include "plugins/cpu/kernels/portable/copy.hpp"
 #if defined(__x86_64__)
 #include "plugins/cpu/kernels/x64/code.hpp"
@@ -30,6 +33,25 @@ bool same_in_memory(const Dims& dims) {
     if (dims.size() < 3 || dims[1] == 1) return true;
     return std::all_of(dims.begin() + 2, dims.end(), [](std::int64_t d) { return d == 1; });
 }
+
+namespace {
+
+// Notes the time since the last lap, less what is listed elsewhere.
+class Stopwatch {
+public:
+    explicit Stopwatch(std::vector<LoadPhase>& phases) : phases_(phases) {}
+    void lap(const char* phase, double elsewhere_ms = 0) {
+        const auto now = std::chrono::steady_clock::now();
+        phases_.push_back({phase, std::chrono::duration<double, std::milli>(now - start_).count() - elsewhere_ms});
+        start_ = now;
+    }
+
+private:
+    std::vector<LoadPhase>& phases_;
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
 
 Planner::Planner(std::shared_ptr<const Graph> graph, const Machine& machine, int threads)
     : graph_(std::move(graph)), machine_(machine), threads_(threads), code_(std::make_shared<x64::CodeBlock>()) {
@@ -212,6 +234,7 @@ void Planner::plan(const Group& group) {
         case Group::Kind::other: plan_other(*this, group); break;
         case Group::Kind::dynamic: plan_dynamic(*this, group); break;
     }
+    put_off_packing(group);
     for (Value v : group.inputs)
         if (auto it = reads_left_.find(v); it != reads_left_.end() && it->second > 0) --it->second;
 }
@@ -261,19 +284,65 @@ Plan Planner::run() {
         plan_.inputs.push_back({place.buffer, type});
         alias(v, place);
     }
+    Stopwatch watch(plan_.load);
     const auto groups = partition(*graph_);
     for (const Group& group : groups)
         for (Value v : group.inputs) ++reads_left_[v];
     for (NodeId id : graph_->results()) ++reads_left_[graph_->node(id).inputs[0]];
+    watch.lap("partition");
     for (const Group& group : groups) plan(group);
     plan_results();
 #if defined(__x86_64__)
+    watch.lap("choose kernels", code_->seconds() * 1e3);
+    plan_.load.push_back({"generate code", code_->seconds() * 1e3});
     code_->seal();
     plan_.code_bytes = code_->size();
+#else
+    watch.lap("choose kernels");
 #endif
+    pack();
+    watch.lap("pack weights");
     plan_.code.push_back(code_);
     plan_.arena_bytes = place_in_arena(plan_.buffers);
+    watch.lap("place buffers");
     return std::move(plan_);
+}
+
+// The pages of a file that weights are read from are given back as soon as these are packed, so that a model is never in memory twice.
+void Planner::put_off_packing(const Group& group) {
+    constexpr std::size_t kFewBytes = 16 * 1024;
+    Packing packing;
+    for (Value v : graph_->node(group.core).inputs) {
+        const Tensor* tensor = graph_->constant(v);
+        if (!tensor || tensor->bytes() < kFewBytes) continue;
+        const bool kept = std::ranges::any_of(plan_.constants,
+                                              [&](const auto& constant) { return constant.get() == tensor->data(); });
+        if (!kept) packing.weights.push_back(*tensor);
+    }
+#if defined(__x86_64__)
+    packing.tasks = code_->take_tasks();
+#endif
+    // A group may have been planned in parts.
+    for (; prepared_ < plan_.steps.size(); ++prepared_)
+        packing.tasks.push_back([work = plan_.steps[prepared_].work] { work->prepare(); });
+    if (!packing.weights.empty() || !packing.tasks.empty()) packing_.push_back(std::move(packing));
+}
+
+// On all cores: nothing else can use them before this is done.
+void Planner::pack() {
+    constexpr std::size_t kWorthThreads = 1024 * 1024;
+    std::size_t bytes = 0;
+    for (const Packing& packing : packing_)
+        for (const Tensor& weights : packing.weights) bytes += weights.bytes();
+    ThreadPool pool(bytes < kWorthThreads ? 1 : machine_.cores);
+    std::atomic<std::size_t> next = 0;
+    pool.parallel(static_cast<std::size_t>(pool.threads()), [&](std::size_t, std::size_t, int) {
+        for (std::size_t i = next++; i < packing_.size(); i = next++) {
+            for (const auto& task : packing_[i].tasks) task();
+            for (const Tensor& weights : packing_[i].weights) give_back(weights.raw());
+        }
+    });
+    packing_.clear();
 }
 
 }  // namespace octet::cpu

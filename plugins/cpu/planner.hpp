@@ -70,6 +70,8 @@ public:
 private:
     void plan(const Group& group);
     void plan_results();
+    void put_off_packing(const Group& group);
+    void pack();
     Place reorder(const Place& from, Layout layout, const std::string& name);
     BufferId buffer(std::size_t bytes, Buffer::Home home, std::size_t index = 0);
     void touch(BufferId id);
@@ -83,6 +85,13 @@ private:
     std::map<ir::Value, std::vector<Place>> places_;
     std::map<ir::Value, std::size_t> reads_left_;  // groups and results that still read a value
     std::vector<std::uint32_t> sharers_;           // values that lie in a buffer
+    // Weights that are packed when all kernels are known, and what reads them.
+    struct Packing {
+        std::vector<std::function<void()>> tasks;
+        std::vector<ir::Tensor> weights;
+    };
+    std::vector<Packing> packing_;
+    std::size_t prepared_ = 0;  // steps that packing_ knows of
 };
 
 // Makers of steps, by kind of group; each tries its kernels in order of priority.

@@ -266,6 +266,8 @@ StepReport report_of(const Lowered& lowered, const Plan& plan, const Machine& ma
     r.arena_bytes = plan.arena_bytes;
     r.packed_bytes = plan.packed_bytes;
     r.code_bytes = plan.code_bytes;
+    r.load = lowered.load;
+    r.load.insert(r.load.end(), plan.load.begin(), plan.load.end());
     return result;
 }
 

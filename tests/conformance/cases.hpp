@@ -62,5 +62,6 @@ std::vector<Case> float_cases();
 std::vector<Case> movement_cases();
 std::vector<Case> int8_cases();
 std::vector<Case> product_cases();
+std::vector<Case> recurrent_cases();
 
 }  // namespace octet::conformance

@@ -14,6 +14,7 @@
 #include "plugins/cpu/kernels/x64/depthwise.hpp"
 #include "plugins/cpu/kernels/x64/image_convolution.hpp"
 #include "plugins/cpu/kernels/x64/matmul.hpp"
+#include "plugins/cpu/kernels/x64/recurrent.hpp"
 #include "tests/cpu_kernels/bench.hpp"
 #ifdef OCTET_BENCH_ONEDNN
 #include "plugins/cpu/kernels/onednn/convolution.hpp"
@@ -255,6 +256,40 @@ void add(const Layer& layer, const char* who, Prepare prepare) {
     }
 }
 
+// One time step of an LSTM: the product of its state with all recurrent weights. Bytes are those of the weights.
+void measure_recurrent(benchmark::State& state, std::int64_t hidden, bool integer) {
+    const x64::RecurrentProductDesc desc{.depth = hidden, .panels = hidden / 16, .integer = integer};
+    if (!x64::RecurrentProduct::accepts(desc, detect_machine())) {
+        state.SkipWithError("not on this machine");
+        return;
+    }
+    const std::vector<std::byte> column(static_cast<std::size_t>(hidden * 4), std::byte{1});
+    x64::CodeBlock code;
+    const x64::RecurrentProduct product(desc, code, [&](std::int64_t, std::int64_t) { return column.data(); });
+    code.seal();
+    const x64::Aligned<std::byte> input(static_cast<std::size_t>(desc.state_stride()));
+    std::vector<float> sums(64);
+    for (auto _ : state) {
+        for (std::int64_t panel = 0; panel < desc.panels; ++panel) {
+            product.run(input.data(), panel, sums.data());
+        }
+        benchmark::DoNotOptimize(sums.data());
+    }
+    state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) *
+                            static_cast<std::int64_t>(product.packed_bytes()));
+}
+
+void add_recurrent() {
+    for (const std::int64_t hidden : {128, 512, 1024}) {
+        for (const bool integer : {true, false}) {
+            const std::string name = fmt::format("recurrent/{}x{}/{}", 4 * hidden, hidden, integer ? "s8" : "f32");
+            benchmark::RegisterBenchmark(name.c_str(), [hidden, integer](benchmark::State& state) {
+                measure_recurrent(state, hidden, integer);
+            })->Unit(benchmark::kMicrosecond);
+        }
+    }
+}
+
 }  // namespace
 }  // namespace octet::cpu
 
@@ -270,6 +305,7 @@ int main(int argc, char** argv) {
 #endif
     }
     octet::cpu::register_transformer_benchmarks();
+    octet::cpu::add_recurrent();
     benchmark::RunSpecifiedBenchmarks();
     return 0;
 }

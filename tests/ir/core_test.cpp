@@ -1,8 +1,15 @@
 // Types, tensors, edits and verify.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 #include <limits>
+#include <numeric>
 
 #include "ir/edit.hpp"
 #include "ir/ops/all.hpp"
+#include "ir/support/mapped_file.hpp"
 #include "ir/text.hpp"
 #include "ir/verify.hpp"
 #include "tests/ir/ops.hpp"
@@ -21,6 +28,38 @@ TEST(Ops, EachHasAReferenceKernel) {
         if (def->id != kOp<Opaque>.id) {
             EXPECT_TRUE(eval::has_kernel(Op(def, def->make()))) << "no kernel for " << def->name;
         }
+}
+
+// Whether the page at this address is in this process's memory.
+bool is_present(const std::byte* at) {
+    const auto page = reinterpret_cast<std::uintptr_t>(at) / static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    std::uint64_t entry = 0;  // the file is read in whole entries only
+    const int map = ::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    EXPECT_EQ(::pread(map, &entry, sizeof(entry), static_cast<off_t>(page * sizeof(entry))), 8);
+    ::close(map);
+    return entry >> 63 != 0;
+}
+
+TEST(MappedFiles, PagesAreGivenBackAndReadAgain) {
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const auto path = std::filesystem::temp_directory_path() / ("octet-pages-" + std::to_string(::getpid()));
+    std::ofstream(path, std::ios::binary) << std::string(8 * page, 'x');
+    const Bytes file = map_file(path);
+    std::filesystem::remove(path);
+    const std::span<const std::byte> all(file.data, file.size);
+    const auto sum = [&] {
+        return std::accumulate(all.begin(), all.end(), 0, [](int s, std::byte b) { return s + static_cast<int>(b); });
+    };
+    const int before = sum();
+    ASSERT_TRUE(is_present(file.data + 3 * page));
+    give_back(all.subspan(page + 1, 4 * page));
+    EXPECT_TRUE(is_present(file.data + page)) << "a page that holds other bytes, too";
+    EXPECT_FALSE(is_present(file.data + 3 * page));
+    EXPECT_EQ(sum(), before);
+    // Memory that is no file keeps its contents.
+    std::vector<std::byte> own(8 * page, std::byte{7});
+    give_back(own);
+    EXPECT_EQ(std::ranges::count(own, std::byte{7}), static_cast<std::ptrdiff_t>(own.size()));
 }
 
 TEST(Types, DimensionsAddAndMultiplyWithinBounds) {
@@ -153,6 +192,20 @@ TEST(Edits, ReplaceKeepsTheNameAndRemovesWhatDied) {
     EXPECT_EQ(
         print(s.graph),
         "x : f32[1,3] = parameter() shape=[1,3]\nsum : f32[1,3] = clamp(x) high=6\nout : f32[1,3] = result(sum)\n");
+}
+
+TEST(Edits, ANodeOfSeveralOutputsKeepsTheName) {
+    Graph graph;
+    Edit edit(graph);
+    const Value x = edit.add(Parameter{Element::f32, Shape{4, 2}, {}}, {}, "x");
+    const Value axis = edit.constant(Tensor::scalar(std::int64_t{0}), "axis");
+    const Value split = edit.add(Split{2}, {x, axis}, "split");
+    const Value other = edit.add(Split{2}, {edit.add(Relu{}, {x}, "relu"), axis});
+    for (std::uint32_t port : {0u, 1u}) edit.add(Result{}, {Value{split.node, port}}, fmt::format("out{}", port));
+    edit.replace(split.node, edit.outputs(other.node));
+    EXPECT_EQ(*graph.find("split"), other.node);
+    EXPECT_TRUE(verify(graph).empty());
+    EXPECT_TRUE(parse(print(graph)) == graph);
 }
 
 TEST(Edits, ANewNodeMayReadWhatItReplaces) {

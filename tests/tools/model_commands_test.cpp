@@ -142,6 +142,26 @@ TEST_F(ModelCommands, BenchEndsInOneObject) {
                 AllOf(HasSubstr("median"), HasSubstr("inferences/s")));
 }
 
+TEST_F(ModelCommands, BenchSaysWhatLoadingConsistsOf) {
+    ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
+    const Answer a = octet("bench m.xml -d CPU --load");
+    ASSERT_EQ(a.status, 0) << a.error;
+    std::map<std::string, double> rows;
+    std::istringstream lines(a.out);
+    for (std::string line; std::getline(lines, line);)
+        rows[line.substr(0, line.find("  "))] = std::stod(line.substr(line.find("  ")));
+    double sum = 0;
+    for (const auto& [name, ms] : rows)
+        if (name != "load" && name != "first inference" && name != "packed weights" && name != "generated code")
+            sum += ms;
+    EXPECT_NEAR(sum, rows.at("load"), 0.1) << a.out;
+    for (const char* name :
+         {"read the file", "plan", "choose kernels", "generate code", "pack weights", "first inference"})
+        EXPECT_TRUE(rows.contains(name)) << name << " is missing in\n" << a.out;
+    EXPECT_GT(rows.at("packed weights"), 0);
+    EXPECT_GT(octet("bench m.xml -d REFERENCE --load").out.size(), 0u);
+}
+
 TEST_F(ModelCommands, ExplainHasOneRowPerLayer) {
     ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
     const Answer a = octet("explain m.xml -d CPU --json");

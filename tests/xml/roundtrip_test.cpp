@@ -230,7 +230,7 @@ std::vector<Case> all_cases() {
 
 TEST(RoundTrip, EveryOp) {
     const TemporaryFolder folder;
-    std::set<std::string_view> seen{"parameter", "constant", "result", "quantize", "dequantize"};
+    std::set<std::string_view> seen{"parameter", "constant", "result", "quantize", "dequantize", "lstm_recurrence"};
     for (const Case& c : all_cases()) {
         seen.insert(c.op.name());
         SCOPED_TRACE(std::string(c.op.name()) + " " + print_fields(c.op));
@@ -261,6 +261,10 @@ TEST(RoundTrip, OpsWithoutAFormAreNamed) {
     const Type codes{Element::u8, {2, 3}};
     EXPECT_EQ(error_of(graph_of({Dequantize{high, low, Element::f32}, {codes}}), file),
               "layer 'op <&\"'>\t\\ é': 'dequantize' has no form in the model file");
+    EXPECT_EQ(error_of(graph_of({LstmRecurrence{.hidden_size = 4},
+                                 {f32({2, 5, 16}), f32({2, 1, 4}), f32({2, 1, 4}), i64({2}), f32({1, 16, 4})}}),
+                       file),
+              "layer 'op <&\"'>\t\\ é': 'lstm_recurrence' has no form in the model file");
     const Type other{Element::i8, {3, 4}};
     EXPECT_EQ(error_of(graph_of({MatMul{.zp_a = {3}}, {codes, other}}), file),
               "layer 'op <&\"'>\t\\ é': 'matmul' with zp_a has no form in the model file");

@@ -24,6 +24,9 @@ std::vector<rewrite::Rule> activation_rules();
 // scaled_dot_product_attention -> its products and its softmax; transposes of transposes become one.
 std::vector<rewrite::Rule> attention_rules();
 
+// The products of a recurrent op's inputs become a matmul of their own, for all time steps at once.
+std::vector<rewrite::Rule> recurrent_rules();
+
 // BatchNorm -> multiply, add; constant factors and summands move into the weights and biases before them.
 std::vector<rewrite::Rule> scale_shift_rules();
 

@@ -4,6 +4,7 @@
 
 #include "ir/ops/all.hpp"
 #include "transformations/low_precision/parts.hpp"
+#include "transformations/low_precision/recurrent.hpp"
 
 namespace octet::low_precision {
 
@@ -54,6 +55,21 @@ Decision accepts_weighted(const Graph& graph, const Node& node, std::span<const 
     return answer_of(weighted_checks(), w, [&](const WeightedCheck& check) { return declines(check, w, parts); });
 }
 
+// Only the weights are codes; the state stays real.
+Decision accepts_recurrent(const Graph&, const Node& node, std::span<const Operand> operands) {
+    const Operand& r = operands[4];
+    if (!r.constant || r.element != ir::Element::i8)
+        return Decision::no(Code::type_unsupported,
+                            "the recurrent weights of '{layer}' are not constant 8-bit integers with a sign",
+                            {node.name, {}});
+    for (const RecurrentCheck& check : recurrent_checks())
+        if (check.declines(*r.codes)) {
+            const auto text = rewrite::fill(check.text, [](std::string_view) { return std::string("{layer}"); });
+            return Decision::no(check.code, text, {node.name, {}});
+        }
+    return Decision::yes();
+}
+
 // Kernels that read codes, compute in float and write codes.
 Decision accepts_fused(const Graph&, const Node&, std::span<const Operand>) { return Decision::yes(); }
 
@@ -93,6 +109,7 @@ constexpr std::array kCpu{
     fused<ir::MaxPool>(),
     fused<ir::AvgPool>(),
     fused<ir::ReduceMean>(),
+    Restriction{ir::kOp<ir::LstmRecurrence>.id, accepts_recurrent},
 };
 
 // Fitted to 18 layers (1x1 and 3x3, 8 to 384 channels, maps of 8x8 to 135x240) in all their forms on a virtual Zen 5 core with AVX-512
@@ -113,6 +130,7 @@ Restrictions no_restrictions() { return {"none", {}, kCpuCosts}; }
 
 bool needs_codes(const Graph& graph, const Node& node, std::size_t operand) {
     if (is_weighted(node.op)) return operand < 2;
+    if (node.op.is<ir::LstmRecurrence>()) return operand == 4;
     if (node.op.is<ir::ReduceMean>() || moves_codes(node.op)) return operand < code_operands(node);
     return !graph.constant(node.inputs[operand]);
 }

@@ -35,7 +35,7 @@ Restrictions cpu_restrictions();
 // No integers at all.
 Restrictions no_restrictions();
 
-// Whether an operand of the op must have codes: weights and data of weighted ops, all but constants of the others.
+// Whether an operand of the op must have codes: weights and data of weighted ops, weights of recurrences, all but constants of the others.
 bool needs_codes(const ir::Graph& graph, const ir::Node& node, std::size_t operand);
 
 }  // namespace octet::low_precision

@@ -32,6 +32,9 @@ bool plan_normalize_l2(Planner& p, const Group& group);
 bool plan_lrn(Planner& p, const Group& group);
 bool plan_reduce(Planner& p, const Group& group);
 
+// recurrent.cpp
+bool plan_lstm(Planner& p, const Group& group);
+
 // resample.cpp
 bool plan_interpolate(Planner& p, const Group& group);
 // Padding with elements of the data.

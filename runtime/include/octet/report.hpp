@@ -36,6 +36,12 @@ struct LayerReport {
     double cpu_time_us = 0;
 };
 
+/// A part of compiling a model and the time it took.
+struct LoadPhase {
+    std::string name;
+    double ms = 0;
+};
+
 /// All layers of a compiled model.
 struct Report {
     std::vector<LayerReport> layers;
@@ -45,6 +51,7 @@ struct Report {
     std::size_t arena_bytes = 0;
     std::size_t packed_bytes = 0;  ///< weights in the form kernels read
     std::size_t code_bytes = 0;    ///< generated code
+    std::vector<LoadPhase> load;   ///< what compiling consisted of, in order
 };
 
 }  // namespace octet

@@ -15,7 +15,8 @@ using format_tag = dnnl::memory::format_tag;
 
 class Builder {
 public:
-    Builder(const Convolution& problem, Kernel::Impl& impl) : p_(problem), w_(impl, problem.source) {}
+    Builder(const Convolution& problem, Kernel::Impl& impl)
+        : p_(problem), w_(impl, problem.source, problem.pack_later) {}
 
     Acceptance build() {
         if (Acceptance answer = check(); !answer) {

@@ -27,7 +27,9 @@ struct Convolution {
     std::int64_t pad_left = 0;
     std::int64_t pad_right = 0;
     const void* weights = nullptr;  // [groups, oc, ic, kernel_h, kernel_w], read while the kernel is made
-    std::int32_t source_zero = 0;   // subtracted from every source value; padding counts as it
+    bool pack_later =
+        false;  // of 8-bit weights: they are read once more by Kernel::pack, which then has to come before run
+    std::int32_t source_zero = 0;  // subtracted from every source value; padding counts as it
     Epilogue epilogue = {};
     int in_place = -1;  // index of the operand whose memory is the result's
     int threads = 1;    // at most so many parts

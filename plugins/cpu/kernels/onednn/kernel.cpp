@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cstdlib>
-#include <new>
 #include <numeric>
 #include <octet/error.hpp>
+#include <utility>
 
 #include "plugins/cpu/kernels/onednn/part.hpp"
 #include "plugins/cpu/pool.hpp"
@@ -89,21 +88,14 @@ dnnl::memory::data_type type_of(DataType type) {
     return data_type::undef;
 }
 
-Packed::Packed(std::size_t bytes)
-    : data_(static_cast<std::byte*>(std::aligned_alloc(64, (bytes + 64) / 64 * 64)), std::free), size_(bytes) {
-    if (data_ == nullptr) {
-        throw std::bad_alloc();
-    }
-}
+Packed::Packed(std::size_t bytes) : data_(packed_memory(bytes)), size_(bytes) {}
 
-std::shared_ptr<const Packed> pack(const dnnl::memory::desc& from, const void* data, const dnnl::memory::desc& to) {
-    auto packed = std::make_shared<Packed>(to.get_size());
+void pack(const dnnl::memory::desc& from, const void* data, const dnnl::memory::desc& to, const Packed& packed) {
     dnnl::memory source(from, engine(), const_cast<void*>(data));
-    dnnl::memory target(to, engine(), packed->data());
+    dnnl::memory target(to, engine(), packed.data());
     dnnl::stream stream(engine());
     dnnl::reorder(source, target).execute(stream, source, target);
     stream.wait();
-    return packed;
 }
 
 void Part::bind(int arg, const dnnl::memory::desc& desc, Source source, std::size_t offset, std::uint32_t operand) {
@@ -189,6 +181,13 @@ std::size_t Kernel::packed_bytes() const {
     }
     return std::accumulate(all.begin(), all.end(), std::size_t{0},
                            [](std::size_t sum, const auto& packed) { return sum + packed->size(); });
+}
+
+void Kernel::pack() {
+    const OneOpenMpThread single;
+    for (const auto& task : std::exchange(impl_->tasks, {})) {
+        task();
+    }
 }
 
 void Kernel::run(const Args& args, int part) const {

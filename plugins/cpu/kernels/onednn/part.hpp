@@ -10,6 +10,7 @@
 
 #include "plugins/cpu/kernels/epilogue.hpp"
 #include "plugins/cpu/kernels/onednn/kernel.hpp"
+#include "plugins/cpu/kernels/packed_memory.hpp"
 
 namespace octet::cpu::onednn {
 
@@ -30,7 +31,7 @@ public:
     std::size_t size() const { return size_; }
 
 private:
-    std::unique_ptr<std::byte, void (*)(void*)> data_;
+    std::shared_ptr<std::byte> data_;
     std::size_t size_;
 };
 
@@ -42,7 +43,7 @@ std::shared_ptr<const Packed> packed_copy(const std::vector<T>& values) {
 }
 
 // `from` in the layout `to`; the source is read once.
-std::shared_ptr<const Packed> pack(const dnnl::memory::desc& from, const void* data, const dnnl::memory::desc& to);
+void pack(const dnnl::memory::desc& from, const void* data, const dnnl::memory::desc& to, const Packed& packed);
 
 enum class Source : std::uint8_t { src, weights, dst, operand };
 
@@ -87,6 +88,7 @@ struct Kernel::Impl {
     std::vector<std::size_t> scratch_offsets;
     std::size_t scratch_bytes = 0;
     std::string implementation;
+    std::vector<std::function<void()>> tasks;  // of Kernel::pack
 };
 
 // Runs `build` (which fills parts and implementation) with one OpenMP thread and turns what the library throws into a reason.

@@ -142,7 +142,14 @@ void Weighted::bind(Part& part, const Window& window, const dnnl::memory::desc& 
 std::shared_ptr<const Packed> Weighted::packed(const dnnl::memory::desc& plain, const void* data,
                                                const dnnl::memory::desc& wanted) {
     if (packed_ == nullptr || data != packed_from_ || packed_desc_ != wanted) {
-        packed_ = pack(plain, data, wanted);
+        auto target = std::make_shared<Packed>(wanted.get_size());
+        const auto task = [plain, data, wanted, target] { pack(plain, data, wanted, *target); };
+        if (pack_later_) {
+            impl_.tasks.push_back(task);
+        } else {
+            task();
+        }
+        packed_ = std::move(target);
         packed_desc_ = wanted;
         packed_from_ = data;
     }

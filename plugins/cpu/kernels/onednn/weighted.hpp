@@ -24,7 +24,9 @@ std::int64_t parts_worth(std::int64_t work, int threads);
 
 class Weighted {
 public:
-    Weighted(Kernel::Impl& impl, DataType source) : impl_(impl), quantized_(source == DataType::u8) {}
+    // `pack_later`: 8-bit weights are packed by Kernel::pack.
+    Weighted(Kernel::Impl& impl, DataType source, bool pack_later = false)
+        : impl_(impl), quantized_(source == DataType::u8), pack_later_(pack_later && quantized_) {}
 
     bool quantized() const { return quantized_; }
     dnnl::memory::data_type weights_type() const {
@@ -59,6 +61,7 @@ public:
 private:
     Kernel::Impl& impl_;
     bool quantized_;
+    bool pack_later_;
     std::int32_t zero_ = 0;
     std::vector<float> scaled_;
     std::shared_ptr<const Packed> packed_;

@@ -1,33 +1,31 @@
 #pragma once
-#include <algorithm>
 #include <cstddef>
 #include <memory>
-#include <new>
+#include <type_traits>
+
+#include "plugins/cpu/kernels/packed_memory.hpp"
 
 namespace octet::cpu::x64 {
 
-// `count` zeroed values at a cache line.
+// `count` zeroed values at a cache line, beside what else kernels read.
 template <class T>
 class Aligned {
+    static_assert(std::is_trivially_copyable_v<T>);
+
 public:
     Aligned() = default;
-    explicit Aligned(std::size_t count)
-        : data_(static_cast<T*>(::operator new (std::max<std::size_t>(count, 1) * sizeof(T), std::align_val_t{64}))),
-          count_(count) {
-        std::uninitialized_value_construct_n(data_.get(), count);
-    }
+    explicit Aligned(std::size_t count) : data_(packed_memory(count * sizeof(T))), count_(count) {}
+    Aligned(Aligned&&) noexcept = default;
+    Aligned& operator=(Aligned&&) noexcept = default;
 
-    T* data() { return data_.get(); }
-    const T* data() const { return data_.get(); }
+    T* data() { return reinterpret_cast<T*>(data_.get()); }
+    const T* data() const { return reinterpret_cast<const T*>(data_.get()); }
     std::size_t size() const { return count_; }
-    T& operator[](std::size_t i) { return data_[i]; }
-    const T& operator[](std::size_t i) const { return data_[i]; }
+    T& operator[](std::size_t i) { return data()[i]; }
+    const T& operator[](std::size_t i) const { return data()[i]; }
 
 private:
-    struct Free {
-        void operator()(T* data) const { ::operator delete (data, std::align_val_t{64}); }
-    };
-    std::unique_ptr<T[], Free> data_;
+    std::shared_ptr<std::byte> data_;
     std::size_t count_ = 0;
 };
 

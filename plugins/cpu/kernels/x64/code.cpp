@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <span>
 #include <stdexcept>
@@ -26,6 +27,7 @@ std::size_t CodeBlock::add(const std::string& key, const Generate& generate) {
     if (sealed()) {
         throw std::logic_error("a kernel was added to a sealed code block");
     }
+    const auto start = std::chrono::steady_clock::now();
     Emitter emitter;
     emitter.enter();
     generate(emitter);
@@ -35,10 +37,14 @@ std::size_t CodeBlock::add(const std::string& key, const Generate& generate) {
     bytes_.resize(offset, 0xCC);
     bytes_.insert(bytes_.end(), code.begin(), code.end());
     offsets_.emplace(key, offset);
+    seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return offset;
 }
 
 void CodeBlock::seal() {
+    for (const auto& task : take_tasks()) {
+        task();
+    }
     if (sealed() || bytes_.empty()) {
         return;
     }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace octet::cpu::x64 {
@@ -24,12 +25,18 @@ public:
     // The offset of the kernel that `key` names; `generate` runs only for a new key. Not after seal().
     std::size_t add(const std::string& key, const Generate& generate);
 
-    // Makes the code executable; std::runtime_error when the system refuses. Kernels run only afterwards.
+    // Puts off work that kernels need done before they run, such as the packing of their weights: any thread may do it, in any order.
+    void later(std::function<void()> task) { tasks_.push_back(std::move(task)); }
+    // Hands it over to be done before the first kernel runs.
+    std::vector<std::function<void()>> take_tasks() { return std::exchange(tasks_, {}); }
+
+    // Does what was put off and not taken, and makes the code executable; std::runtime_error when the system refuses. Kernels run only afterwards.
     void seal();
 
     bool sealed() const { return base_ != nullptr; }
     std::size_t size() const { return bytes_.size(); }
     std::size_t kernels() const { return offsets_.size(); }
+    double seconds() const { return seconds_; }  // spent in generating
 
     template <class Args>
     void call(std::size_t offset, const Args& args) const {
@@ -39,6 +46,8 @@ public:
 private:
     std::vector<std::uint8_t> bytes_;
     std::map<std::string, std::size_t> offsets_;
+    std::vector<std::function<void()>> tasks_;
+    double seconds_ = 0;
     void* base_ = nullptr;
     std::size_t mapped_ = 0;
 };

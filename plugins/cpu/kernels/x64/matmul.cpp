@@ -67,10 +67,16 @@ MatMul::MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, Cod
 
     const std::int64_t rest_rows = std::min(strip_rows_, desc.rows);
     const bool bounded = !may_exceed_i32(desc.epilogue, 255.0 * 128 * static_cast<double>(desc.k));
+    const std::int64_t k_step = desc.transposed ? 1 : desc.columns;
+    const std::int64_t column_step = desc.transposed ? desc.k : 1;
+    code.later([to = weights_, blocks, panel, from = weights.data(), k_step, column_step] {
+        for (const ColumnBlock& block : blocks) {
+            pack_panel(to + block.panel, block, panel, [&](std::size_t, std::int64_t i, std::int64_t column) {
+                return from[i * k_step + column * column_step];
+            });
+        }
+    });
     for (const ColumnBlock& plain : blocks) {
-        pack_panel(weights_ + plain.panel, plain, panel, [&](std::size_t, std::int64_t i, std::int64_t column) {
-            return weights[static_cast<std::size_t>(desc.transposed ? column * desc.k + i : i * desc.columns + column)];
-        });
         Block block;
         static_cast<ColumnBlock&>(block) = plain;
         const int rows = tile_rows(plain.vectors());

@@ -42,7 +42,8 @@ public:
     static Acceptance accepts(const MatMulDesc& desc, const Machine& machine);
     static std::size_t packed_size(const MatMulDesc& desc);
 
-    // Packs the weights into `storage` (packed_size bytes at a multiple of 64) or, when that is empty, memory of its own.
+    // Packs the weights into `storage` (packed_size bytes at a multiple of 64) or, when that is empty, memory of its own. They are read
+    // when the code is sealed.
     MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code,
            std::span<std::byte> storage = {});
 

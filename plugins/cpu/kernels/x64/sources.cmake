@@ -12,6 +12,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     x64/image_convolution.cpp
     x64/image_quantize.cpp
     x64/pool.cpp
+    x64/recurrent.cpp
     x64/sum_of_products.cpp
     x64/tile.cpp
     x64/matmul.cpp

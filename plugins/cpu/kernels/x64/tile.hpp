@@ -1,5 +1,6 @@
 #pragma once
 // The register tile of matrix products and convolutions: `rows` pixels times up to 64 columns, 32-bit sums in up to 24 registers.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -68,24 +69,38 @@ struct ColumnBlock {
 // `columns` cut into blocks of at most 64 of nearly equal widths.
 std::vector<ColumnBlock> column_blocks(std::int64_t columns, const PanelShape& panel);
 
-// Packs one block: `weight(tap, i, column)` is asked for i < k and the block's columns.
+// Packs one block: `weight(tap, i, column)` is asked for i < k and the block's columns, along k first: fastest where the weights lie so.
+// A panel is written in pieces that stay in the first-level cache.
 template <class Weight>
 void pack_panel(std::int8_t* panel, const ColumnBlock& block, const PanelShape& shape, const Weight& weight) {
+    constexpr std::int64_t kPiece = 64;
     const int width = block.vectors() * 16;
-    const std::int64_t dwords = (shape.k + 3) / 4;
-    std::vector<std::int32_t> starts(static_cast<std::size_t>(width), 0);
+    const std::int64_t dwords = (shape.k + 3) / 4, whole = shape.k / 4;
+    std::vector<std::int32_t> sums(static_cast<std::size_t>(width), 0);
     std::int8_t* products = panel + (shape.zero_point != 0 ? width * 4 : 0);
-    for (std::size_t tap = 0; tap < shape.taps; ++tap) {
-        for (std::int64_t i = 0; i < dwords * 4; ++i) {
-            std::int8_t* to = products + (static_cast<std::int64_t>(tap) * dwords + i / 4) * width * 4 + i % 4;
+    for (std::size_t tap = 0; tap < shape.taps; ++tap, products += dwords * width * 4) {
+        for (std::int64_t first = 0; first < dwords; first += kPiece) {
+            const std::int64_t end = std::min(first + kPiece, dwords);
             for (int c = 0; c < width; ++c) {
-                to[c * 4] = i < shape.k && c < block.columns ? weight(tap, i, block.first + c) : std::int8_t{0};
-                starts[static_cast<std::size_t>(c)] -= shape.zero_point * to[c * 4];
+                std::int32_t sum = 0;
+                for (std::int64_t d = first; d < end; ++d) {
+                    std::int8_t bytes[4] = {0, 0, 0, 0};
+                    const std::int64_t count = c >= block.columns ? 0 : d < whole ? 4 : shape.k % 4;
+                    for (std::int64_t i = 0; i < count; ++i) {
+                        bytes[i] = weight(tap, d * 4 + i, block.first + c);
+                        sum += bytes[i];
+                    }
+                    std::memcpy(products + (d * width + c) * 4, bytes, 4);
+                }
+                sums[static_cast<std::size_t>(c)] += sum;
             }
         }
     }
     if (shape.zero_point != 0) {
-        std::memcpy(panel, starts.data(), starts.size() * 4);
+        for (std::int32_t& sum : sums) {
+            sum *= -shape.zero_point;
+        }
+        std::memcpy(panel, sums.data(), sums.size() * 4);
     }
 }
 

@@ -1,0 +1,71 @@
+#include "plugins/cpu/kernels/packed_memory.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <mutex>
+#include <new>
+
+namespace octet::cpu {
+namespace {
+
+constexpr std::size_t kLine = 64;
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kLeastChunk = 4 * kHugePage;  // what is not touched costs nothing
+
+std::size_t rounded_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
+
+class Chunk {
+public:
+    explicit Chunk(std::size_t bytes) : mapped_(rounded_up(bytes, kHugePage) + kHugePage) {
+        void* memory = ::mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED) {
+            throw std::bad_alloc();
+        }
+        base_ = static_cast<std::byte*>(memory);
+        const auto misplaced = reinterpret_cast<std::uintptr_t>(base_) % kHugePage;
+        next_ = base_ + (misplaced == 0 ? 0 : kHugePage - misplaced);
+#ifdef MADV_HUGEPAGE
+        ::madvise(next_, mapped_ - kHugePage, MADV_HUGEPAGE);
+#endif
+    }
+    Chunk(const Chunk&) = delete;
+    Chunk& operator=(const Chunk&) = delete;
+    ~Chunk() { ::munmap(base_, mapped_); }
+
+    // Null where it is full.
+    std::byte* take(std::size_t bytes) {
+        if (static_cast<std::size_t>(base_ + mapped_ - next_) < bytes) {
+            return nullptr;
+        }
+        std::byte* const taken = next_;
+        next_ += bytes;
+        return taken;
+    }
+
+private:
+    std::size_t mapped_;
+    std::byte* base_ = nullptr;
+    std::byte* next_ = nullptr;
+};
+
+}  // namespace
+
+std::shared_ptr<std::byte> packed_memory(std::size_t bytes) {
+    static std::mutex mutex;
+    static std::weak_ptr<Chunk> latest;
+    // Kernels may read the whole last line.
+    const std::size_t wanted = rounded_up(std::max<std::size_t>(bytes, 1), kLine);
+    const std::scoped_lock lock(mutex);
+    std::shared_ptr<Chunk> chunk = latest.lock();
+    std::byte* data = chunk ? chunk->take(wanted) : nullptr;
+    if (data == nullptr) {
+        chunk = std::make_shared<Chunk>(std::max(wanted, kLeastChunk));
+        data = chunk->take(wanted);
+        latest = chunk;
+    }
+    return {std::move(chunk), data};
+}
+
+}  // namespace octet::cpu

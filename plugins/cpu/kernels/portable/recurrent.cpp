@@ -1,0 +1,121 @@
+#include "plugins/cpu/kernels/portable/recurrent.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "plugins/cpu/kernels/portable/math.hpp"
+#include "plugins/cpu/kernels/portable/vectorize.hpp"
+
+namespace octet::cpu::portable {
+namespace {
+
+constexpr float kLargest = 32639;  // 127 * 256 + 127
+constexpr float kSmallestState = 1e-34F;
+constexpr std::size_t kUnits = LstmCell::kUnits;
+
+using Lane = std::array<float, kUnits>;
+
+template <class F>
+void each(Lane& values, F f) {
+    for (float& x : values) {
+        x = f(x);
+    }
+}
+
+void apply(const CellActivation& a, Lane& values) {
+    const float alpha = a.alpha;
+    const float beta = a.beta;
+    switch (a.function) {
+        case CellFunction::sigmoid: return each(values, [](float x) { return fast_sigmoid(x); });
+        case CellFunction::tanh: return each(values, [](float x) { return fast_tanh(x); });
+        case CellFunction::relu: return each(values, [](float x) { return x > 0 ? x : 0.0F; });
+        case CellFunction::hard_sigmoid:
+            return each(values, [=](float x) { return clamp_code(std::fma(alpha, x, beta), 0, 1); });
+        case CellFunction::affine: return each(values, [=](float x) { return std::fma(alpha, x, beta); });
+        case CellFunction::elu: return each(values, [=](float x) { return x < 0 ? alpha * fast_expm1(x) : x; });
+        case CellFunction::leaky_relu: return each(values, [=](float x) { return x < 0 ? alpha * x : x; });
+        case CellFunction::scaled_tanh: return each(values, [=](float x) { return alpha * fast_tanh(beta * x); });
+        case CellFunction::softplus: return each(values, [](float x) { return fast_softplus(x); });
+        case CellFunction::softsign: return each(values, [](float x) { return x / (1.0F + std::fabs(x)); });
+        case CellFunction::thresholded_relu: return each(values, [=](float x) { return x > alpha ? x : 0.0F; });
+    }
+}
+
+void load(const float* from, std::size_t count, Lane& to) {
+    if (count == kUnits) {
+        std::copy_n(from, kUnits, to.data());
+        return;
+    }
+    to.fill(0);
+    for (std::size_t i = 0; i < count; ++i) {
+        to[i] = from[i];
+    }
+}
+
+void store(const Lane& from, std::size_t count, float* to) {
+    if (count == kUnits) {
+        std::copy_n(from.data(), kUnits, to);
+        return;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+        to[i] = from[i];
+    }
+}
+
+}  // namespace
+
+float split_state(const float* x, std::size_t count, std::uint8_t* high, std::uint8_t* low) {
+    float factor = 0;
+    vectorized([&] {
+        // The bits of positive floats are ordered as the floats are, with infinity and NaN at the end.
+        std::uint32_t bits = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            bits = std::max(bits, std::bit_cast<std::uint32_t>(x[i]) & 0x7FFFFFFFU);
+        }
+        const float largest = std::bit_cast<float>(bits);
+        const bool zero = largest < kSmallestState;
+        factor = zero ? 0.0F : largest / kLargest;
+        const float inverse = zero ? 0.0F : kLargest / largest;
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::int32_t code = round_to_int(clamp_code(x[i] * inverse, -kLargest, kLargest)) + 32768 + 128;
+            high[i] = static_cast<std::uint8_t>(code >> 8);
+            low[i] = static_cast<std::uint8_t>(code);
+        }
+    });
+    return factor;
+}
+
+void LstmCell::run(const Arguments& args) const {
+    vectorized([&] {
+        alignas(64) std::array<Lane, kGates> gates;
+        alignas(64) Lane cell;
+        for (std::size_t k = 0; k < kGates; ++k) {
+            load(args.start + k * args.start_stride, args.units, gates[k]);
+            for (std::size_t i = 0; i < kUnits; ++i) {
+                gates[k][i] = std::fma(args.sums[k * kUnits + i], args.scale[k * kUnits + i] * args.factor,
+                                       gates[k][i]);
+            }
+            if (clip > 0) {
+                each(gates[k], [this](float x) { return clamp_code(x, -clip, clip); });
+            }
+        }
+        load(args.cell, args.units, cell);
+        apply(f, gates[0]);
+        apply(f, gates[1]);
+        apply(g, gates[2]);
+        apply(f, gates[3]);
+        for (std::size_t i = 0; i < kUnits; ++i) {
+            cell[i] = gates[0][i] * cell[i] + gates[1][i] * gates[2][i];
+        }
+        store(cell, args.units, args.cell);
+        apply(h, cell);
+        for (std::size_t i = 0; i < kUnits; ++i) {
+            cell[i] *= gates[3][i];
+        }
+        store(cell, args.units, args.state);
+        store(cell, args.units, args.result);
+    });
+}
+
+}  // namespace octet::cpu::portable

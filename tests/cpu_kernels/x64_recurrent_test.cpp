@@ -1,0 +1,113 @@
+#include "plugins/cpu/kernels/x64/recurrent.hpp"
+
+#include <fmt/format.h>
+
+#include "tests/cpu_kernels/x64_support.hpp"
+
+namespace octet::cpu::testing {
+namespace {
+
+using x64::RecurrentProduct;
+using x64::RecurrentProductDesc;
+
+// The state as the kernel reads it, and what each value of it is worth.
+struct State {
+    Guarded<std::uint8_t> bytes;
+    const RecurrentProductDesc& desc;
+
+    State(const RecurrentProductDesc& d, Guard guard)
+        : bytes(random_guarded<std::uint8_t>(static_cast<std::size_t>(d.rows * d.state_stride()), guard, 3)), desc(d) {
+        if (!d.integer) {
+            fill_uniform({reinterpret_cast<float*>(bytes.data()), bytes.size() / 4}, 3, -1, 1);
+        }
+    }
+    double at(std::int64_t row, std::int64_t k) const {
+        const std::uint8_t* from = bytes.data() + row * desc.state_stride();
+        if (!desc.integer) {
+            return reinterpret_cast<const float*>(from)[k];
+        }
+        return 256.0 * (from[k] - 128) + from[desc.digits() + k] - 128;
+    }
+};
+
+void check(const RecurrentProductDesc& desc, Guard guard) {
+    SCOPED_TRACE(fmt::format("{} rows, depth {}, {} panels of {} vectors, integer {}", desc.rows, desc.depth,
+                             desc.panels, desc.vectors, desc.integer));
+    ASSERT_TRUE(RecurrentProduct::accepts(desc, vnni_machine()));
+    const State state(desc, guard);
+    const auto count = static_cast<std::size_t>(desc.panels * desc.columns() * desc.depth);
+    const auto codes = random_guarded<std::int8_t>(count, guard, 1);
+    const auto floats = random_guarded<float>(count, guard, 2);
+    const auto weight = [&](std::int64_t panel, std::int64_t column, std::int64_t k) {
+        const auto i = static_cast<std::size_t>((panel * desc.columns() + column) * desc.depth + k);
+        return desc.integer ? static_cast<float>(codes[i]) : floats[i];
+    };
+    x64::CodeBlock code;
+    const RecurrentProduct product(desc, code, [&](std::int64_t panel, std::int64_t column) {
+        const auto i = static_cast<std::size_t>((panel * desc.columns() + column) * desc.depth);
+        return desc.integer ? reinterpret_cast<const std::byte*>(&codes[i])
+                            : reinterpret_cast<const std::byte*>(&floats[i]);
+    });
+    code.seal();
+    for (std::int64_t panel = desc.panels; panel-- > 0;) {
+        Guarded<float> sums(static_cast<std::size_t>(desc.rows * desc.columns()), guard);
+        product.run(reinterpret_cast<const std::byte*>(state.bytes.data()), panel, sums.data());
+        for (std::int64_t row = 0; row < desc.rows; ++row) {
+            for (std::int64_t c = 0; c < desc.columns(); ++c) {
+                double wanted = 0, most = 0;
+                for (std::int64_t k = 0; k < desc.depth; ++k) {
+                    wanted += state.at(row, k) * weight(panel, c, k);
+                    most += std::abs(state.at(row, k) * weight(panel, c, k));
+                }
+                // Digits are summed exactly; the two sums are joined with one rounding.
+                const double allowed = desc.integer ? std::abs(wanted) * 0x1p-24 : most * 1e-6;
+                const auto at = static_cast<std::size_t>(row * desc.columns() + c);
+                ASSERT_NEAR(sums[at], wanted, allowed) << "panel " << panel << " row " << row << " column " << c;
+            }
+        }
+        EXPECT_TRUE(sums.intact());
+    }
+}
+
+TEST(X64Recurrent, EveryTail) {
+    OCTET_NEEDS_VNNI();
+    for (const Guard guard : kGuards) {
+        for (const bool integer : {false, true}) {
+            for (std::int64_t depth = 1; depth <= 40; ++depth) {
+                check({1 + depth % 3, depth, 2, 4, integer}, guard);
+            }
+            for (std::int64_t rows = 1; rows <= 10; ++rows) {
+                check({rows, 37, 1, 4, integer}, guard);
+            }
+            for (const int vectors : {1, 2, 3, 4}) {
+                check({2, 130, 3, vectors, integer}, guard);
+                check({4, 9, 1, vectors, integer}, guard);
+            }
+        }
+    }
+}
+
+TEST(X64Recurrent, LongSums) {
+    OCTET_NEEDS_VNNI();
+    check({3, 1024, 2, 4, true}, Guard::after);
+    check({1, 700, 2, 4, false}, Guard::before);
+}
+
+TEST(X64Recurrent, Declines) {
+    Machine machine;
+    machine.isa = Isa::avx2_vnni;
+    RecurrentProductDesc desc{.depth = 8, .panels = 1};
+    EXPECT_EQ(RecurrentProduct::accepts(desc, machine).reason, "needs AVX-512");
+    machine.isa = Isa::avx512;
+    EXPECT_TRUE(RecurrentProduct::accepts(desc, machine));
+    desc.integer = true;
+    EXPECT_EQ(RecurrentProduct::accepts(desc, machine).reason, "needs AVX-512 VNNI");
+    desc.depth = 65537;
+    EXPECT_EQ(RecurrentProduct::accepts(desc, vnni_machine()).reason, "sums of so many products may leave 32 bits");
+    desc.depth = 0;
+    EXPECT_EQ(RecurrentProduct::accepts(desc, vnni_machine()).reason,
+              "an empty product, or panels wider than 64 columns");
+}
+
+}  // namespace
+}  // namespace octet::cpu::testing
