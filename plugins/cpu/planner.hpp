@@ -69,6 +69,7 @@ public:
 
 private:
     void plan(const Group& group);
+    void plan_by_kind(const Group& group);
     void plan_results();
     Place reorder(const Place& from, Layout layout, const std::string& name);
     BufferId buffer(std::size_t bytes, Buffer::Home home, std::size_t index = 0);
