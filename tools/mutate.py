@@ -24,10 +24,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FAMILIES = {
-    "weighted": ["low_precision/rules/weighted.cpp", "low_precision/weighted.cpp", "low_precision/zero_point_correction.cpp"],
-    "movement": ["low_precision/rules/movement.cpp", "low_precision/dequantization.cpp"],
+    "weighted": ["low_precision/rules/weighted.cpp", "low_precision/weighted.cpp", "low_precision/parts.cpp",
+                 "low_precision/weights_zero_point.cpp", "low_precision/zero_point_correction.cpp"],
+    "movement": ["low_precision/rules/movement.cpp", "low_precision/rules/gather.cpp", "low_precision/dequantization.cpp"],
     "quantize": ["low_precision/fake_quantize.cpp", "low_precision/decompose.cpp", "low_precision/rules/quantize_weights.cpp"],
-    "common": ["common/activation.cpp", "common/scale_shift.cpp", "common/dequantize.cpp"],
+    "common": ["common/activation.cpp", "common/scale_shift.cpp", "common/dequantize.cpp", "common/attention.cpp"],
 }
 TESTS = ["rules_test", "passes_test", "random_graphs_test"]
 ARCHIVE = "lib/liboctet_transformations.a"

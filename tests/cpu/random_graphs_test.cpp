@@ -75,8 +75,7 @@ void compare(const RandomGraphOptions& options, unsigned seed, Allowed allowed) 
 
 TEST(CpuRandomGraphs, ExactOnesAreEqual) {
     for (const unsigned seed : seeds(250)) {
-        compare({.exact = true, .dynamic_batch = seed % 4 == 3, .wide = seed % 2 == 1, .real_zero_points = false}, seed,
-                nothing);
+        compare({.exact = true, .dynamic_batch = seed % 4 == 3, .wide = seed % 2 == 1}, seed, nothing);
         if (HasFatalFailure()) return;
     }
 }

@@ -92,7 +92,6 @@ Known RandomGraphBuilder::quantized(const Known& k, std::int64_t levels) {
         // No multiple of the unit may lie at a tie, where the formula itself rounds.
         if (options_.exact && !is_power_of_two(levels - 1)) shift += std::min(0.25, k.unit / scale / 2);
         double zero = other_range ? zero_point : shift;
-        if (!options_.real_zero_points) zero = std::floor(zero);
         if (options_.exact && zero != std::floor(zero * 4) / 4) zero = std::floor(shift);
         if (varying_zero) zero += below(3);
         double step = scale * (other_range ? one_of({0.5, 1.0, 2.0}) : 1.0);

@@ -14,8 +14,6 @@ struct RandomGraphOptions {
     bool dynamic_batch = false;
     // Channels up to 70 and maps up to 12, for the kernels of a device; otherwise up to 8 and 6.
     bool wide = false;
-    // Zero points between two codes, which the CPU may take for the same at a border where the difference is small.
-    bool real_zero_points = true;
     // One layer: quantized inputs, some ops, and results that are quantized, so that no rounding follows another.
     bool one_layer = false;
 };

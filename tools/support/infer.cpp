@@ -8,8 +8,9 @@
 namespace octet::tools {
 
 ir::Tensors infer_on(const std::string& device, const ir::Graph& graph, const ir::Tensors& parameters) {
-    InferRequest request =
-        Core().compile_model(runtime::ModelAccess::make(graph, "graph"), device).create_infer_request();
+    const auto model = runtime::ModelAccess::make(graph, "graph");
+    const auto mode = hint::execution_mode(hint::ExecutionMode::ACCURACY);
+    InferRequest request = Core().compile_model(model, device, mode).create_infer_request();
     for (std::size_t i = 0; i < parameters.size(); ++i) {
         const ir::Tensor& from = parameters[i];
         Tensor to(from.element(), Shape(from.dims().begin(), from.dims().end()));
