@@ -156,8 +156,8 @@ std::vector<BufferId> Planner::operands(const Program& program, Layout layout, c
     std::vector<BufferId> ids;
     for (const ProgramOperand& o : program.operands) {
         if (!o.constant) {
-            const bool full = graph_->shape(o.value) == result.shape;
-            ids.push_back(full ? input(o.value, layout).buffer : input(o.value).buffer);
+            const bool same_rank = graph_->shape(o.value).rank() == result.shape.rank();
+            ids.push_back(input(o.value, same_rank ? layout : Layout::plain).buffer);
             continue;
         }
         Place place{constant(*o.constant), Layout::plain, o.constant->type()};
