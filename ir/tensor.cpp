@@ -11,6 +11,9 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;
 
+// More elements than any machine has memory for, and few enough that their bytes can be counted.
+constexpr std::size_t kMostElements = std::size_t{1} << 56;
+
 template <class T>
 T load(const std::byte* data, std::size_t index) {
     T value;
@@ -70,8 +73,10 @@ To convert(From from) {
 
 Tensor::Tensor(Element element, Dims dims) : element_(element), dims_(std::move(dims)), writable_(true) {
     size_ = static_cast<std::size_t>(product(dims_));
+    require(size_ <= kMostElements, "a tensor of {} is too large", to_string(type()));
     const std::size_t room = std::max<std::size_t>(bytes(), 1);
-    auto* memory = static_cast<std::byte*>(::operator new(room, std::align_val_t(kAlignment)));
+    auto* memory = static_cast<std::byte*>(::operator new(room, std::align_val_t(kAlignment), std::nothrow));
+    require(memory != nullptr, "there is not enough memory for a tensor of {}", to_string(type()));
     std::memset(memory, 0, room);
     data_ = memory;
     owner_ = std::shared_ptr<const void>(memory, [](const void* p) {

@@ -71,7 +71,8 @@ constexpr Element element_of<std::uint64_t>() {
 class Tensor {
 public:
     Tensor() = default;  // undefined, no elements
-    // New memory, 64-byte aligned, zeroed. It may be written through `write` until the tensor is shared.
+    // New memory, 64-byte aligned, zeroed. It may be written through `write` until the tensor is shared. Throws Error where there is
+    // not so much.
     Tensor(Element element, Dims dims);
     // A view of `bytes_of(element, product(dims))` bytes at `data`, kept alive by `owner`. Any alignment.
     Tensor(Element element, Dims dims, const std::byte* data, std::shared_ptr<const void> owner);

@@ -8,6 +8,8 @@
 namespace octet::ir {
 namespace {
 
+constexpr int kMaxDepth = 16;  // as in model files
+
 class Reader {
 public:
     Reader(std::string_view text, std::span<const OpDef* const> extra) : text_(text), extra_(extra) {}
@@ -182,9 +184,10 @@ private:
     }
     void read(GraphPtr* v) {
         expect('{');
-        *v = std::make_shared<const Graph>(Reader::nested(*this));
+        if (++depth_ > kMaxDepth) error(fmt::format("bodies are nested more than {} deep", kMaxDepth));
+        *v = std::make_shared<const Graph>(graph(true));
+        --depth_;
     }
-    static Graph nested(Reader& outer) { return outer.graph(true); }
 
     void read(Tensor* v) {
         const Type t = type();
@@ -331,6 +334,7 @@ private:
     std::span<const OpDef* const> extra_;
     std::size_t at_ = 0;
     std::size_t line_ = 1;
+    int depth_ = 0;  // of the body being read
 };
 
 }  // namespace

@@ -27,6 +27,18 @@ struct Frame {
     std::unordered_map<NodeId, std::size_t> uses_left;
 };
 
+// Operands are what the op takes. Where shapes were not known before, nothing has said so yet.
+void check_operands(const Op& op, std::span<const Tensor> inputs) {
+    Types types;
+    types.reserve(inputs.size());
+    for (const Tensor& t : inputs) types.push_back(t.type());
+    const Partials unknown(inputs.size());
+    std::vector<Input> described;
+    described.reserve(inputs.size());
+    for (std::size_t i = 0; i < inputs.size(); ++i) described.push_back({&types[i], &unknown[i], &inputs[i]});
+    op.def().infer(op.data(), described);
+}
+
 std::string operator_name(const Op& op) {
     if (const auto* opaque = op.as<Opaque>()) return opaque->type + " (" + opaque->version + ")";
     return std::string(op.name());
@@ -44,6 +56,7 @@ Tensors evaluate(const Op& op, std::span<const Tensor> inputs, State* state) {
     Tensors aligned;
     aligned.reserve(inputs.size());
     for (const Tensor& t : inputs) aligned.push_back(t.aligned());
+    check_operands(op, aligned);
     return kernel->run(op.data(), aligned, state);
 }
 

@@ -7,6 +7,8 @@
 namespace octet::ir {
 namespace {
 
+constexpr std::int64_t kMostPad = std::int64_t{1} << 40;  // sums with any dimension that fits into memory stay exact
+
 Types of_shape(Inputs inputs, Shape shape) { return {{inputs[0].element(), std::move(shape)}}; }
 
 // The numbers of a list operand, one an axis.
@@ -59,6 +61,9 @@ Types infer(const Pad& op, Inputs inputs) {
     const auto end = per_axis(inputs[2], data.rank(), "pads_end");
     Shape result = data;
     for (std::size_t i = 0; i < data.rank(); ++i) {
+        for (const Dim pad : {begin[i], end[i]})
+            require(!pad.is_static() || (pad.low >= -kMostPad && pad.low <= kMostPad),
+                    "a pad of {} at dimension {}, wanted {} at most", pad.low, i, kMostPad);
         const Dim sum = number_sum(number_sum(data[i], begin[i]), end[i]);
         require(sum.high >= 0, "pads of {} and {} cut more than dimension {} of {}", begin[i].high, end[i].high, i,
                 to_string(data));

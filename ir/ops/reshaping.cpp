@@ -10,7 +10,10 @@ namespace {
 // have / others, within bounds; both are products of dimensions.
 Dim quotient(Dim have, Dim others, const Shape& data) {
     if (have.is_static() && others.is_static()) {
-        if (others.low == 0) return 0;
+        if (others.low == 0) {
+            require(have.low == 0, "data {} has {} elements, the pattern has none", to_string(data), have.low);
+            return 0;
+        }
         require(have.low % others.low == 0, "data {} has {} elements, which {} does not divide", to_string(data),
                 have.low, others.low);
         return have.low / others.low;

@@ -181,7 +181,13 @@ private:
                 group.kind = static_values(graph_, node) ? Group::Kind::other : Group::Kind::dynamic;
             }
         } else if (group.kind == Group::Kind::pool) {
-            read(group, stored(graph_, node.inputs[0]));
+            if (is_stored(stored(graph_, node.inputs[0])) && meaning_fits(node.inputs[0], group.channels) &&
+                pools_codes(node)) {
+                read(group, stored(graph_, node.inputs[0]));
+            } else {
+                group.kind = Group::Kind::other;
+                group.channels = Channels::any;
+            }
         }
         const bool reads_all = group.kind == Group::Kind::other || group.kind == Group::Kind::dynamic ||
                                group.kind == Group::Kind::convolution || group.kind == Group::Kind::matmul ||
@@ -195,7 +201,8 @@ private:
         }
         if (group.kind != Group::Kind::other && group.kind != Group::Kind::dynamic) grow(group);
         taken_.insert(id);
-        for (std::uint32_t port = 0; port < node.outputs.size(); ++port) store({id, port});
+        if (group.output.node == id)
+            for (std::uint32_t port = 0; port < node.outputs.size(); ++port) store({id, port});
         store(group.output);
         groups_.push_back(std::move(group));
     }
@@ -206,17 +213,31 @@ private:
 
     // Takes the elementwise ops below the group's output into it, as long as nothing else reads the values between.
     void grow(Group& group) {
-        while (graph_.uses(group.output).size() == 1) {
-            const Use use = graph_.uses(group.output)[0];
-            const Node& user = graph_.node(use.node);
-            if (!chainable(graph_, user) || graph_.op(group.output).is<Quantize>() || !static_values(graph_, user))
-                return;
-            // Float kernels store floats; the codes are made by a step of their own.
-            if (user.op.is<Quantize>() && is_float_product(group)) return;
-            if (graph_.shape(group.output) != user.outputs[0].type.shape || !join(group, user, use.input)) return;
-            taken_.insert(use.node);
-            group.output = {use.node, 0};
-        }
+        while (take_user(group)) {}
+        // Readers that apply a dequantize look for the codes.
+        const auto uses = graph_.uses(group.output);
+        const bool applied = std::ranges::any_of(uses, [&](const Use& use) {
+            const Node& reader = graph_.node(use.node);
+            return chainable(graph_, reader) || kind_of(graph_, reader) == Group::Kind::pool;
+        });
+        if (group.output.node == group.core || stored(graph_, group.output) == group.output || !applied) return;
+        taken_.erase(group.output.node);
+        group.output = stored(graph_, group.output);
+        group.chain.pop_back();
+    }
+
+    bool take_user(Group& group) {
+        if (graph_.uses(group.output).size() != 1) return false;
+        const Use use = graph_.uses(group.output)[0];
+        const Node& user = graph_.node(use.node);
+        if (!chainable(graph_, user) || graph_.op(group.output).is<Quantize>() || !static_values(graph_, user))
+            return false;
+        // Float kernels store floats; the codes are made by a step of their own.
+        if (user.op.is<Quantize>() && is_float_product(group)) return false;
+        if (graph_.shape(group.output) != user.outputs[0].type.shape || !join(group, user, use.input)) return false;
+        taken_.insert(use.node);
+        group.output = {use.node, 0};
+        return true;
     }
 
     bool is_float_product(const Group& group) const {
@@ -224,16 +245,35 @@ private:
         return product && graph_.element(graph_.node(group.core).inputs[0]) == Element::f32;
     }
 
+    // Whether codes can be read as what they mean: by one factor, or one per channel.
+    bool meaning_fits(Value v, Channels& channels) const {
+        return stored(graph_, v) == v || parameters_fit(graph_, graph_.node(v), channels);
+    }
+
+    // Whether a pool may work on codes: they keep the order of what they mean, and one number stands for the padding that counts.
+    bool pools_codes(const Node& node) const {
+        const auto* dq = graph_.op(node.inputs[0]).as<Dequantize>();
+        if (!dq || stored(graph_, node.inputs[0]) == node.inputs[0]) return true;
+        if (const auto* max = node.op.as<MaxPool>())
+            return std::ranges::all_of(dq->scale.floats(), [](float s) { return s > 0; }) &&
+                   !low_precision::may_pool_nothing(*max, graph_.shape(node.inputs[0]));
+        const auto* average = node.op.as<AvgPool>();
+        return !average || average->exclude_pad || dq->zero_point.size() == 1;
+    }
+
     // Adds a node whose operand `main` is the value in flight, if its other operands can be had here.
     bool join(Group& group, const Node& node, std::size_t main) {
         Channels channels = group.channels;
         std::vector<Value> reads;
-        if (group.chain.empty() && group.kind == Group::Kind::elementwise)
+        if (group.chain.empty() && group.kind == Group::Kind::elementwise) {
+            if (!meaning_fits(node.inputs[main], channels)) return false;
             reads.push_back(stored(graph_, node.inputs[main]));
+        }
         for (std::size_t i = 0; i < node.inputs.size(); ++i) {
             if (i == main) continue;
             const Value from = stored(graph_, node.inputs[i]);
-            if (!is_stored(from) || !operand_fits(graph_, node, i, channels)) return false;
+            if (!is_stored(from) || !operand_fits(graph_, node, i, channels) || !meaning_fits(node.inputs[i], channels))
+                return false;
             if (!graph_.constant(from)) reads.push_back(from);
         }
         if (!parameters_fit(graph_, node, channels)) return false;

@@ -178,8 +178,8 @@ std::vector<BufferId> Planner::operands(const Program& program, Layout layout, c
     std::vector<BufferId> ids;
     for (const ProgramOperand& o : program.operands) {
         if (!o.constant) {
-            const bool full = graph_->shape(o.value) == result.shape;
-            ids.push_back(full ? input(o.value, layout).buffer : input(o.value).buffer);
+            const bool same_rank = graph_->shape(o.value).rank() == result.shape.rank();
+            ids.push_back(input(o.value, same_rank ? layout : Layout::plain).buffer);
             continue;
         }
         Place place{constant(*o.constant), Layout::plain, o.constant->type()};
@@ -220,7 +220,33 @@ Step Planner::step_for(const Group& group, std::string kernel) const {
     return step;
 }
 
+namespace {
+
+// Kernels divide by extents and step through tiles; where there are no elements, they need not know.
+bool has_empty_values(const Graph& graph, const Group& group) {
+    const auto empty = [](const Shape& shape) { return shape.is_static() && shape.elements() == 0; };
+    const auto touches_empty = [&](NodeId id) {
+        const Node& node = graph.node(id);
+        // An empty list of axes says something.
+        const auto is_list = [&](Value v) { return graph.constant(v) && graph.shape(v).rank() == 1; };
+        return std::ranges::any_of(node.inputs, [&](Value v) { return empty(graph.shape(v)) && !is_list(v); }) ||
+               std::ranges::any_of(node.outputs, [&](const Output& o) { return empty(o.type.shape); });
+    };
+    return touches_empty(group.core) || std::ranges::any_of(group.chain, touches_empty);
+}
+
+}  // namespace
+
 void Planner::plan(const Group& group) {
+    if (group.kind != Group::Kind::dynamic && has_empty_values(*graph_, group))
+        plan_fallback(*this, group, "there are no elements to compute");
+    else plan_by_kind(group);
+    put_off_packing(group);
+    for (Value v : group.inputs)
+        if (auto it = reads_left_.find(v); it != reads_left_.end() && it->second > 0) --it->second;
+}
+
+void Planner::plan_by_kind(const Group& group) {
     switch (group.kind) {
         case Group::Kind::convolution:
             if (group.sum.parts.empty()) plan_convolution(*this, group);
@@ -234,9 +260,6 @@ void Planner::plan(const Group& group) {
         case Group::Kind::other: plan_other(*this, group); break;
         case Group::Kind::dynamic: plan_dynamic(*this, group); break;
     }
-    put_off_packing(group);
-    for (Value v : group.inputs)
-        if (auto it = reads_left_.find(v); it != reads_left_.end() && it->second > 0) --it->second;
 }
 
 void Planner::plan_parts(std::span<const Group> parts) {

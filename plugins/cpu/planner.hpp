@@ -69,6 +69,7 @@ public:
 
 private:
     void plan(const Group& group);
+    void plan_by_kind(const Group& group);
     void plan_results();
     void put_off_packing(const Group& group);
     void pack();

@@ -9,6 +9,7 @@
 #include "ir/xml/xml.hpp"
 #include "runtime/plugin.hpp"
 #include "runtime/src/devices.hpp"
+#include "runtime/src/memory.hpp"
 #include "runtime/src/model_access.hpp"
 #include "runtime/src/request.hpp"
 
@@ -60,7 +61,8 @@ Core::Core() : impl_(std::make_shared<Impl>()) {}
 
 std::shared_ptr<Model> Core::read_model(const std::filesystem::path& path, const std::filesystem::path& bin) const {
     ir::xml::Info info;
-    ir::Graph graph = ir::xml::read(path, bin, &info);
+    ir::Graph graph = runtime::with_memory_for(fmt::format("read '{}'", path.string()),
+                                               [&] { return ir::xml::read(path, bin, &info); });
     if (info.version == 10 && has_f16_ends(graph)) graph = ir::widened(graph, true);
     return runtime::ModelAccess::make(std::move(graph), path.stem().string());
 }
@@ -78,7 +80,9 @@ CompiledModel Core::compile_model(const std::shared_ptr<const Model>& model, con
     const ir::Graph& graph = runtime::ModelAccess::graph(*model);
     auto executable = [&] {
         try {
-            return target.plugin->compile(graph, config);
+            return runtime::with_memory_for(fmt::format("compile model '{}' for {}", model->get_friendly_name(),
+                                                        target.name),
+                                            [&] { return target.plugin->compile(graph, config); });
         } catch (const Unsupported& e) {
             if (graph.source().empty()) throw;
             throw Unsupported(e, "'" + graph.source() + "'");

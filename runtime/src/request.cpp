@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ir/support/check.hpp"
+#include "runtime/src/memory.hpp"
 
 namespace octet::runtime {
 
@@ -58,7 +59,8 @@ private:
 };
 
 Request::Request(std::shared_ptr<Compiled> compiled)
-    : compiled_(std::move(compiled)), execution_(compiled_->executable().create_execution()) {
+    : compiled_(std::move(compiled)),
+      execution_(with_memory_for("make an infer request", [&] { return compiled_->executable().create_execution(); })) {
     for (const Port& port : ports().inputs) {
         inputs_.emplace_back(port.get_element_type(), port.get_partial_shape().get_min_shape());
         input_given_.push_back(port.get_partial_shape().is_static());
@@ -186,7 +188,7 @@ void Request::end() {
 void Request::execute(int stream) {
     last_stream_ = stream;
     Outputs outputs(*this);
-    execution_->infer(host_inputs_, outputs, stream);
+    with_memory_for("run the model", [&] { execution_->infer(host_inputs_, outputs, stream); });
     if (compiled_->profiling()) compiled_->count(execution_->times());
 }
 

@@ -29,7 +29,8 @@ struct Tensor::Impl {
 
     // At least one byte, so that a tensor without elements has a place too.
     void allocate(std::size_t wanted) {
-        void* fresh = ::operator new(std::max<std::size_t>(wanted, 1), kAlignment);
+        void* fresh = ::operator new(std::max<std::size_t>(wanted, 1), kAlignment, std::nothrow);
+        require(fresh != nullptr, "there is not enough memory for a tensor of {} bytes", wanted);
         std::memset(fresh, 0, wanted);
         if (owner) ::operator delete(memory, kAlignment);
         memory = fresh;

@@ -165,5 +165,21 @@ class Headers(Checks):
         self.assert_fails("check_headers.py", "ir/a.hpp does not compile alone", *self.COMPILER)
 
 
+class Mutations(Checks):
+    def test_flips_are_binary_operators_of_code(self):
+        sys.path.insert(0, str(TOOLS))
+        import mutate  # pylint: disable=import-outside-toplevel
+        self.write("a.cpp", 'const int* f(int& x) {\n    x += 2 * -x;  // a - b\n    g("a / b", x - 1);\n    return &x;\n}\n')
+        text = (self.root / "a.cpp").read_text(encoding="utf-8")
+        self.assertEqual([(text[offset], line) for offset, line in mutate.places(self.root / "a.cpp")],
+                         [("+", 2), ("*", 2), ("-", 3)])
+
+    def test_every_family_has_flips(self):
+        sys.path.insert(0, str(TOOLS))
+        import mutate  # pylint: disable=import-outside-toplevel
+        for family, files in mutate.FAMILIES.items():
+            self.assertTrue(any(True for name in files for _ in mutate.places(mutate.ROOT / "transformations" / name)), family)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -172,6 +172,39 @@ other: softmax 's' : f32[1,4,6,6]
 )");
 }
 
+// Codes whose meaning varies along an axis that kernels do not know are dequantized by a step of their own.
+TEST(Partition, CodesAreReadOnlyWhereTheirMeaningFits) {
+    EXPECT_EQ(groups_of(R"(x : u8[2,4,6,6] = parameter() element=u8 shape=[2,4,6,6]
+d : f32[2,4,6,6] = dequantize(x) scale=f32[2,1,1,1]{0.5, 1} zero_point=f32[1,1,1,1]{3}
+r : f32[2,4,6,6] = relu(d)
+e : f32[2,4,6,6] = dequantize(x) scale=f32[1,4,1,1]{0.5, 1, 2, 4} zero_point=f32[1,1,1,1]{3}
+t : f32[2,4,6,6] = tanh(e)
+o : f32[2,4,6,6] = result(r)
+p : f32[2,4,6,6] = result(t)
+)"),
+              R"(
+other: dequantize 'd' : f32[2,4,6,6]
+other: relu 'r' : f32[2,4,6,6]
+elementwise: tanh 't' : f32[2,4,6,6]
+)");
+}
+
+// What is read as codes is stored as codes.
+TEST(Partition, APoolStoresCodesForReadersOfCodes) {
+    EXPECT_EQ(groups_of(R"(x : u8[1,2,4,4] = parameter() element=u8 shape=[1,2,4,4]
+p : u8[1,2,2,2], i64[1,2,2,2] = max_pool(x) strides=[2,2] dilations=[1,1] pads_begin=[0,0] pads_end=[0,0] kernel=[2,2]
+d : f32[1,2,2,2] = dequantize(p) scale=f32[1,1,1,1]{0.5} zero_point=f32[1,1,1,1]{3}
+r : f32[1,2,2,2] = relu(d)
+o : f32[1,2,2,2] = result(d)
+q : f32[1,2,2,2] = result(r)
+)"),
+              R"(
+pool: max_pool 'p' : u8[1,2,2,2]
+elementwise: relu 'r' : f32[1,2,2,2]
+elementwise: dequantize 'd' : f32[1,2,2,2]
+)");
+}
+
 TEST(Partition, ShapesThatDependOnDataAreApart) {
     EXPECT_EQ(groups_of(R"(x : f32[4] = parameter() shape=[4]
 r : f32[4] = relu(x)

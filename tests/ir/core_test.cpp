@@ -101,6 +101,15 @@ TEST(Types, ShapesThatAreNotStaticHaveNoSizes) {
     EXPECT_THROW((Shape{2, Dim()}).sizes(), InternalError);
 }
 
+TEST(Tensors, TooLargeForMemory) {
+    EXPECT_EQ(error_of([] { Tensor(Element::f32, {std::int64_t{1} << 62}); }),
+              "a tensor of f32[4611686018427387904] is too large");
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    EXPECT_EQ(error_of([] { Tensor(Element::f32, {std::int64_t{1} << 44}); }),
+              "there is not enough memory for a tensor of f32[17592186044416]");
+#endif
+}
+
 TEST(Tensors, ViewsOfAnyAlignmentShareTheirOwner) {
     auto bytes = std::make_shared<std::vector<std::byte>>(9);
     const float value = 1.5f;
@@ -378,6 +387,20 @@ TEST(Graphs, EvaluateRunsNodesInOrderAndNamesTheLayer) {
     edit.add(Result{}, {edit.add(Divide{}, {x, x}, "ratio")}, "out");
     EXPECT_EQ(error_of([&] { eval::evaluate(g, std::array{Tensor::scalar(std::int32_t{0})}); }),
               "layer 'ratio': division by zero");
+}
+
+// Where a shape was not known, the operands are looked at when they are there.
+TEST(Graphs, EvaluateChecksOperands) {
+    const Graph graph = parse(R"(
+x : f32[...] = parameter() shape=[...]
+w : f32[2,3] = constant() value=f32[2,3]{1, 2, 3, 4, 5, 6}
+y : f32[...] = matmul(x, w)
+out : f32[...] = result(y)
+)");
+    EXPECT_EQ(error_of([&] { eval::evaluate(graph, std::vector{Tensor(Element::f32, {})}); }),
+              "layer 'y': an operand is a scalar, wanted a rank of 1 or more");
+    EXPECT_EQ(error_of([&] { eval::evaluate(graph, std::vector{Tensor(Element::f32, {4})}); }),
+              "layer 'y': the first operand has 4 columns, the second has 2 rows");
 }
 
 TEST(Graphs, EvaluateRefusesOpsWithoutAKernel) {

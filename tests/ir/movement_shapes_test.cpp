@@ -33,6 +33,8 @@ TEST(MovementShapes, Reshape) {
               "data [2,3] has 6 elements, which 4 does not divide");
     EXPECT_EQ(infer_error(Reshape{}, {f32({2, 3}), numbers({4, 2})}),
               "data [2,3] does not have as many elements as [4,2]");
+    EXPECT_EQ(infer_error(Reshape{false}, {f32({2, 3}), numbers({0, -1})}),
+              "data [2,3] has 6 elements, the pattern has none");
     EXPECT_EQ(infer_error(Reshape{}, {f32({2, 3}), numbers({-1, -1})}), "the pattern has -1 twice, wanted once");
     EXPECT_EQ(infer_error(Reshape{}, {f32({2, 3}), numbers({-2})}), "the pattern has -2, wanted -1 or more");
     EXPECT_EQ(infer_error(Reshape{}, {f32({6}), numbers({6, 0})}), "the pattern copies dimension 1 of data [6]");
@@ -214,6 +216,8 @@ TEST(MovementShapes, PadTileBroadcast) {
     EXPECT_EQ(inferred(Pad{}, {f32({4, 5}), list_of(2), numbers({0, 3})}), "f32[?,?]");
     EXPECT_EQ(infer_error(Pad{}, {f32({4}), numbers({-3}), numbers({-2})}),
               "pads of -3 and -2 cut more than dimension 0 of [4]");
+    EXPECT_EQ(infer_error(Pad{}, {f32({4}), numbers({INT64_MAX}), numbers({0})}),
+              "a pad of 9223372036854775807 at dimension 0, wanted 1099511627776 at most");
     EXPECT_EQ(infer_error(Pad{}, {f32({4}), numbers({1, 1}), numbers({1})}), "pads_begin has 2 entries for 1 axes");
     EXPECT_EQ(infer_error(Pad{PadMode::reflect}, {f32({4}), numbers({4}), numbers({0})}),
               "a pad of 4 at dimension 0 of [4], mode reflect allows 3");

@@ -13,6 +13,7 @@
 //
 // There may be several pairs of before and after ("--- before: with a bias"). Every check of the rule needs a `declines` section.
 #include <optional>
+#include <ostream>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,6 +22,9 @@
 #include "transformations/rewrite/rule.hpp"
 
 namespace octet::rewrite {
+
+// For the messages of parametrised tests.
+inline void PrintTo(const Rule& rule, std::ostream* out) { *out << rule.name(); }
 
 struct RuleFile {
     struct Section {

@@ -136,6 +136,31 @@ TEST_F(GraphCommands, BisectNamesTheFirstChange) {
     EXPECT_THAT(bad.error, AllOf(StartsWith("octet: application "), HasSubstr("the tolerance is 0\n")));
 }
 
+TEST_F(GraphCommands, ReduceFindsASmallGraphWithTheSameFault) {
+    ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
+    // With no tolerance the last bit of a float is a fault.
+    const Answer found = octet("opt m.xml --pipeline low-precision --reduce --tolerance 0 --tries 800 -o small.txt");
+    EXPECT_EQ(found.status, 0) << found.error;
+    EXPECT_THAT(found.error, AllOf(StartsWith("other results: "), HasSubstr(" nodes, ")));
+    const ir::Graph small = ir::parse(read_file(folder / "small.txt"));
+    EXPECT_LT(small.live(), ir::xml::read(folder / "m.xml").live());
+    const Answer again = octet("opt small.txt --pipeline low-precision --bisect --tolerance 0");
+    EXPECT_THAT(again.error, StartsWith("octet: application "));
+}
+
+TEST_F(GraphCommands, ReduceNeedsAFault) {
+    ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
+    for (const char* what : {"--pipeline low-precision", "--device CPU"}) {
+        const Answer answer = octet(std::string("opt m.xml --reduce ") + what);
+        EXPECT_EQ(answer.status, 1);
+        EXPECT_EQ(answer.error, "octet: the graph has no fault, there is nothing to reduce\n");
+    }
+    EXPECT_EQ(octet("opt m.xml --device CPU --pipeline low-precision").error, "octet: --device is of --reduce alone\n");
+    const Answer neither = octet("opt m.xml --reduce");
+    EXPECT_EQ(neither.status, 2);
+    EXPECT_THAT(neither.error, StartsWith("octet: --pipeline is required\n"));
+}
+
 TEST_F(GraphCommands, ExampleModelIsTheSameEveryTime) {
     ASSERT_EQ(octet("example-model tiny -o a.xml").status, 0);
     ASSERT_EQ(octet("example-model tiny -o b.xml").status, 0);

@@ -8,6 +8,7 @@
 #include "ir/eval/eval.hpp"
 #include "ir/text.hpp"
 #include "tools/octet/command.hpp"
+#include "tools/octet/fault.hpp"
 #include "tools/octet/graph_file.hpp"
 #include "tools/octet/pipelines.hpp"
 
@@ -29,6 +30,9 @@ struct Opt {
     bool stats = false;
     bool log = false;
     bool bisect = false;
+    bool reduce = false;
+    std::string device;
+    std::size_t tries = 5000;
 };
 
 rewrite::Options engine_options(const Opt& o) {
@@ -39,32 +43,8 @@ rewrite::Options engine_options(const Opt& o) {
     return options;
 }
 
-// The largest difference over the outputs, each as a share of the range of what is expected.
-double difference(const ir::Tensors& expected, const ir::Tensors& got) {
-    double worst = 0;
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-        const ir::Tensor& e = expected[i];
-        ir::require(e.dims() == got[i].dims(), "output {} has shape {}, wanted {}", i, ir::to_string(got[i].dims()),
-                    ir::to_string(e.dims()));
-        double low = HUGE_VAL, high = -HUGE_VAL, distance = 0;
-        for (std::size_t k = 0; k < e.size(); ++k) {
-            const double a = e.at(k), b = got[i].at(k);
-            low = std::min(low, a);
-            high = std::max(high, a);
-            const bool same = a == b || (std::isnan(a) && std::isnan(b));
-            const double d = same ? 0 : std::abs(a - b);
-            distance = std::isnan(d) ? HUGE_VAL : std::max(distance, d);
-        }
-        const double range = high > low ? high - low : std::max(std::abs(high), 1e-30);
-        worst = std::max(worst, distance / range);
-    }
-    return worst;
-}
-
 void bisect(const Opt& o, const ir::Graph& graph) {
-    ir::Tensors inputs;
-    for (const ir::NodeId id : graph.parameters())
-        inputs.push_back(random_tensor(graph.type({id, 0}), o.seed + inputs.size()));
+    const ir::Tensors inputs = random_parameters(graph, o.seed);
     ir::eval::State state;
     const ir::Tensors expected = ir::eval::evaluate(graph, inputs, &state);
     double last = 0;
@@ -83,8 +63,26 @@ void bisect(const Opt& o, const ir::Graph& graph) {
     fmt::print("no application changes the results by more than {:g} of their range\n", o.tolerance);
 }
 
+void write_result(const Opt& o, const ir::Graph& graph) {
+    if (!o.output.empty()) write_graph(graph, o.output, o.elide);
+    else fmt::print("{}", ir::print(graph, {.elide_above = o.elide}));
+}
+
+// The graph is the result; what is said about it must not stand in it.
+void reduce(const Opt& o, const ir::Graph& graph) {
+    const auto fault = o.device.empty()
+                           ? pipeline_fault(pipeline_named(o.pipeline), engine_options(o), o.tolerance, o.seed)
+                           : device_fault(o.device, o.tolerance, o.seed);
+    const auto found = rewrite::reduce(graph, fault, o.tries);
+    write_result(o, found.graph);
+    fmt::print(stderr, "{}: {} of {} nodes, {} graphs looked at\n", found.fault, found.graph.live(), graph.live(),
+               found.tries);
+}
+
 void opt(const Opt& o) {
     ir::Graph graph = read_graph(o.input);
+    ir::require(o.device.empty() || o.reduce, "--device is of --reduce alone");
+    if (o.reduce) return reduce(o, graph);
     if (o.bisect) return bisect(o, graph);
     const rewrite::RunLog log = rewrite::run(pipeline_named(o.pipeline), graph, engine_options(o));
     if (!o.output.empty()) write_graph(graph, o.output, o.elide);
@@ -102,7 +100,7 @@ void add_opt(CLI::App& app) {
     const auto o = std::make_shared<Opt>();
     CLI::App* command = app.add_subcommand("opt", "runs a pipeline of transformations over a graph");
     command->add_option("INPUT", o->input, "model (.xml) or graph (.txt)")->required();
-    command->add_option("--pipeline", o->pipeline, pipeline_help())->required();
+    command->add_option("--pipeline", o->pipeline, pipeline_help());
     command->add_option("--plan", o->plan, "of low-precision: cheapest, or upstream for OpenVINO's choice of layers")
         ->check(CLI::IsMember({"cheapest", "upstream"}));
     command->add_option("-o,--output", o->output,
@@ -115,11 +113,19 @@ void add_opt(CLI::App& app) {
     command->add_flag("--stats", o->stats, "counts and times of steps and rules");
     command->add_flag("--log", o->log, "every application and refusal");
     command->add_flag("--bisect", o->bisect, "find the application that changes the results on random inputs");
-    command->add_option("--tolerance", o->tolerance, "of --bisect: share of an output's range that it may change")
+    command
+        ->add_option("--tolerance", o->tolerance,
+                     "of --bisect and --reduce: share of an output's range that it may change")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
-    command->add_option("--seed", o->seed, "of --bisect: of the random inputs")->capture_default_str();
+    command->add_option("--seed", o->seed, "of --bisect and --reduce: of the random inputs")->capture_default_str();
+    command->add_flag("--reduce", o->reduce,
+                      "find a small graph that has the same fault as this one: the pipeline changes its results or "
+                      "throws, or --device does so beside REFERENCE");
+    command->add_option("--device", o->device, "of --reduce: the device to compare with REFERENCE");
+    command->add_option("--tries", o->tries, "of --reduce: how many graphs to look at")->capture_default_str();
     command->callback([o] {
+        if (o->pipeline.empty() && !(o->reduce && !o->device.empty())) throw CLI::RequiredError("--pipeline");
         if (o->plan == "upstream") o->pipeline += "-upstream";
         opt(*o);
     });

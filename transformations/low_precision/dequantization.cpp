@@ -227,7 +227,7 @@ Moved below_concat(const Graph& graph, const Node& node, std::span<const Dequant
                    joined(operands, &Dequantization::zero_point, axis, counts)}});
 }
 
-Moved below_pool(const Graph&, const Node& node, const Dequantization& d) {
+Moved below_pool(const Graph& graph, const Node& node, const Dequantization& d) {
     if (node.outputs.size() > 1 && !node.outputs[1].uses.empty())
         return stays(Code::attribute_unsupported, "the indices of '{layer}' are read");
     for (const Tensor* t : {&d.scale, &d.zero_point})
@@ -235,6 +235,9 @@ Moved below_pool(const Graph&, const Node& node, const Dequantization& d) {
             return stays(Code::act_scale_per_channel, "the scale varies along a pooled axis of '{layer}'");
     if (std::ranges::any_of(d.scale.as<float>(), [](float s) { return s < 0; }))
         return stays(Code::negative_scale, "a negative scale would turn the maximum of '{layer}' into a minimum");
+    if (may_pool_nothing(node.op.get<ir::MaxPool>(), graph.shape(node.inputs[0])))
+        return stays(Code::value_unsupported,
+                     "a window of '{layer}' lies beyond the data, where no code stands for its maximum");
     return moved({d});
 }
 
@@ -305,6 +308,32 @@ Moved below_gather(const Graph& graph, const Node& node, const Dequantization& d
 }
 
 }  // namespace
+
+bool may_pool_nothing(const ir::MaxPool& pool, const ir::Shape& data) {
+    if (pool.auto_pad == ir::PadType::same_upper || pool.auto_pad == ir::PadType::same_lower) return false;
+    if (data.is_static()) {
+        const ir::Window w = window_of(pool, data.sizes());
+        for (std::size_t i = 0; i < w.kernel.size(); ++i) {
+            const std::int64_t first_end = (w.kernel[i] - 1) * w.dilations[i] - w.pads_begin[i];
+            const std::int64_t last = (w.output[i] - 1) * w.strides[i] - w.pads_begin[i];
+            if (first_end < 0 || last >= w.data[i]) return true;
+        }
+        return false;
+    }
+    // Whatever the extents are: rounding up adds at most a stride less one.
+    const auto at = [](const std::vector<std::int64_t>& values, std::size_t i, std::int64_t missing) {
+        return values.empty() ? missing : values[i];
+    };
+    for (std::size_t i = 0; i < pool.kernel.size(); ++i) {
+        const std::int64_t reach = (pool.kernel[i] - 1) * at(pool.dilations, i, 1);
+        const bool up = pool.rounding == ir::RoundingType::ceil;
+        const bool pads = pool.auto_pad == ir::PadType::explicit_;
+        const std::int64_t begin = pads ? at(pool.pads_begin, i, 0) : 0;
+        const std::int64_t end = (pads ? at(pool.pads_end, i, 0) : 0) + (up ? at(pool.strides, i, 1) - 1 : 0);
+        if (begin > reach || end > reach) return true;
+    }
+    return false;
+}
 
 bool moves_codes(const ir::Op& op) {
     return op.is<ir::MaxPool>() || op.is<ir::Concat>() || op.is<ir::Interpolate>() ||

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ir/graph.hpp"
+#include "ir/ops/convolution.hpp"
 #include "ir/ops/quantization.hpp"
 #include "transformations/rewrite/decision.hpp"
 
@@ -45,6 +46,8 @@ struct Moved {
 bool moves_codes(const ir::Op& op);
 // Operands of `node` that hold codes (the data; for Concat all operands).
 std::size_t code_operands(const ir::Node& node);
+// Whether some window of the pool may lie beyond its data, where its maximum is minus infinity, for which no code stands.
+bool may_pool_nothing(const ir::MaxPool& pool, const ir::Shape& data);
 Moved below(const ir::Graph& graph, const ir::Node& node, std::span<const Dequantization> operands);
 
 }  // namespace octet::low_precision

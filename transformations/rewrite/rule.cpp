@@ -19,4 +19,10 @@ Rule& Rule::add_check(Check check) {
     return *this;
 }
 
+Rule Rule::without(std::size_t check) const {
+    Rule rule = *this;
+    rule.checks_.erase(rule.checks_.begin() + static_cast<std::ptrdiff_t>(check));
+    return rule;
+}
+
 }  // namespace octet::rewrite

@@ -62,6 +62,8 @@ public:
     const Matcher& matcher() const { return matcher_; }
     const std::vector<Check>& checks() const { return checks_; }
     const Rewrite& rewrite() const { return rewrite_; }
+    // The same rule without one of its checks: for the test that each of them is needed.
+    Rule without(std::size_t check) const;
 
 private:
     Rule& add_check(Check check);

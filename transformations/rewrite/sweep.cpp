@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <new>
 
 #include "ir/verify.hpp"
 
@@ -143,6 +144,8 @@ void Sweep::build(Edit& edit, const Rule& rule, const std::string& root_name) {
     const auto first_new = static_cast<NodeId>(graph_.size());
     try {
         rule.rewrite()(edit, match_, with_);
+    } catch (const std::bad_alloc&) {
+        throw;  // of a graph too large for this machine; no fault of the rule
     } catch (const std::exception& e) {
         throw InternalError("internal error: rule '" + rule.name() + "' at '" + root_name + "': " + e.what());
     }

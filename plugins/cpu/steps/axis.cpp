@@ -88,9 +88,7 @@ portable::ReduceMean mean_kernel(const portable::AxisShape& shape, bool sum) {
     kernel.outer = shape.outer;
     kernel.axis = shape.axis;
     kernel.inner = shape.inner;
-    if (sum)
-        kernel.epilogue.ops = {
-            {.kind = EpilogueOp::Kind::scale_shift, .scale = {static_cast<float>(shape.axis)}, .shift = {0}}};
+    kernel.sum = sum;
     return kernel;
 }
 
@@ -157,7 +155,9 @@ bool plan_lrn(Planner& p, const Group& group) {
     const auto axes = constant_axes(p, node);
     if (!axes || axes->size() != 1) return false;
     portable::LocalResponse kernel;
-    kernel.size = static_cast<std::size_t>(op.size);
+    // No window is longer than what lies to both sides of an element.
+    const std::int64_t extent = dims_of(p, node.inputs[0])[axes->front()];
+    kernel.size = static_cast<std::size_t>(std::min(op.size, 2 * extent + 1));
     kernel.alpha = static_cast<float>(op.alpha / static_cast<double>(op.size));
     kernel.beta = static_cast<float>(op.beta);
     kernel.bias = static_cast<float>(op.bias);

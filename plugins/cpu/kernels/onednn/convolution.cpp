@@ -91,8 +91,11 @@ private:
             const std::int64_t first = rows.begin * p_.stride_h - p_.pad_top;
             const std::int64_t last = (rows.end - 1) * p_.stride_h - p_.pad_top + reach();
             const std::int64_t from = std::clamp<std::int64_t>(first, 0, p_.height - 1);
-            const std::int64_t to = std::clamp<std::int64_t>(last, from + 1, p_.height);
-            add_part(images, rows, {from * p_.width, from - first, to - from, p_.width, last - to}, p_.out_width());
+            // Rows at the bottom that no window reads are left out, unless another image follows them.
+            const std::int64_t to = images.size() > 1 ? p_.height : std::clamp<std::int64_t>(last, from + 1, p_.height);
+            add_part(images, rows,
+                     {from * p_.width, from - first, to - from, p_.width, std::max<std::int64_t>(last - to, 0)},
+                     p_.out_width());
         }
     }
 

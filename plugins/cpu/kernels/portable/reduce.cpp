@@ -12,15 +12,15 @@ template <class T>
 using SumOf = std::conditional_t<std::is_floating_point_v<T>, double, std::int32_t>;
 
 template <class T>
-void mean_columns(const T* x, std::size_t axis, std::size_t inner, std::size_t width, float* result) {
+void mean_columns(const ReduceMean& op, const T* x, std::size_t width, float* result) {
     alignas(64) std::array<SumOf<T>, kColumns> sums{};
-    for (std::size_t i = 0; i < axis; ++i) {
+    for (std::size_t i = 0; i < op.axis; ++i) {
         for (std::size_t c = 0; c < width; ++c) {
-            sums[c] += static_cast<SumOf<T>>(x[i * inner + c]);
+            sums[c] += static_cast<SumOf<T>>(x[i * op.inner + c]);
         }
     }
     for (std::size_t c = 0; c < width; ++c) {
-        result[c] = static_cast<float>(static_cast<double>(sums[c]) / static_cast<double>(axis));
+        result[c] = static_cast<float>(static_cast<double>(sums[c]) / op.divisor());
     }
 }
 
@@ -31,11 +31,11 @@ void mean_tile(const ReduceMean& op, const T* input, const Tile& tile, float* va
         float* result = values + r * tile.channels;
         if (op.inner == 1) {
             const auto sum = sum_of<SumOf<T>>(op.axis, [&](std::size_t i) { return static_cast<SumOf<T>>(x[i]); });
-            *result = static_cast<float>(static_cast<double>(sum) / static_cast<double>(op.axis));
+            *result = static_cast<float>(static_cast<double>(sum) / op.divisor());
             continue;
         }
         for (std::size_t c = 0; c < tile.channels; c += kColumns) {
-            mean_columns(x + c, op.axis, op.inner, std::min(kColumns, tile.channels - c), result + c);
+            mean_columns(op, x + c, std::min(kColumns, tile.channels - c), result + c);
         }
     }
 }
