@@ -9,8 +9,9 @@ std::vector<Rule> all_rules() {
     std::vector<Rule> all;
     for (const auto& family :
          {common::dequantize_rules(), low_precision::quantize_weights_rules(), common::activation_rules(),
-          common::attention_rules(), common::scale_shift_rules(), common::recurrent_rules(), low_precision::movement_rules(),
-          low_precision::gather_rules(), low_precision::weighted_rules(), low_precision::recurrent_rules()})
+          common::attention_rules(), common::scale_shift_rules(), common::recurrent_rules(),
+          low_precision::movement_rules(), low_precision::gather_rules(), low_precision::weighted_rules(),
+          low_precision::recurrent_rules(), low_precision::spell_out_rules()})
         all.insert(all.end(), family.begin(), family.end());
     return all;
 }

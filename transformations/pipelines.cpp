@@ -32,9 +32,27 @@ Pipeline canonicalise() {
     };
 }
 
-Pipeline low_precision_pipeline(const low_precision::Restrictions& restrictions,
-                                std::shared_ptr<low_precision::PrecisionPlan> plan,
-                                const low_precision::Policy& policy) {
+namespace {
+
+Pipeline joined(std::initializer_list<Pipeline> parts) {
+    Pipeline all;
+    for (const Pipeline& part : parts) all.insert(all.end(), part.begin(), part.end());
+    return all;
+}
+
+}  // namespace
+
+Pipeline canonicalise_for_files() {
+    Pipeline steps = canonicalise();
+    std::erase_if(steps, [](const rewrite::Step& step) { return step.name == "recurrent"; });
+    return steps;
+}
+
+namespace {
+
+// Codes as far as the plan wants them, products still in float.
+Pipeline quantized(const low_precision::Restrictions& restrictions,
+                   const std::shared_ptr<low_precision::PrecisionPlan>& plan, const low_precision::Policy& policy) {
     return {
         {"plan", "precisions are decided once, before any rewrite",
          [restrictions, plan, policy](Graph& g) {
@@ -47,9 +65,25 @@ Pipeline low_precision_pipeline(const low_precision::Restrictions& restrictions,
         {"gather-rows", "tables stay as small as they are in the file", low_precision::gather_rules()},
         {"fold-codes", "weights that were moved are constants again",
          [](Graph& g) { return fold_constants(g, Fold::all_but_quantization); }},
-        {"integers", "convolutions and products on codes", low_precision::weighted_rules(plan, policy.step_share)},
-        {"recurrent-integers", "the weights of recurrences stay codes", low_precision::recurrent_rules(plan)},
     };
+}
+
+}  // namespace
+
+Pipeline low_precision_pipeline(const low_precision::Restrictions& restrictions,
+                                std::shared_ptr<low_precision::PrecisionPlan> plan,
+                                const low_precision::Policy& policy) {
+    return joined(
+        {quantized(restrictions, plan, policy),
+         {{"integers", "convolutions and products on codes", low_precision::weighted_rules(plan, policy.step_share)},
+          {"recurrent-integers", "the weights of recurrences stay codes", low_precision::recurrent_rules(plan)}}});
+}
+
+Pipeline qdq_pipeline(const low_precision::Restrictions& restrictions,
+                      std::shared_ptr<low_precision::PrecisionPlan> plan, const low_precision::Policy& policy) {
+    return joined({quantized(restrictions, plan, policy),
+                   {{"spell-out", "other readers of model files know neither quantize nor dequantize",
+                     low_precision::spell_out_rules()}}});
 }
 
 Pipeline finish() {
@@ -60,12 +94,13 @@ Pipeline finish() {
 namespace {
 
 Pipeline whole(const low_precision::Policy& policy) {
-    Pipeline all = canonicalise();
-    for (auto& step : low_precision_pipeline(low_precision::cpu_restrictions(),
-                                             std::make_shared<low_precision::PrecisionPlan>(), policy))
-        all.push_back(step);
-    for (auto& step : finish()) all.push_back(step);
-    return all;
+    const auto plan = std::make_shared<low_precision::PrecisionPlan>();
+    return joined({canonicalise(), low_precision_pipeline(low_precision::cpu_restrictions(), plan, policy), finish()});
+}
+
+Pipeline whole_qdq(const low_precision::Policy& policy) {
+    const auto plan = std::make_shared<low_precision::PrecisionPlan>();
+    return joined({canonicalise_for_files(), qdq_pipeline(low_precision::cpu_restrictions(), plan, policy)});
 }
 
 }  // namespace
@@ -75,6 +110,8 @@ const std::vector<NamedPipeline>& named_pipelines() {
         {"canonicalise", canonicalise},
         {"low-precision", [] { return whole(low_precision::cheapest_policy()); }},
         {"low-precision-upstream", [] { return whole(low_precision::upstream_policy()); }},
+        {"low-precision-qdq", [] { return whole_qdq(low_precision::cheapest_policy()); }},
+        {"low-precision-qdq-upstream", [] { return whole_qdq(low_precision::upstream_policy()); }},
     };
     return pipelines;
 }

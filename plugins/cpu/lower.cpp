@@ -4,8 +4,8 @@
 
 #include "ir/edit.hpp"
 #include "ir/ops/core.hpp"
+#include "transformations/apply.hpp"
 #include "transformations/common/constants.hpp"
-#include "transformations/pipelines.hpp"
 
 namespace octet::cpu {
 
@@ -34,22 +34,19 @@ std::vector<bool> constant_layers(const Graph& graph) {
 }  // namespace
 
 Lowered lower(const Graph& source, bool integers, const low_precision::Policy& policy) {
-    Graph graph = source;
-    auto plan = std::make_shared<low_precision::PrecisionPlan>();
-    auto options = rewrite::Options::from_environment();
+    LowPrecisionOptions options;
+    if (!integers) options.restrictions = low_precision::no_restrictions();
+    options.policy = policy;
+    options.engine = rewrite::Options::from_environment();
 #ifdef NDEBUG
-    options.verify = rewrite::Verify::nothing;
+    options.engine.verify = rewrite::Verify::nothing;
 #endif
+    LowPrecisionResult result = apply_low_precision(source, options);
     std::vector<LoadPhase> load;
-    const auto run = [&](const rewrite::Pipeline& pipeline) {
-        for (const rewrite::StepLog& step : rewrite::run(pipeline, graph, options).steps)
-            load.push_back({step.name, step.seconds * 1e3});
-    };
-    run(canonicalise());
-    const auto restrictions = integers ? low_precision::cpu_restrictions() : low_precision::no_restrictions();
-    run(low_precision_pipeline(restrictions, plan, policy));
-    run(finish());
-    return {std::make_shared<const Graph>(std::move(graph)), std::move(plan), constant_layers(source), std::move(load)};
+    for (const rewrite::StepLog& step : result.log.steps) load.push_back({step.name, step.seconds * 1e3});
+    return {std::make_shared<const Graph>(std::move(result.graph)),
+            std::make_shared<const low_precision::PrecisionPlan>(std::move(result.plan)), integers,
+            constant_layers(source), std::move(load)};
 }
 
 std::shared_ptr<const Graph> specialise(const Graph& graph, const std::vector<Dims>& shapes) {

@@ -12,6 +12,7 @@ namespace octet::cpu {
 struct Lowered {
     std::shared_ptr<const ir::Graph> graph;
     std::shared_ptr<const low_precision::PrecisionPlan> precisions;
+    bool integers = true;               // whether the plan was free to take them
     std::vector<bool> constant_layers;  // layers of the file whose values do not depend on its inputs
     std::vector<LoadPhase> load;        // the steps of the pipelines
 };

@@ -120,6 +120,9 @@ private:
         return row;
     }
 
+    // Floats or codes; other integers are shapes and indices, which no precision concerns.
+    static bool is_number(Element e) { return is_float(e) || e == Element::u8 || e == Element::i8; }
+
     // The layer a step is named after; -1 for none (a reorder, or a graph without a file).
     int primary_of(const Step& step) const {
         for (NodeId id : step.nodes) {
@@ -137,6 +140,7 @@ private:
         row.precision = name_of(step.data);
         row.output_precision = name_of(step.result);
         row.int8 = step.int8;
+        row.compute = row.compute && (is_number(step.data) || is_number(step.result));
         if (step.kernel == "view") return;
         row.kernel = step.kernel;
         row.status = LayerStatus::executed;
@@ -192,15 +196,15 @@ private:
                 continue;
             }
             const auto it = reasons.find(i);
-            if (it != reasons.end() && !it->second->ok) {
+            if (!lowered_.integers) {
+                row.code = "LOW_PRECISION_OFF";
+                row.reason = "INFERENCE_LOW_PRECISION is NO";
+            } else if (it != reasons.end() && !it->second->ok) {
                 row.code = name_of(it->second->code);
                 row.reason = text_of(*it->second);
-            } else if (!step.note.empty()) {
-                row.code = step.code.empty() ? "EXECUTOR_FALLBACK" : step.code;
-                row.reason = step.note;
             } else {
-                row.code = "EXECUTOR_FALLBACK";
-                row.reason = "the CPU has no int8 kernel for " + row.type;
+                row.code = step.code.empty() ? "EXECUTOR_FALLBACK" : step.code;
+                row.reason = no_kernel(row, step, it != reasons.end());
             }
         }
         // What is fused shares the fate of the layer whose step it is part of.
@@ -209,6 +213,17 @@ private:
             rows_[i].code = rows_[static_cast<std::size_t>(primary)].code;
             rows_[i].reason = "it runs inside '" + rows_[i].fused_into + "', which is float";
         }
+    }
+
+    // `planned`: the plan counted on a kernel for such layers, so that it is the operands which no kernel takes.
+    std::string no_kernel(const LayerReport& row, const Step& step, bool planned) const {
+        std::string text = "the CPU has no int8 kernel for " + row.type;
+        if (!step.note.empty()) return text + " here: " + step.note;
+        if (!planned || step.nodes.empty()) return text;
+        std::string shapes;
+        for (Value v : plan_.graph->node(step.nodes[0]).inputs)
+            shapes += (shapes.empty() ? "" : " and ") + to_string(plan_.graph->shape(v));
+        return text + " of " + shapes;
     }
 
     static std::string text_of(const rewrite::Decision& decision) {

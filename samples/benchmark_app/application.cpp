@@ -71,11 +71,12 @@ void Application::run() {
         measure_performance();
     }
     write_reports();
+    check_int8();
 }
 
 bool Application::wants_counters() const {
-    return options_.print_counters || options_.report == ReportType::average_counters ||
-           options_.report == ReportType::detailed_counters;
+    return options_.print_counters || (options_.required_int8 && options_.required_int8->of_time) ||
+           options_.report == ReportType::average_counters || options_.report == ReportType::detailed_counters;
 }
 
 std::string Application::full_device_name() const { return core_.get_property(options_.device, device::full_name); }
@@ -108,9 +109,12 @@ void Application::configure_device() {
     if (options_.threads > 0) properties_.emplace(inference_num_threads.name(), options_.threads);
     if (options_.requests > 0) set_if_known(hint::num_requests.name(), options_.requests);
     if (wants_counters()) {
-        print_warning(
-            fmt::format("Time of layers is measured, as {} asks for: that takes a little time itself",
-                        options_.print_counters ? "-pc" : fmt::format("-report_type {}", name_of(options_.report))));
+        const bool reported = options_.report == ReportType::average_counters ||
+                              options_.report == ReportType::detailed_counters;
+        print_warning(fmt::format("Time of layers is measured, as {} asks for: that takes a little time itself",
+                                  options_.print_counters ? "-pc"
+                                  : reported              ? fmt::format("-report_type {}", name_of(options_.report))
+                                                          : "-require_int8"));
         properties_.emplace(enable_profiling.name(), true);
     }
 }

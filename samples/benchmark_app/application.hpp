@@ -30,6 +30,7 @@ private:
     void create_requests();
     void measure_performance();
     void write_reports();
+    void check_int8() const;
 
     bool wants_counters() const;
     void add_configuration();

@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 #include <octet/element_type.hpp>
+#include <octet/explain.hpp>
 #include <utility>
 
 namespace octet::benchmark {
@@ -96,11 +97,8 @@ CounterTable mean_counters(const Report& before, std::uint64_t warm_up, const Re
 }
 
 std::string precision_summary(const Report& report) {
-    const auto computes = [](const LayerReport& layer) { return layer.compute; };
-    const auto all = std::ranges::count_if(report.layers, computes);
-    const auto int8 = std::ranges::count_if(report.layers,
-                                            [&](const LayerReport& layer) { return computes(layer) && layer.int8; });
-    return fmt::format("{} of {} layers in int8", int8, all);
+    const Int8Summary summary = summarize_int8(report);
+    return fmt::format("{} of {} layers in int8", summary.int8_layers, summary.layers);
 }
 
 std::string counters_csv(std::span<const CounterTable> tables) {

@@ -38,6 +38,8 @@ DEFINE_string(latency_percentile, "50",
 DEFINE_string(report_type, "", "no_counters, average_counters or detailed_counters: CSV reports to write");
 DEFINE_string(report_folder, "", "folder of the reports, created where it is missing; default: the current one");
 DEFINE_bool(pc, false, "prints the time of each layer");
+DEFINE_string(require_int8, "",
+              "fails when less is int8: a share of the layers that compute ('95%') or of their time ('95%time')");
 
 namespace octet::benchmark {
 
@@ -116,6 +118,14 @@ double parse_time_ms(const std::string& text) {
     return parsed->second == "ms" ? parsed->first : parsed->first * 1000;
 }
 
+Int8Requirement parse_required_int8(const std::string& text) {
+    try {
+        return Int8Requirement::parse(text);
+    } catch (const Error& e) {
+        throw Error(fmt::format("option '-require_int8': {}", e.what()));
+    }
+}
+
 std::vector<double> parse_percentiles(std::string_view text) {
     std::vector<double> result;
     const auto fail = [&] {
@@ -174,7 +184,7 @@ std::string help_text() {
                                 "nthreads",    "b",
                                 "shape",       "latency_percentile",
                                 "report_type", "report_folder",
-                                "pc"};
+                                "pc",          "require_int8"};
     std::string text = "\nbenchmark_app -m MODEL [OPTIONS]\n\n";
     for (const char* name : kOrder) {
         const auto info = gflags::GetCommandLineFlagInfoOrDie(name);
@@ -214,6 +224,7 @@ Options parse_options(int argc, const char* const* argv) {
     result.inputs = FLAGS_i;
     result.report_folder = FLAGS_report_folder;
     result.print_counters = FLAGS_pc;
+    if (!FLAGS_require_int8.empty()) result.required_int8 = parse_required_int8(FLAGS_require_int8);
     result.percentiles = parse_percentiles(FLAGS_latency_percentile);
     result.given = std::move(flags.given);
     check_together(result);

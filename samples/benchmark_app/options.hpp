@@ -2,6 +2,7 @@
 // The command line of benchmark_app.
 #include <cstdint>
 #include <filesystem>
+#include <octet/explain.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -30,6 +31,7 @@ struct Options {
     ReportType report = ReportType::none;
     std::filesystem::path report_folder = {};
     bool print_counters = false;
+    std::optional<Int8Requirement> required_int8 = {};
     std::vector<double> percentiles = {};
 
     std::vector<std::pair<std::string, std::string>> given = {};  // option and value, as they stand on the command line

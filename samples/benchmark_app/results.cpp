@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <octet/error.hpp>
 #include <octet/properties.hpp>
 
 #include "samples/benchmark_app/application.hpp"
@@ -119,6 +120,12 @@ void Application::write_reports() {
         print_info(fmt::format("Statistics report is stored to {}", file.string()));
     }
     if (measured) print_results(statistics);
+}
+
+void Application::check_int8() const {
+    if (!options_.required_int8) return;
+    const std::string shortfall = options_.required_int8->shortfall(summarize_int8(compiled_.report()));
+    if (!shortfall.empty()) throw Error(shortfall);
 }
 
 }  // namespace octet::benchmark

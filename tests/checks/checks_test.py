@@ -75,6 +75,18 @@ class Layers(Checks):
         self.write("plugins/reference/plugin.cpp", '#include "plugins/cpu/plan.hpp"\n')
         self.assert_fails("check_layers.py", "plugins/reference may not include")
 
+    def test_one_sample_uses_a_component_more(self):
+        self.write("samples/extend_transformations/main.cpp", '#include "ir/graph.hpp"\n#include "transformations/rewrite/rule.hpp"\n')
+        self.assert_passes("check_layers.py")
+        self.write("samples/extend_transformations/main.cpp", '#include "runtime/src/streams.hpp"\n')
+        self.assert_fails("check_layers.py", 'samples/extend_transformations may not include "runtime/src/streams.hpp"')
+
+    def test_dump_alone_knows_a_plugin(self):
+        self.write("tools/octet/dump.cpp", '#include "plugins/cpu/plan.hpp"\n')
+        self.assert_passes("check_layers.py")
+        self.write("tools/octet/explain.cpp", '#include "plugins/cpu/plan.hpp"\n')
+        self.assert_fails("check_layers.py", 'tools may not include "plugins/cpu/plan.hpp"')
+
     def test_samples_use_public_headers(self):
         self.write("samples/hello/main.cpp", '#include "ir/graph.hpp"\n')
         self.assert_fails("check_layers.py", 'samples may not include "ir/graph.hpp"')

@@ -1,5 +1,6 @@
 """Installs the build into a folder, moves the folder, and uses it as a stranger would: programs and find_package."""
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,21 @@ def readme_example(source):
     return example[1]
 
 
+def check_extension(source, prefix, folder, cmake, compiler):
+    """The component octet::transformations: the sample that extends them, built outside of the source tree."""
+    sample = folder / "extend_transformations"
+    shutil.copytree(source / "samples/extend_transformations", sample)
+    run(cmake, "-S", sample, "-B", sample / "build", f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_CXX_COMPILER={compiler}",
+        "-DCMAKE_BUILD_TYPE=Release")
+    run(cmake, "--build", sample / "build")
+    model = folder / "tiny.xml"
+    run(prefix / "bin/octet", "example-model", "tiny", "-o", model)
+    output = run(sample / "build/extend_transformations", model)
+    for wanted in ("conv1: PLUGIN_VETO: 'conv1' reads an image", "conv2: yes\n", "layers in int8 on CPU\n"):
+        if wanted not in output:
+            sys.exit(f"the sample that extends transformations printed {output!r}, wanted {wanted!r} in it")
+
+
 def main(source, build, cmake, compiler):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -44,6 +60,7 @@ def main(source, build, cmake, compiler):
             "-DCMAKE_BUILD_TYPE=Release")
         run(cmake, "--build", consumer / "build")
         output = run(consumer / "build/consumer", model)
+        check_extension(source, prefix, folder, cmake, compiler)
         if not re.fullmatch(r"first score: [-+.e\d]+\n", output):
             sys.exit(f"the README's example printed {output!r}")
 

@@ -175,6 +175,24 @@ TEST(BenchmarkApp, CompileOnlySkipsTheInference) {
     EXPECT_THAT(folder.names(), ElementsAre("benchmark_report.csv", "model.xml"));
 }
 
+TEST(BenchmarkApp, FailsWhenLessIsInt8ThanRequired) {
+    const ModelFolder folder;
+    EXPECT_EQ(bench(folder, {"-niter", "1", "-require_int8", "0%"}).exit_code, 0);
+    const Outcome outcome = bench(folder, {"-niter", "1", "-require_int8", "100%", "-report_type", "no_counters"});
+    EXPECT_EQ(outcome.exit_code, 3);
+    EXPECT_THAT(outcome.output, HasSubstr("Throughput:"));
+    EXPECT_THAT(outcome.errors, AllOf(HasSubstr("[ ERROR ] "), HasSubstr("% of the layers that compute are int8 ("),
+                                      HasSubstr("), 100.0% were required; float: ")));
+    EXPECT_THAT(folder.names(), ElementsAre("benchmark_report.csv", "model.xml"));
+    const Outcome time = bench(folder, {"-niter", "1", "-require_int8", "100%time"});
+    EXPECT_EQ(time.exit_code, 3);
+    EXPECT_THAT(time.output, HasSubstr("as -require_int8 asks for"));
+    EXPECT_THAT(time.errors, HasSubstr("of the time of the layers that compute is int8, 100.0% was required; float: "));
+    EXPECT_THAT(bench(folder, {"-niter", "0", "-require_int8", "50%time"}).errors, HasSubstr("no times were measured"));
+    EXPECT_THAT(bench(folder, {"-require_int8", "half"}).errors,
+                HasSubstr("option '-require_int8': got 'half', wanted a share of int8 such as '95%'"));
+}
+
 TEST(BenchmarkApp, SummaryHasItsSectionsAndLabels) {
     const ModelFolder folder;
     const Outcome outcome = bench(folder, {"-niter", "5", "-api", "sync", "-report_type", "no_counters",

@@ -128,7 +128,7 @@ TEST(Counters, MeansLeaveTheWarmUpOut) {
               "b;OPTIMIZED_OUT;Convolution;undef;0.000;0.000;\nc;EXECUTED;Convolution;jit_depthwise_avx512_vnni_FP32;0."
               "500;1.000;\n"
               "d;NOT_RUN;Convolution;undef;0.000;0.000;\nTotal;;;;1.500;3.000;\n\n");
-    EXPECT_EQ(precision_summary(report_with(1)), "2 of 4 layers in int8");
+    EXPECT_EQ(precision_summary(report_with(1)), "2 of 3 layers in int8");
 }
 
 TEST(Counters, OfOneRequestSpellPrecisionsTheSameWay) {

@@ -71,6 +71,18 @@ TEST_F(GraphCommands, DumpListsStepsAndPrintsAfterEach) {
     EXPECT_EQ(wrong.error, "octet: pipeline 'low-precision' has no step 'nowhere'; 'octet dump MODEL' lists them\n");
 }
 
+TEST_F(GraphCommands, DumpShowsTheStepsOfTheCpu) {
+    ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
+    EXPECT_THAT(octet("dump m.xml").out, HasSubstr("partition "));
+    const Answer a = octet("dump m.xml --after partition");
+    ASSERT_EQ(a.status, 0) << a.error;
+    EXPECT_THAT(a.out, AllOf(HasSubstr("convolution: convolution 'conv1"), HasSubstr(" > relu 'conv1/relu'"),
+                             HasSubstr(" : u8[1,32,8,8]\n"), HasSubstr("matmul: ")));
+    write_text("open.txt",
+               "x : f32[?,2] = parameter() shape=[?,2]\ny : f32[?,2] = relu(x)\nout : f32[?,2] = result(y)\n");
+    EXPECT_EQ(octet("dump open.txt --after partition").out, "elementwise: relu 'y' : f32[1,2]\n");
+}
+
 TEST_F(GraphCommands, OptWritesWhatCanBeReadAgain) {
     ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
     ASSERT_EQ(octet("opt m.xml --pipeline low-precision -o out.txt").status, 0);
@@ -86,6 +98,26 @@ TEST_F(GraphCommands, OptWritesWhatCanBeReadAgain) {
     EXPECT_EQ(octet("opt m.xml --pipeline low-precision -o none/out.txt").error,
               "octet: 'none/out.txt': it cannot be written: No such file or directory\n");
     EXPECT_THAT(files(), UnorderedElementsAre("m.xml", "m.bin", "out.txt"));
+}
+
+TEST_F(GraphCommands, OptWritesWhatOtherReadersQuantize) {
+    ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
+    ASSERT_EQ(octet("opt m.xml --pipeline low-precision-qdq -o qdq.xml").status, 0);
+    EXPECT_LT(std::filesystem::file_size(folder / "qdq.bin"), std::filesystem::file_size(folder / "m.bin") / 2);
+    const std::string graph = octet("dump qdq.xml --after read").out;
+    EXPECT_THAT(graph, AllOf(HasSubstr("= fake_quantize("), HasSubstr("] = convert("), HasSubstr("element=u8"),
+                             HasSubstr("f32[1,32,8,8] = convolution("), Not(HasSubstr("quantize(\n"))));
+    const std::string before = octet("explain m.xml --json").out, after = octet("explain qdq.xml --json").out;
+    const auto int8 = [](const std::string& text) {
+        std::map<std::string, bool> layers;
+        for (const auto& row : nlohmann::json::parse(text)["layers"])
+            if (row["type"] == "Convolution" || row["type"] == "GroupConvolution" || row["type"] == "MatMul")
+                layers[row["name"]] = row["int8"];
+        return layers;
+    };
+    EXPECT_EQ(int8(before), int8(after));
+    const auto steps = [](const std::string& text) { return nlohmann::json::parse(text)["summary"]["steps"]; };
+    EXPECT_EQ(steps(before), steps(after));
 }
 
 TEST_F(GraphCommands, OptStopsAndLeavesOut) {
@@ -104,7 +136,8 @@ TEST_F(GraphCommands, OptStopsAndLeavesOut) {
     EXPECT_THAT(octet("opt m.xml --pipeline low-precision --explain fc").out,
                 HasSubstr("low-precision-matmul @ fc: applied"));
     EXPECT_EQ(octet("opt m.xml --pipeline none").error,
-              "octet: there is no pipeline 'none', only canonicalise, low-precision, low-precision-upstream\n");
+              "octet: there is no pipeline 'none', only canonicalise, low-precision, low-precision-upstream, "
+              "low-precision-qdq, low-precision-qdq-upstream\n");
 }
 
 // 129 levels: no number that OpenVINO takes for 8 bits.

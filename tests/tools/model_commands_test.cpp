@@ -187,7 +187,9 @@ TEST_F(ModelCommands, ExplainGivesReasons) {
     write_model("m.xml", kSum);
     const Answer a = octet("explain m.xml -d REFERENCE");
     EXPECT_EQ(a.status, 0) << a.error;
-    EXPECT_THAT(a.out, AllOf(HasSubstr("sum "), HasSubstr("2 layers float:"), HasSubstr("2 x REFERENCE")));
+    EXPECT_THAT(a.out, AllOf(HasSubstr("sum "), HasSubstr("2 layers float:"), HasSubstr("2 x REFERENCE"),
+                             HasSubstr("what to do: nothing: REFERENCE shows"),
+                             HasSubstr("the model is not quantized: it holds no FakeQuantize")));
     const Answer one = octet("explain m.xml sum -d REFERENCE");
     EXPECT_THAT(one.out,
                 AllOf(StartsWith("float "), HasSubstr("why       REFERENCE: "), HasSubstr("read by   y (ReLU): ")));
@@ -220,6 +222,117 @@ out : f32[1,16,16,16] = result(conv)
     const Answer theirs = octet("explain m.xml conv --plan upstream");
     EXPECT_THAT(theirs.out, AllOf(StartsWith("float "), HasSubstr("why       ALIGN_LEVELS_COLLAPSE: ")))
         << theirs.error;
+}
+
+// A convolution on codes, one on what relu gives, and the model's input itself.
+const std::string kMixed = R"(
+x : f32[1,2,4,4] = parameter() shape=[1,2,4,4]
+low : f32[] = constant() value=f32[]{-1}
+high : f32[] = constant() value=f32[]{1}
+fq : f32[1,2,4,4] = fake_quantize(x, low, high, low, high) levels=256
+w : f32[2,2,1,1] = constant() value=f32[2,2,1,1]{1, -0.5, 0.25, 0.75}
+wfq : f32[2,2,1,1] = fake_quantize(w, low, high, low, high) levels=255
+conv1 : f32[1,2,4,4] = convolution(fq, wfq)
+relu1 : f32[1,2,4,4] = relu(conv1)
+conv2 : f32[1,2,4,4] = convolution(relu1, wfq)
+conv3 : f32[1,2,4,4] = convolution(x, wfq)
+sum : f32[1,2,4,4] = add(conv2, conv3)
+out : f32[1,2,4,4] = result(sum)
+)";
+
+TEST_F(ModelCommands, ExplainGroupsWhatIsFloat) {
+    write_model("m.xml", kMixed);
+    const Answer a = octet("explain m.xml");
+    ASSERT_EQ(a.status, 0) << a.error;
+    EXPECT_THAT(a.out,
+                AllOf(HasSubstr("x NO_ACT_FQ\n"), HasSubstr(": there is no FakeQuantize between it and 'relu1'\n"),
+                      HasSubstr("conv3, sum: it reads the model's input 'x', which is not quantized\n"),
+                      HasSubstr("what to do: have the tool that quantizes the model put a FakeQuantize")));
+    const json summary = json::parse(octet("explain m.xml --json").out)["summary"];
+    EXPECT_TRUE(summary["quantized"]);
+    std::size_t count = 0;
+    for (const json& group : summary["groups"]) {
+        for (const char* key : {"code", "count", "layers", "cause", "advice", "causes"})
+            EXPECT_TRUE(group.contains(key)) << key;
+        EXPECT_FALSE(group.contains("share_of_time"));
+        EXPECT_EQ(group["count"], group["layers"].size());
+        count += group["count"].get<std::size_t>();
+    }
+    EXPECT_EQ(count, summary["compute"].get<std::size_t>() - summary["int8"].get<std::size_t>());
+}
+
+TEST_F(ModelCommands, ExplainMeasuresOnDemand) {
+    write_model("m.xml", kMixed);
+    const json report = json::parse(octet("explain m.xml --time --json").out);
+    EXPECT_GT(report["summary"]["int8_time_share"], 0);
+    EXPECT_LT(report["summary"]["int8_time_share"], 1);
+    double shares = report["summary"]["int8_time_share"];
+    for (const json& group : report["summary"]["groups"]) shares += group["share_of_time"].get<double>();
+    EXPECT_NEAR(shares, 1, 1e-6);
+    EXPECT_THAT(octet("explain m.xml --time").out,
+                AllOf(HasSubstr("% of the time\n"), HasSubstr(" ms that they take\n")));
+}
+
+TEST_F(ModelCommands, ExplainShowsTheOperandsOfALayer) {
+    write_model("m.xml", kMixed);
+    EXPECT_THAT(octet("explain m.xml conv1").out,
+                AllOf(StartsWith("int8 "), HasSubstr("data      'fq' (FakeQuantize, 256 levels, -1 to 1)\n"),
+                      HasSubstr("weights   'wfq' (FakeQuantize, 255 levels, -1 to 1) on constant f32[2,2,1,1]\n")));
+    EXPECT_THAT(octet("explain m.xml conv2").out,
+                AllOf(StartsWith("float "),
+                      HasSubstr("data      f32[1,2,4,4] of 'relu1' (relu), without FakeQuantize\n"),
+                      HasSubstr("do        have the tool that quantizes")));
+    const json one = json::parse(octet("explain m.xml conv1 --json").out);
+    ASSERT_EQ(one["layers"].size(), 1u);
+    EXPECT_EQ(one["operands"], json::parse(R"([
+        {"operand": 0, "role": "data", "layer": "fq", "type": "f32[1,2,4,4]",
+         "fake_quantize": {"layer": "fq", "levels": 256, "intervals": 1, "low": -1.0, "high": 1.0}},
+        {"operand": 1, "role": "weights", "layer": "wfq", "type": "f32[2,2,1,1]",
+         "fake_quantize": {"layer": "wfq", "levels": 255, "intervals": 1, "low": -1.0, "high": 1.0}}])"));
+}
+
+TEST_F(ModelCommands, ExplainFollowsTheOperandsOfALayerUpwards) {
+    write_model("m.xml", R"(
+x : f32[1,2,4,4] = parameter() shape=[1,2,4,4]
+low : f32[] = constant() value=f32[]{-1}
+high : f32[] = constant() value=f32[]{1}
+wide : f32[1,2,1,1] = constant() value=f32[1,2,1,1]{2, 3}
+fq : f32[1,2,4,4] = fake_quantize(x, low, wide, low, wide) levels=16
+relu : f32[1,2,4,4] = relu(x)
+both : f32[1,4,4,4] = concat(fq, relu) axis=1
+codes : i8[2,4,1,1] = constant() value=i8[2,4,1,1]{1, 2, 3, 4, 5, 6, 7, 8}
+numbers : f32[2,4,1,1] = convert(codes) element=f32
+w : f32[2,4,1,1] = multiply(numbers, high)
+conv : f32[1,2,4,4] = convolution(both, w)
+out : f32[1,2,4,4] = result(conv)
+)");
+    EXPECT_THAT(octet("explain m.xml conv").out,
+                AllOf(HasSubstr("data      'fq' (FakeQuantize, 16 levels, 2 intervals, -1 to 3)\n"
+                                "data      f32[1,2,4,4] of 'relu' (relu), without FakeQuantize\n"
+                                "weights   constant i8[2,4,1,1]\n")));
+}
+
+TEST_F(ModelCommands, LessInt8ThanRequiredIsCode3) {
+    write_model("m.xml", kMixed);
+    for (const std::string command :
+         {"explain m.xml", "bench m.xml --seconds 0.02", "bench m.xml --seconds 0.02 --json"}) {
+        const Answer met = octet(command + " --require_int8 10%");
+        EXPECT_EQ(met.status, 0) << command << met.error;
+        const Answer a = octet(command + " --require_int8 95%");
+        EXPECT_EQ(a.status, 3) << command;
+        EXPECT_EQ(a.out.empty(), false) << command;
+        EXPECT_THAT(a.error, AllOf(StartsWith("octet: "), HasSubstr("% of the layers that compute are int8 ("),
+                                   HasSubstr("), 95.0% were required; float: "), HasSubstr(" x NO_ACT_FQ (")))
+            << command;
+        const Answer time = octet(command + " --require_int8 99.9%time");
+        EXPECT_EQ(time.status, 3) << command;
+        EXPECT_THAT(time.error,
+                    HasSubstr("% of the time of the layers that compute is int8, 99.9% was required; float: "));
+    }
+    EXPECT_EQ(octet("explain m.xml --require_int8 10%time").status, 0);
+    const Answer wrong = octet("explain m.xml --require_int8 most");
+    EXPECT_EQ(wrong.status, 2);
+    EXPECT_THAT(wrong.error, HasSubstr("got 'most', wanted a share of int8 such as '95%'"));
 }
 
 TEST_F(ModelCommands, TheExamplesAgreeOnEveryDevice) {

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/octet/command.hpp"
+#include "tools/octet/measured.hpp"
 #include "tools/octet/model_file.hpp"
 
 namespace octet::tools {
@@ -22,6 +23,7 @@ struct Options {
     double seconds = 5;
     bool json = false;
     bool load = false;
+    RequireInt8 required;
 };
 
 using Clock = std::chrono::steady_clock;
@@ -36,6 +38,7 @@ double memory_mb(std::string_view key) {
 }
 
 struct Loaded {
+    std::shared_ptr<const Model> source;
     CompiledModel model;
     double read_ms = 0;
     double load_ms = 0;  // reading included
@@ -49,7 +52,7 @@ Loaded load(const Core& core, const Options& o) {
     const std::shared_ptr<const Model> model = read_model(core, o.model);
     const auto read = Clock::now();
     CompiledModel compiled = core.compile_model(model, o.device, settings);
-    return {std::move(compiled), milliseconds(read - start), milliseconds(Clock::now() - start)};
+    return {model, std::move(compiled), milliseconds(read - start), milliseconds(Clock::now() - start)};
 }
 
 // One request that is started again whenever it ends, and the time of each inference.
@@ -108,12 +111,52 @@ void print_load(const Loaded& loaded, double first_ms) {
     fmt::print("{:<28}{:>10.1f} KiB\n", "generated code", static_cast<double>(report.code_bytes) / 1024);
 }
 
+struct Result {
+    std::string device;
+    double median = 0, p95 = 0;  // ms
+    double throughput = 0;       // inferences per second
+    double load_ms = 0, read_ms = 0, first_ms = 0;
+    double growth = 0, process = 0;  // MiB
+    std::size_t inferences = 0;
+    double wall_ms = 0;
+};
+
+void print_json(const Result& r) {
+    const nlohmann::ordered_json result{{"median_ms", r.median},      {"p95_ms", r.p95},
+                                        {"throughput", r.throughput}, {"load_ms", r.load_ms},
+                                        {"read_ms", r.read_ms},       {"first_ms", r.first_ms},
+                                        {"rss_mb", r.growth},         {"process_mb", r.process},
+                                        {"inferences", r.inferences}};
+    fmt::print("{}\n", result.dump());
+}
+
+void print_lines(const Result& r) {
+    fmt::print("{:<14}{}\n", "device", r.device);
+    for (const auto& [title, value, unit] : {std::tuple{"median", r.median, "ms"},
+                                             {"95% below", r.p95, "ms"},
+                                             {"throughput", r.throughput, "inferences/s"},
+                                             {"read + compile", r.load_ms, "ms"},
+                                             {"first", r.first_ms, "ms"},
+                                             {"memory growth", r.growth, "MiB"}})
+        fmt::print("{:<14}{:>12.3f} {}\n", title, value, unit);
+    fmt::print("{:<14}{:>12} in {:.1f} s\n", "inferences", r.inferences, r.wall_ms / 1e3);
+}
+
+// Times of layers are measured apart, as that takes time itself.
+void check_int8(const Core& core, const Loaded& loaded, const Options& o) {
+    if (!o.required.given()) return;
+    o.required.check(
+        summarize_int8(o.required.of_time() ? report_of(core, loaded.source, o.device, true) : loaded.model.report()));
+}
+
 void bench(const Options& o) {
     const Core core;
-    const auto device = core.get_property(o.device,
-                                          device::full_name);  // the device is ready before anything is measured
+    Result r;
+    r.device = core.get_property(o.device, device::full_name);  // the device is ready before anything is measured
     const double base = memory_mb("VmRSS");
     const Loaded loaded = load(core, o);
+    r.load_ms = loaded.load_ms;
+    r.read_ms = loaded.read_ms;
 
     std::vector<Stream> streams(static_cast<std::size_t>(std::max(o.streams, 1)));
     for (std::size_t k = 0; k < streams.size(); ++k) {
@@ -123,37 +166,25 @@ void bench(const Options& o) {
     }
     const auto start = Clock::now();
     streams[0].request.infer();
-    const double first = milliseconds(Clock::now() - start);
+    r.first_ms = milliseconds(Clock::now() - start);
     if (o.load) {
-        print_load(loaded, first);
-        return;
+        print_load(loaded, r.first_ms);
+        return check_int8(core, loaded, o);
     }
     run_for(streams, std::min(0.5, o.seconds / 5));
-    const double wall = run_for(streams, o.seconds);
+    r.wall_ms = run_for(streams, o.seconds);
 
     std::vector<double> laps;
     for (const Stream& s : streams) laps.insert(laps.end(), s.laps.begin(), s.laps.end());
     std::ranges::sort(laps);
-    const double median = laps[laps.size() / 2], p95 = laps[(laps.size() - 1) * 95 / 100];
-    const double throughput = static_cast<double>(laps.size()) * 1e3 / wall, process = memory_mb("VmHWM");
-    if (o.json) {
-        const nlohmann::ordered_json result{{"median_ms", median},       {"p95_ms", p95},
-                                            {"throughput", throughput},  {"load_ms", loaded.load_ms},
-                                            {"read_ms", loaded.read_ms}, {"first_ms", first},
-                                            {"rss_mb", process - base},  {"process_mb", process},
-                                            {"inferences", laps.size()}};
-        fmt::print("{}\n", result.dump());
-        return;
-    }
-    fmt::print("{:<14}{}\n", "device", device);
-    for (const auto& [title, value, unit] : {std::tuple{"median", median, "ms"},
-                                             {"95% below", p95, "ms"},
-                                             {"throughput", throughput, "inferences/s"},
-                                             {"read + compile", loaded.load_ms, "ms"},
-                                             {"first", first, "ms"},
-                                             {"memory growth", process - base, "MiB"}})
-        fmt::print("{:<14}{:>12.3f} {}\n", title, value, unit);
-    fmt::print("{:<14}{:>12} in {:.1f} s\n", "inferences", laps.size(), wall / 1e3);
+    r.inferences = laps.size();
+    r.median = laps[laps.size() / 2];
+    r.p95 = laps[(laps.size() - 1) * 95 / 100];
+    r.throughput = static_cast<double>(laps.size()) * 1e3 / r.wall_ms;
+    r.process = memory_mb("VmHWM");
+    r.growth = r.process - base;
+    o.json ? print_json(r) : print_lines(r);
+    check_int8(core, loaded, o);
 }
 
 }  // namespace
@@ -170,6 +201,7 @@ void add_bench(CLI::App& app) {
     command->add_option("--seconds", o->seconds, "how long to measure")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
+    o->required.add_to(*command);
     command->add_flag("--load", o->load, "only load and infer once, and print what that time went into");
     command->add_flag("--json", o->json, "one JSON object, with times in ms and memory in MiB");
     command->callback([o] { bench(*o); });

@@ -5,13 +5,13 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "ir/graph.hpp"
-#include "ir/ops/core.hpp"
 #include "ir/support/check.hpp"
 #include "runtime/src/model_access.hpp"
 #include "tools/octet/command.hpp"
+#include "tools/octet/explain_layer.hpp"
+#include "tools/octet/measured.hpp"
 #include "tools/octet/model_file.hpp"
 
 namespace octet::tools {
@@ -24,49 +24,20 @@ struct Options {
     std::string layer;
     std::string device = "CPU";
     std::string plan;
+    RequireInt8 required;
     bool json = false;
+    bool time = false;
+    bool all = false;
 };
 
-// A layer that computes, and does so in float.
-bool is_float_layer(const LayerReport& row) {
-    return row.compute && !row.int8 && row.status != LayerStatus::optimized_out && row.status != LayerStatus::not_run;
-}
-
-// A model whose shapes are open has rows only once it ran.
-Report report_of(const Core& core, const std::shared_ptr<Model>& model, const Options& o) {
-    AnyMap settings;
-    if (!o.plan.empty()) settings.insert(hint::low_precision_plan(o.plan == "upstream" ? "UPSTREAM" : "CHEAPEST"));
-    const CompiledModel compiled = core.compile_model(std::shared_ptr<const Model>(model), o.device, settings);
-    if (!model->is_dynamic()) return compiled.report();
-    InferRequest request = compiled.create_infer_request();
-    for (const Port& port : model->inputs())
-        request.set_input_tensor(port.get_index(), random_input(port, port.get_index() + 1));
-    request.infer();
-    return compiled.report();
-}
-
-// Float layers by code, in order of their number.
-using Group = std::pair<std::string, std::vector<const LayerReport*>>;
-std::vector<Group> float_groups(const Report& report) {
-    std::map<std::string, std::vector<const LayerReport*>> groups;
-    for (const LayerReport& row : report.layers)
-        if (is_float_layer(row)) groups[row.code.empty() ? "NO_REASON" : row.code].push_back(&row);
-    std::vector<Group> sorted(groups.begin(), groups.end());
-    std::ranges::stable_sort(sorted, [](const Group& a, const Group& b) { return a.second.size() > b.second.size(); });
-    return sorted;
-}
-
 struct Counts {
-    std::size_t compute = 0, int8 = 0, executed = 0, fused = 0, optimized_out = 0, not_run = 0, added = 0;
+    std::size_t executed = 0, fused = 0, optimized_out = 0, not_run = 0, added = 0;
 };
 Counts counts_of(const Report& report) {
     Counts c;
     for (const LayerReport& row : report.layers) {
         c.added += row.added;
         if (row.added) continue;
-        const bool runs = row.status == LayerStatus::executed || row.status == LayerStatus::fused;
-        c.compute += row.compute && runs;
-        c.int8 += row.compute && runs && row.int8;
         c.executed += row.status == LayerStatus::executed;
         c.fused += row.status == LayerStatus::fused;
         c.optimized_out += row.status == LayerStatus::optimized_out;
@@ -74,108 +45,113 @@ Counts counts_of(const Report& report) {
     }
     return c;
 }
-double share(const Counts& c) {
-    return c.compute == 0 ? 0 : static_cast<double>(c.int8) / static_cast<double>(c.compute);
+
+ordered_json json_of(const LayerReport& row, bool timed) {
+    ordered_json json{{"name", row.name}, {"type", row.type},     {"precision", row.precision},
+                      {"int8", row.int8}, {"kernel", row.kernel}, {"fused_into", row.fused_into},
+                      {"code", row.code}, {"reason", row.reason}};
+    if (timed) json["time_us"] = row.real_time_us;
+    return json;
 }
 
-ordered_json json_of(const LayerReport& row) {
-    return {{"name", row.name}, {"type", row.type},     {"precision", row.precision},
-            {"int8", row.int8}, {"kernel", row.kernel}, {"fused_into", row.fused_into},
-            {"code", row.code}, {"reason", row.reason}};
+ordered_json json_of(const FloatGroup& group, double time_us) {
+    ordered_json layers = ordered_json::array(), causes = ordered_json::array();
+    for (const FloatCause& cause : group.causes) {
+        for (const std::string& layer : cause.layers) layers.push_back(layer);
+        causes.push_back({{"cause", cause.reason}, {"layers", cause.layers}});
+    }
+    ordered_json json{{"code", group.code}, {"count", group.count()}};
+    if (time_us > 0) json["share_of_time"] = group.time_us / time_us;
+    json.update({{"layers", layers}, {"cause", group.causes[0].reason}, {"advice", group.advice}, {"causes", causes}});
+    return json;
 }
 
-ordered_json json_of(const Report& report) {
+ordered_json json_of(const Report& report, const Int8Summary& int8, bool quantized) {
+    const bool timed = int8.time_us > 0;
     const Counts c = counts_of(report);
-    ordered_json by_code = ordered_json::object();
-    for (const auto& [code, rows] : float_groups(report)) by_code[code] = rows.size();
+    ordered_json by_code = ordered_json::object(), groups = ordered_json::array();
+    for (const FloatGroup& group : int8.groups) {
+        by_code[group.code] = by_code.value(group.code, std::size_t{0}) + group.count();
+        groups.push_back(json_of(group, int8.time_us));
+    }
     std::map<std::string, std::size_t> by_precision;
     for (const LayerReport& row : report.layers)
         if (row.status == LayerStatus::executed) ++by_precision[row.precision];
     ordered_json layers = ordered_json::array(), added = ordered_json::array();
-    for (const LayerReport& row : report.layers) (row.added ? added : layers).push_back(json_of(row));
-    const ordered_json summary{{"device", report.device},
-                               {"layers", report.layers.size() - c.added},
-                               {"compute", c.compute},
-                               {"int8", c.int8},
-                               {"int8_share", share(c)},
-                               {"executed", c.executed},
-                               {"fused", c.fused},
-                               {"optimized_out", c.optimized_out},
-                               {"not_run", c.not_run},
-                               {"steps", report.steps},
-                               {"reorders", report.reorders},
-                               {"by_precision", by_precision},
-                               {"by_code", by_code},
-                               {"arena_bytes", report.arena_bytes},
-                               {"packed_bytes", report.packed_bytes},
-                               {"code_bytes", report.code_bytes}};
+    for (const LayerReport& row : report.layers) (row.added ? added : layers).push_back(json_of(row, timed));
+    ordered_json summary{{"device", report.device},
+                         {"quantized", quantized},
+                         {"layers", report.layers.size() - c.added},
+                         {"compute", int8.layers},
+                         {"int8", int8.int8_layers},
+                         {"int8_share", int8.layers == 0 ? 0 : int8.layer_share()},
+                         {"executed", c.executed},
+                         {"fused", c.fused},
+                         {"optimized_out", c.optimized_out},
+                         {"not_run", c.not_run},
+                         {"steps", report.steps},
+                         {"reorders", report.reorders},
+                         {"by_precision", by_precision},
+                         {"by_code", by_code},
+                         {"groups", groups},
+                         {"arena_bytes", report.arena_bytes},
+                         {"packed_bytes", report.packed_bytes},
+                         {"code_bytes", report.code_bytes}};
+    if (timed) summary["int8_time_share"] = int8.time_share();
     return {{"summary", summary}, {"layers", layers}, {"added", added}};
 }
 
-std::string place(const LayerReport& row) {
-    switch (row.status) {
-        case LayerStatus::executed: return row.kernel;
-        case LayerStatus::fused: return "in " + row.fused_into;
-        case LayerStatus::optimized_out: return "nothing left to do";
-        case LayerStatus::not_run: return "not needed";
-    }
-    return "";
-}
-
-void print_table(const Report& report) {
+void print_table(const Report& report, bool timed) {
     std::size_t name = 5, type = 4;
     for (const LayerReport& row : report.layers) {
         name = std::max(name, row.name.size());
         type = std::max(type, row.type.size());
     }
-    fmt::print("{:<{}}  {:<{}}  {:<9}  {}\n", "layer", name, "type", type, "precision", "kernel");
-    for (const LayerReport& row : report.layers)
-        if (row.status != LayerStatus::optimized_out && row.status != LayerStatus::not_run)
-            fmt::print("{:<{}}  {:<{}}  {:<9}  {}\n", row.name, name, row.type, type,
-                       row.precision.empty() ? "-" : row.precision, place(row));
-}
-
-// "6 layers float: 4 x NO_ACT_FQ: 'conv1' ...; 2 x ...", a reason that several layers share once.
-void print_reasons(const Report& report) {
-    const Counts c = counts_of(report);
-    fmt::print("\n{} of {} computing layers in int8 ({:.1f}%), {} steps, {} reorders\n", c.int8, c.compute,
-               100 * share(c), report.steps, report.reorders);
-    const std::vector<Group> groups = float_groups(report);
-    if (groups.empty()) return;
-    const std::size_t count = c.compute - c.int8;
-    fmt::print("{} layer{} float:\n", count, count == 1 ? "" : "s");
-    for (const auto& [code, rows] : groups) {
-        std::map<std::string, std::vector<std::string>> by_reason;
-        for (const LayerReport* row : rows) by_reason[row->reason].push_back(row->name);
-        fmt::print("  {} x {}\n", rows.size(), code);
-        for (const auto& [reason, names] : by_reason) {
-            constexpr std::size_t kShown = 3;
-            std::string list;
-            for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i) list += (i ? ", " : "") + names[i];
-            if (names.size() > kShown) list += fmt::format(" and {} more", names.size() - kShown);
-            fmt::print("      {}{}{}\n", list, reason.empty() ? "" : ": ", reason);
-        }
+    fmt::print("{:<{}}  {:<{}}  {:<9}  {}{}\n", "layer", name, "type", type, "precision", timed ? "      us  " : "",
+               "kernel");
+    for (const LayerReport& row : report.layers) {
+        if (row.status == LayerStatus::optimized_out || row.status == LayerStatus::not_run) continue;
+        const bool runs = row.status == LayerStatus::executed;
+        const std::string time = !timed ? "" : runs ? fmt::format("{:>8.1f}  ", row.real_time_us) : "          ";
+        fmt::print("{:<{}}  {:<{}}  {:<9}  {}{}\n", row.name, name, row.type, type,
+                   row.precision.empty() ? "-" : row.precision, time, place(row));
     }
 }
 
-std::string one_line(const LayerReport& row) {
-    return fmt::format("{} ({}): {}{}", row.name, row.type, row.precision.empty() ? "" : row.precision + ", ",
-                       place(row));
+std::string list_of(const std::vector<std::string>& names, std::size_t shown) {
+    std::string list;
+    for (std::size_t i = 0; i < std::min(names.size(), shown); ++i) list += (i ? ", " : "") + names[i];
+    if (names.size() > shown) list += fmt::format(" and {} more", names.size() - shown);
+    return list;
 }
 
-void print_neighbours(const Report& report, const ir::Graph& graph, const std::string& layer) {
-    const ir::NodeId* id = graph.find(layer);
-    if (!id) return;
-    const auto print = [&](std::string_view title, const std::string& name) {
-        const auto row = std::ranges::find(report.layers, name, &LayerReport::name);
-        if (row != report.layers.end()) fmt::print("{:<10}{}\n", title, one_line(*row));
-    };
-    for (const ir::Value v : graph.node(*id).inputs)
-        if (!graph.constant(v)) print("reads", graph.node(v).name);
-    std::set<std::string> readers;
-    for (const ir::Output& output : graph.node(*id).outputs)
-        for (const ir::Use use : output.uses) readers.insert(graph.node(use.node).name);
-    for (const std::string& reader : readers) print("read by", reader);
+void print_group(const FloatGroup& group, double time_us, bool all) {
+    fmt::print("  {} x {}{}\n", group.count(), group.code,
+               time_us > 0 ? fmt::format(", {:.1f}% of the time", 100 * group.time_us / time_us) : "");
+    constexpr std::size_t kCauses = 5, kLayers = 3;
+    const std::size_t causes = all ? group.causes.size() : std::min(group.causes.size(), kCauses);
+    std::size_t left = group.count();
+    for (std::size_t i = 0; i < causes; ++i) {
+        const FloatCause& cause = group.causes[i];
+        fmt::print("      {}: {}\n", list_of(cause.layers, all ? SIZE_MAX : kLayers), cause.reason);
+        left -= cause.layers.size();
+    }
+    if (left > 0)
+        fmt::print("      and {} more for {} other causes, which --all shows\n", left, group.causes.size() - causes);
+    if (!group.advice.empty()) fmt::print("      what to do: {}\n", group.advice);
+}
+
+void print_reasons(const Report& report, const Int8Summary& int8, bool quantized, bool all) {
+    fmt::print("\n{} of {} computing layers in int8 ({:.1f}%), {} steps, {} reorders\n", int8.int8_layers, int8.layers,
+               int8.layers == 0 ? 0 : 100 * int8.layer_share(), report.steps, report.reorders);
+    if (int8.time_us > 0)
+        fmt::print("{:.1f}% of the {:.3f} ms that they take\n", 100 * int8.time_share(), int8.time_us / 1e3);
+    if (!quantized)
+        fmt::print("the model is not quantized: it holds no FakeQuantize and no 8-bit weights; quantize it first\n");
+    if (int8.groups.empty()) return;
+    const std::size_t count = int8.layers - int8.int8_layers;
+    fmt::print("{} layer{} float:\n", count, count == 1 ? "" : "s");
+    for (const FloatGroup& group : int8.groups) print_group(group, int8.time_us, all);
 }
 
 const LayerReport& row_of(const Report& report, const std::string& layer) {
@@ -184,25 +160,47 @@ const LayerReport& row_of(const Report& report, const std::string& layer) {
     return *row;
 }
 
+void print_layer(const Report& report, const ir::Graph& graph, const LayerReport& row) {
+    fmt::print("{:<10}{}\n", row.int8 ? "int8" : row.compute ? "float" : "layer", one_line(row));
+    if (!row.code.empty()) {
+        fmt::print("{:<10}{}: {}\n", "why", row.code, row.reason);
+        if (row.status == LayerStatus::fused) {
+            const LayerReport& outer = row_of(report, row.fused_into);
+            fmt::print("{:<10}{}: {}\n", "", outer.name, outer.reason);
+        }
+        if (const auto advice = advice_for(row.code); !advice.empty()) fmt::print("{:<10}{}\n", "do", advice);
+    } else if (!row.reason.empty()) {
+        fmt::print("{:<10}{}\n", "how", row.reason);
+    }
+    if (row.real_time_us > 0) fmt::print("{:<10}{:.1f} us\n", "time", row.real_time_us);
+    print_surroundings(report, graph, row.name);
+}
+
 void explain(const Options& o) {
     const Core core;
-    const std::shared_ptr<Model> model = read_model(core, o.model);
-    Report report = report_of(core, model, o);
+    const std::shared_ptr<const Model> model = read_model(core, o.model);
+    const ir::Graph& graph = runtime::ModelAccess::graph(*model);
+    AnyMap settings;
+    if (!o.plan.empty()) settings.insert(hint::low_precision_plan(o.plan == "upstream" ? "UPSTREAM" : "CHEAPEST"));
+    Report report = report_of(core, model, o.device, o.time || o.required.of_time(), settings);
+    const Int8Summary int8 = summarize_int8(report);
+    const bool quantized = is_quantized(graph);
     if (o.layer.empty()) {
-        if (o.json) return fmt::print("{}\n", json_of(report).dump(1));
-        print_table(report);
-        return print_reasons(report);
+        if (o.json) {
+            fmt::print("{}\n", json_of(report, int8, quantized).dump(1));
+        } else {
+            print_table(report, int8.time_us > 0);
+            print_reasons(report, int8, quantized, o.all);
+        }
+        return o.required.check(int8);
     }
-    const LayerReport& row = row_of(report, o.layer);
-    if (o.json) {
-        report.layers = {LayerReport(row)};
-        return fmt::print("{}\n", json_of(report).dump(1));
-    }
-    fmt::print("{:<10}{}\n", row.int8 ? "int8" : row.compute ? "float" : "layer", one_line(row));
-    if (!row.code.empty())
-        fmt::print("{:<10}{}\n", "why", row.reason.empty() ? row.code : row.code + ": " + row.reason);
-    else if (!row.reason.empty()) fmt::print("{:<10}{}\n", "how", row.reason);
-    print_neighbours(report, runtime::ModelAccess::graph(*model), o.layer);
+    const LayerReport row = row_of(report, o.layer);
+    if (!o.json) return print_layer(report, graph, row);
+    report.layers = {row};
+    ordered_json json = json_of(report, summarize_int8(report), quantized);
+    json["operands"] = operands_json(graph, o.layer);
+    json["advice"] = advice_for(row.code);
+    fmt::print("{}\n", json.dump(1));
 }
 
 }  // namespace
@@ -211,13 +209,17 @@ void add_explain(CLI::App& app) {
     const auto o = std::make_shared<Options>();
     CLI::App* command = app.add_subcommand("explain", "shows in which precision each layer runs, and why not in int8");
     command->add_option("MODEL", o->model, "model (.xml) or graph (.txt)")->required();
-    command->add_option("LAYER", o->layer, "only this layer, with those around it");
+    CLI::Option* layer = command->add_option("LAYER", o->layer,
+                                             "only this layer: its operands, what quantizes them, and those around it");
     command->add_option("-d,--device", o->device, "device")->capture_default_str();
     command->add_option("--plan", o->plan, "which layers run on integers: cheapest, or upstream for OpenVINO's choice")
         ->check(CLI::IsMember({"cheapest", "upstream"}));
+    command->add_flag("--time", o->time, "runs the model on random inputs and gives times and shares of time");
+    command->add_flag("--all", o->all, "every layer and cause, also where they are many");
     command->add_flag(
         "--json", o->json,
         "as JSON: {\"summary\", \"layers\", \"added\"}; added: steps that no layer of the file stands for");
+    o->required.add_to(*command)->excludes(layer);
     command->callback([o] { explain(*o); });
 }
 

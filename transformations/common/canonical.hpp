@@ -1,13 +1,18 @@
 #pragma once
 // One spelling for each idea.
+#include <cstdint>
 #include <vector>
 
 #include "transformations/rewrite/rule.hpp"
 
 namespace octet::common {
 
-// multiply(subtract(convert(q), zero_point), scale) -> dequantize(q).
+// convert(fake_quantize(x)) -> quantize(x), multiply(subtract(convert(q), zero_point), scale) -> dequantize(q).
 std::vector<rewrite::Rule> dequantize_rules();
+
+// FakeQuantize divides a code by levels - 1 and multiplies it again: for some counts of levels, up to 2^24, that is not a whole number any
+// more in f32. 255 and 256 are not among them. `first`: the lowest of its outputs.
+bool gives_whole_numbers(std::int64_t levels, std::int64_t first);
 
 // f16, bf16 and f64 inside the graph become f32. Parameters and Results keep their element type behind a Convert.
 bool widen(ir::Graph& graph);

@@ -192,8 +192,12 @@ private:
         if ((is_weighted(node.op) && operand == 1) || node.op.is<ir::LstmRecurrence>())
             return Decision::no(Code::no_weights_fq, "its weights come from '{layer}', which is not quantized",
                                 {cause, {}});
+        if (graph_.op(v).is<ir::Parameter>())
+            return Decision::no(Code::no_act_fq, "it reads the model's input '{layer}', which is not quantized",
+                                {cause, {}});
         if (graph_.constant(v))
-            return Decision::no(Code::no_act_fq, "its operand '{layer}' is a float constant", {cause, {}});
+            return Decision::no(Code::no_act_fq, "it reads numbers of the constant '{layer}', which are not quantized",
+                                {cause, {}});
         return Decision::no(Code::no_act_fq, "there is no FakeQuantize between it and '{layer}'", {cause, {}});
     }
 

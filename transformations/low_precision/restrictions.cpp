@@ -15,13 +15,28 @@ using rewrite::Decision;
 
 namespace {
 
+// The layer that gave the codes behind `v` their scales: what quantized them, or joined them.
+const std::string& source_of_scales(const Graph& graph, ir::Value v) {
+    while (moves_codes(graph.op(v)) && !graph.op(v).is<ir::Concat>()) v = graph.node(v).inputs[0];
+    return graph.node(v).name;
+}
+
+// As part of a text with placeholders.
+std::string literal(const std::string& name) {
+    std::string text;
+    for (char c : name) text.append(c == '{' || c == '}' ? 2 : 1, c);
+    return text;
+}
+
 template <class Declines>
 Decision answer_of(std::span<const WeightedCheck> checks, const Weighted& w, const Declines& declined) {
     for (const WeightedCheck& check : checks)
         if (check.concerns(w.node.op) && declined(check)) {
-            const auto text = rewrite::fill(check.text, [](std::string_view name) {
+            auto text = rewrite::fill(check.text, [](std::string_view name) {
                 return name == "op" ? std::string("{layer}") : std::string(name);
             });
+            if (check.code == Code::act_scale_per_channel)
+                text += ": it comes from '" + literal(source_of_scales(w.graph, w.node.inputs[0])) + "'";
             return Decision::no(check.code, text, {w.node.name, {}});
         }
     return Decision::yes();

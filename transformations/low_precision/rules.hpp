@@ -26,4 +26,7 @@ std::vector<rewrite::Rule> weighted_rules(std::shared_ptr<const PrecisionPlan> p
 // lstm_recurrence(..., dequantize(R)) -> lstm_recurrence(..., R, scale). Without a plan wherever it can be done.
 std::vector<rewrite::Rule> recurrent_rules(std::shared_ptr<const PrecisionPlan> plan = nullptr);
 
+// quantize -> convert(fake_quantize), dequantize -> multiply(subtract(convert)): the spelling that model files have for them.
+std::vector<rewrite::Rule> spell_out_rules();
+
 }  // namespace octet::low_precision

@@ -4,6 +4,7 @@
 #include <octet/core.hpp>
 #include <octet/element_type.hpp>
 #include <octet/error.hpp>
+#include <octet/explain.hpp>
 #include <octet/infer_request.hpp>
 #include <octet/model.hpp>
 #include <octet/partial_shape.hpp>

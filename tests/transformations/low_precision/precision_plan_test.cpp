@@ -90,7 +90,7 @@ TEST(PrecisionPlan, FusedOpsGainFromEachOperand) {
     b.result(b.edit.add(ir::Add{}, {q, b.numbers({}, {1})}, "bias"));
     const Planned p(b);
     EXPECT_THAT(p.integer(), ElementsAre("fq"));
-    EXPECT_EQ(p.answer("half"), "NO_ACT_FQ: there is no FakeQuantize between it and 'x'");
+    EXPECT_EQ(p.answer("half"), "NO_ACT_FQ: it reads the model's input 'x', which is not quantized");
     EXPECT_EQ(p.answer("bias"), "yes");
 }
 

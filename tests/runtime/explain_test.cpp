@@ -1,0 +1,202 @@
+// What a report says about int8, and what is asked of it.
+#include <octet/explain.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <octet/core.hpp>
+#include <octet/error.hpp>
+
+#include "ir/text.hpp"
+#include "ir/xml/xml.hpp"
+#include "tests/xml/folder.hpp"
+#include "transformations/rewrite/decision.hpp"
+
+namespace octet {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+LayerReport layer(std::string name, bool int8, std::string code = "", std::string reason = "", double us = 0) {
+    LayerReport row;
+    row.name = std::move(name);
+    row.status = LayerStatus::executed;
+    row.compute = true;
+    row.int8 = int8;
+    row.code = std::move(code);
+    row.reason = std::move(reason);
+    row.real_time_us = us;
+    return row;
+}
+LayerReport inside(LayerReport row, std::string outer) {
+    row.status = LayerStatus::fused;
+    row.fused_into = std::move(outer);
+    return row;
+}
+
+Report report() {
+    Report r;
+    r.layers = {layer("a", true, "", "", 60),
+                inside(layer("a_relu", true), "a"),
+                layer("b", false, "NO_ACT_FQ", "there is no FakeQuantize between it and 'x'", 10),
+                inside(layer("b_relu", false, "NO_ACT_FQ", "it runs inside 'b', which is float"), "b"),
+                layer("c", false, "NO_ACT_FQ", "there is no FakeQuantize between it and 'y'", 10),
+                layer("d", false, "WEIGHTS_ZP", "the weights of 'd' have a zero point", 5),
+                layer("e", false, "WEIGHTS_ZP", "the weights of 'e' have a zero point", 5),
+                layer("softmax", false, "EXECUTOR_FALLBACK", "the CPU has no int8 kernel for SoftMax", 10)};
+    LayerReport unused = layer("unused", false);
+    unused.status = LayerStatus::not_run;
+    LayerReport reorder = layer("reorder", false, "", "", 100);
+    reorder.added = true;
+    LayerReport moved = layer("transpose", false, "", "", 100);
+    moved.compute = false;
+    r.layers.insert(r.layers.end(), {unused, reorder, moved});
+    return r;
+}
+
+TEST(Explain, CountsWhatComputes) {
+    const Int8Summary s = summarize_int8(report());
+    EXPECT_EQ(s.layers, 8u);
+    EXPECT_EQ(s.int8_layers, 2u);
+    EXPECT_DOUBLE_EQ(s.layer_share(), 0.25);
+    EXPECT_DOUBLE_EQ(s.time_us, 100);
+    EXPECT_DOUBLE_EQ(s.time_share(), 0.6);
+}
+
+TEST(Explain, GroupsByCode) {
+    const Int8Summary s = summarize_int8(report());
+    ASSERT_EQ(s.groups.size(), 3u);
+    EXPECT_EQ(s.groups[0].code, "NO_ACT_FQ");
+    EXPECT_EQ(s.groups[0].count(), 3u);
+    EXPECT_DOUBLE_EQ(s.groups[0].time_us, 20);
+    // What runs inside a layer has the reason of that layer.
+    ASSERT_EQ(s.groups[0].causes.size(), 2u);
+    EXPECT_EQ(s.groups[0].causes[0].reason, "there is no FakeQuantize between it and 'x'");
+    EXPECT_THAT(s.groups[0].causes[0].layers, ElementsAre("b", "b_relu"));
+    // A sentence about the layer itself is one for all.
+    ASSERT_EQ(s.groups[1].causes.size(), 1u);
+    EXPECT_EQ(s.groups[1].causes[0].reason, "the weights of the layer have a zero point");
+    EXPECT_THAT(s.groups[1].causes[0].layers, ElementsAre("d", "e"));
+    EXPECT_EQ(s.groups[2].causes[0].reason, "the CPU has no int8 kernel for SoftMax");
+}
+
+TEST(Explain, TimeGoesBeforeNumber) {
+    Report r;
+    r.layers = {layer("a", false, "NO_ACT_FQ", "a", 1), layer("b", false, "NO_ACT_FQ", "a", 1),
+                layer("c", false, "WEIGHTS_ZP", "c", 3)};
+    EXPECT_EQ(summarize_int8(r).groups[0].code, "WEIGHTS_ZP");
+    EXPECT_EQ(Int8Requirement::parse("50%").shortfall(summarize_int8(r)),
+              "0.0% of the layers that compute are int8 (0 of 3), 50.0% were required; float: 2 x NO_ACT_FQ (a: a), "
+              "1 x WEIGHTS_ZP (c: c)");
+}
+
+TEST(Explain, ASentenceOfOneLayerKeepsItsName) {
+    Report r;
+    r.layers = {layer("d", false, "WEIGHTS_ZP", "the weights of 'd' have a zero point")};
+    EXPECT_EQ(summarize_int8(r).groups[0].causes[0].reason, "the weights of 'd' have a zero point");
+}
+
+TEST(Explain, NothingToComputeIsAllInt8) {
+    const Int8Summary s = summarize_int8({});
+    EXPECT_EQ(s.layer_share(), 1);
+    EXPECT_THAT(Int8Requirement::parse("100%").shortfall(s), IsEmpty());
+    EXPECT_THAT(Int8Requirement::parse("100%time").shortfall(s), IsEmpty());
+}
+
+TEST(Explain, EveryCodeHasAdvice) {
+    for (int i = 1; i <= static_cast<int>(rewrite::Code::not_profitable); ++i) {
+        const auto name = rewrite::name_of(static_cast<rewrite::Code>(i));
+        EXPECT_FALSE(advice_for(name).empty()) << name;
+    }
+    for (const char* code : {"REFERENCE", "LOW_PRECISION_OFF"}) EXPECT_FALSE(advice_for(code).empty()) << code;
+    EXPECT_EQ(advice_for("NONE"), "");
+    EXPECT_EQ(advice_for(""), "");
+}
+
+// Rows with reasons are those of a file's layers.
+Report report_on_cpu(std::string_view text, const AnyMap& settings = {}) {
+    const ir::TemporaryFolder folder;
+    ir::xml::write(ir::parse(text), folder.path / "m.xml");
+    const Core core;
+    const std::shared_ptr<const Model> model = core.read_model(folder.path / "m.xml");
+    return core.compile_model(model, "CPU", settings).report();
+}
+LayerReport row_of(const Report& report, std::string_view name) {
+    const auto row = std::ranges::find(report.layers, name, &LayerReport::name);
+    return row == report.layers.end() ? LayerReport{} : *row;
+}
+
+TEST(ReasonsOfTheCpu, LowPrecisionCanBeOff) {
+    constexpr std::string_view kConvolution = R"(x : f32[1,2,4,4] = parameter() shape=[1,2,4,4]
+low : f32[] = constant() value=f32[]{-1}
+high : f32[] = constant() value=f32[]{1}
+fq : f32[1,2,4,4] = fake_quantize(x, low, high, low, high) levels=256
+w : f32[2,2,1,1] = constant() value=f32[2,2,1,1]{1, -0.5, 0.25, 0.75}
+wfq : f32[2,2,1,1] = fake_quantize(w, low, high, low, high) levels=255
+conv : f32[1,2,4,4] = convolution(fq, wfq)
+out : f32[1,2,4,4] = result(conv)
+)";
+    EXPECT_TRUE(row_of(report_on_cpu(kConvolution), "conv").int8);
+    const LayerReport off = row_of(report_on_cpu(kConvolution, {hint::low_precision(false)}), "conv");
+    EXPECT_FALSE(off.int8);
+    EXPECT_EQ(off.code, "LOW_PRECISION_OFF");
+    EXPECT_EQ(off.reason, "INFERENCE_LOW_PRECISION is NO");
+}
+
+TEST(ReasonsOfTheCpu, IndicesAreNoLayersThatCompute) {
+    const Report r = report_on_cpu(R"(x : f32[4] = parameter() shape=[4]
+i : i32[2] = parameter() element=i32 shape=[2]
+one : i32[1] = constant() value=i32[1]{1}
+axis : i64[] = constant() value=i64[]{0}
+next : i32[2] = add(i, one)
+picked : f32[2] = gather(x, next, axis)
+soft : f32[2] = softmax(picked) axis=0
+out : f32[2] = result(soft)
+)");
+    EXPECT_EQ(row_of(r, "next").status, LayerStatus::executed);
+    EXPECT_FALSE(row_of(r, "next").compute);
+    EXPECT_EQ(summarize_int8(r).layers, 1u);
+    EXPECT_EQ(row_of(r, "soft").reason, "the CPU has no int8 kernel for SoftMax");
+}
+
+TEST(RequiredInt8, IsMetOrNamesTheLargestCauses) {
+    const Int8Summary s = summarize_int8(report());
+    EXPECT_THAT(Int8Requirement::parse("25%").shortfall(s), IsEmpty());
+    EXPECT_EQ(Int8Requirement::parse("26%").shortfall(s),
+              "25.0% of the layers that compute are int8 (2 of 8), 26.0% were required; float: "
+              "3 x NO_ACT_FQ (b: there is no FakeQuantize between it and 'x'), "
+              "2 x WEIGHTS_ZP (d: the weights of the layer have a zero point), "
+              "1 x EXECUTOR_FALLBACK (softmax: the CPU has no int8 kernel for SoftMax)");
+    EXPECT_THAT(Int8Requirement::parse("60%time").shortfall(s), IsEmpty());
+    EXPECT_EQ(Int8Requirement::parse("60.5%time").shortfall(s),
+              "60.0% of the time of the layers that compute is int8, 60.5% was required; float: "
+              "20.0% in 3 x NO_ACT_FQ (b: there is no FakeQuantize between it and 'x'), "
+              "10.0% in 2 x WEIGHTS_ZP (d: the weights of the layer have a zero point), "
+              "10.0% in 1 x EXECUTOR_FALLBACK (softmax: the CPU has no int8 kernel for SoftMax)");
+}
+
+TEST(RequiredInt8, OfTimeNeedsTimes) {
+    Report r;
+    r.layers = {layer("a", true)};
+    EXPECT_EQ(Int8Requirement::parse("50%time").shortfall(summarize_int8(r)),
+              "50.0% of the time was to be int8, but no times were measured");
+}
+
+TEST(RequiredInt8, OtherTextsAreErrors) {
+    for (const char* text : {"", "95", "%", "-1%", "101%", "95%layers", "nan%", "inf%", " 95%", "95 %"}) {
+        try {
+            Int8Requirement::parse(text);
+            FAIL() << text;
+        } catch (const Error& e) {
+            EXPECT_EQ(std::string(e.what()),
+                      "got '" + std::string(text) +
+                          "', wanted a share of int8 such as '95%' (of the layers that compute) or '95%time' (of their "
+                          "time)");
+        }
+    }
+}
+
+}  // namespace
+}  // namespace octet
