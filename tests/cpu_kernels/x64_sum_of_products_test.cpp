@@ -134,11 +134,16 @@ TEST(X64SumOfProducts, Declines) {
     EXPECT_TRUE(x64::SumOfProducts::accepts(desc, vnni_machine()));
     desc.parts[1].k = 65794;
     EXPECT_EQ(x64::SumOfProducts::accepts(desc, vnni_machine()).reason, "sums of so many products may leave 32 bits");
-    desc.parts[1].k = 1601;
+    desc.parts[1].k = 1601;  // parts of one source
     EXPECT_EQ(x64::SumOfProducts::accepts(desc, vnni_machine()).reason,
               "its parts are long enough for kernels of their own");
-    desc.parts[1] = {8, 1, 0, {1}, weights};
-    EXPECT_EQ(x64::SumOfProducts::accepts(desc, vnni_machine()).reason, "more than eight sources");
+    desc.parts[1].k = 801;
+    EXPECT_TRUE(x64::SumOfProducts::accepts(desc, vnni_machine()));
+    desc.parts[1].source = 1;
+    EXPECT_EQ(x64::SumOfProducts::accepts(desc, vnni_machine()).reason,
+              "its parts are long enough for kernels of their own");
+    desc.parts[1] = {32, 1, 0, {1}, weights};
+    EXPECT_EQ(x64::SumOfProducts::accepts(desc, vnni_machine()).reason, "more than 32 sources");
     desc.parts = {};
     EXPECT_EQ(x64::SumOfProducts::accepts(desc, vnni_machine()).reason, "an empty product");
 }

@@ -65,7 +65,7 @@ double time_on_codes(const Costs& costs, const Weighted& w, std::span<const Part
         time += share * products(w) / costs.products_of_codes + share * kCode * elements(w.data_shape) / costs.bytes +
                 costs.step;
     }
-    if (is_pointwise(w) && values <= costs.values_of_one_sum)
+    if (is_pointwise(w) && parts.size() <= costs.parts_of_one_sum && values <= costs.values_of_one_sum)
         return static_cast<double>(values) / channels(w) * products(w) / costs.products_of_codes +
                kCode * elements(w.data_shape) / costs.bytes + costs.step;
     // Each but the last stores floats for the next.

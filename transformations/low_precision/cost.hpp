@@ -12,8 +12,9 @@ struct Costs {
     double products_of_floats;
     double bytes;  // written by one step and read by another
     double step;   // nanoseconds
-    std::int64_t
-        values_of_one_sum;  // up to so many values of a pixel a 1x1 convolution adds all its sums up in one kernel
+    // A 1x1 convolution adds up so many parts, of so many values of a pixel in all, in one kernel.
+    std::size_t parts_of_one_sum;
+    std::int64_t values_of_one_sum;
 };
 
 // Nanoseconds. Dimensions that are not known count as 32.

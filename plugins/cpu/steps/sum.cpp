@@ -25,8 +25,8 @@ Problem problem_of(Planner& planner, const Group& group, const Program& program)
     const Dims result = graph.shape(group.output).sizes();
     Problem p;
     p.desc.columns = result[1];
-    p.desc.rows = product(result) / result[1];
-    p.desc.rows_per_batch = p.desc.rows / result[0];
+    p.desc.rows_per_batch = product({result.begin() + 2, result.end()});
+    p.desc.rows = result[0] * p.desc.rows_per_batch;
     p.desc.epilogue = program.epilogue;
     p.desc.threads = planner.threads();
     for (const SumPart& part : group.sum.parts) {
@@ -47,7 +47,7 @@ Problem problem_of(Planner& planner, const Group& group, const Program& program)
 }  // namespace
 
 bool plan_sum(Planner& planner, const Group& group) {
-    if (planner.machine().amx() && OCTET_ONEDNN) return false;  // its tiles are faster than sums in registers
+    if (planner.machine().amx() && OCTET_ONEDNN) return false;  // oneDNN first, as for other dense products
     const Program program = program_of(planner.graph(), group);
     Problem p = problem_of(planner, group, program);
     if (!x64::SumOfProducts::accepts(p.desc, planner.machine())) return false;

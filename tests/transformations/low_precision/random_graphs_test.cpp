@@ -25,7 +25,7 @@ using low_precision::PrecisionPlan;
 std::shared_ptr<PrecisionPlan> transform(ir::Graph& graph, unsigned seed) {
     auto restrictions = low_precision::cpu_restrictions();
     // Layers as small as these are worth several sums only where steps and memory are free.
-    if (seed % 2 == 0) restrictions.costs = {1e9, 1, 1e9, 0, 0};
+    if (seed % 2 == 0) restrictions.costs = {1e9, 1, 1e9, 0, 0, 0};
     auto policy = seed % 8 == 5 ? low_precision::upstream_policy() : low_precision::cheapest_policy();
     policy.step_share = 0;
     const auto plan = std::make_shared<PrecisionPlan>();

@@ -19,8 +19,10 @@ using Xbyak::Zmm;
 
 // 255 * 128 * k must fit 31 bits.
 constexpr std::int64_t kMaxK = 65793;
-// All dwords of all parts stand in a row in the code, some 150 bytes each.
-constexpr std::int64_t kMaxDwords = 400;
+// All dwords of all parts stand in a row in the code, some 150 bytes each: more than these leave the instruction cache, and parts as
+// long as that run as well alone. Where parts share a source, alone each would have to multiply all of it.
+constexpr std::int64_t kMaxDwords = 200;
+constexpr std::int64_t kMaxSharedDwords = 400;
 // Whole tiles of every width.
 constexpr std::int64_t kStripRows = 96;
 
@@ -226,12 +228,16 @@ Acceptance SumOfProducts::accepts(const SumOfProductsDesc& desc, const Machine& 
     if (machine.isa < Isa::avx512_vnni) return declined("needs AVX-512 VNNI");
     if (desc.rows < 1 || desc.columns < 1 || desc.parts.empty()) return declined("an empty product");
     std::int64_t dwords = 0;
+    std::array<int, kMaxSources> readers = {};
     for (const auto& part : desc.parts) {
-        if (part.source < 0 || part.source >= kMaxSources) return declined("more than eight sources");
+        if (part.source < 0 || part.source >= kMaxSources) return declined("more than 32 sources");
         if (part.k < 1 || part.k > kMaxK) return declined("sums of so many products may leave 32 bits");
+        ++readers[static_cast<std::size_t>(part.source)];
         dwords += static_cast<std::int64_t>(dwords_with_weights(part, 0, desc.columns).size());
     }
-    if (dwords > kMaxDwords) return declined("its parts are long enough for kernels of their own");
+    const bool shared = std::ranges::any_of(readers, [](int n) { return n > 1; });
+    if (dwords > (shared ? kMaxSharedDwords : kMaxDwords))
+        return declined("its parts are long enough for kernels of their own");
     if (desc.columns * 4 > (std::int64_t{1} << 24)) return declined("rows of more than 16 MB");
     return x64::accepts(desc.epilogue, desc.columns);
 }

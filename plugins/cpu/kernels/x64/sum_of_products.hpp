@@ -16,7 +16,7 @@
 
 namespace octet::cpu::x64 {
 
-inline constexpr int kMaxSources = 8;
+inline constexpr int kMaxSources = 32;
 
 struct SumOfProductsDesc {
     struct Part {
