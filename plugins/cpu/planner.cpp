@@ -353,7 +353,7 @@ void Planner::put_off_packing(const Group& group) {
 
 // On all cores: nothing else can use them before this is done.
 void Planner::pack() {
-    constexpr std::size_t kWorthThreads = 1024 * 1024;
+    constexpr std::size_t kWorthThreads = std::size_t{4} << 20;  // below, they start later than one is done
     std::size_t bytes = 0;
     for (const Packing& packing : packing_)
         for (const Tensor& weights : packing.weights) bytes += weights.bytes();

@@ -72,7 +72,7 @@ inline double run_epilogue(const Epilogue& epilogue, double x, std::int64_t inde
                 x = apply(op.function, x, static_cast<double>(op.alpha), static_cast<double>(op.beta));
                 break;
             case EpilogueOp::Kind::combine: {
-                const std::int64_t places[] = {index, channel, image * channels + channel, 0};
+                const std::int64_t places[] = {index, channel, image * channels + channel, index / channels, 0};
                 double y = load(operands[op.operand], op.operand_type, places[static_cast<std::size_t>(op.spread)]);
                 y = y * at(op.scale, channel, 1) + at(op.shift, channel, 0);
                 switch (op.combine) {

@@ -110,6 +110,9 @@ TEST(X64MatMul, LargeWeightsAndManyUnits) {
     check({1000, 64, 24, 0, 0, 1, false, 8}, 0, Guard::after);
     check({1, 1280, 1000}, 2, Guard::after);
     check({70, 1100, 100, 0, 0, 1, false, 1, 128}, 0, Guard::after);
+    for (std::int64_t k = 1098; k <= 1101; ++k) {
+        check({30, k, 100, 0, 0, 1, true, 1, 128}, 0, k % 2 == 0 ? Guard::after : Guard::before);
+    }
 }
 
 TEST(X64MatMul, KnowsWhatEachThreadReadsFirst) {

@@ -71,6 +71,10 @@ MatMul::MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, Cod
     const std::int64_t column_step = desc.transposed ? desc.k : 1;
     code.later([to = weights_, blocks, panel, from = weights.data(), k_step, column_step] {
         for (const ColumnBlock& block : blocks) {
+            if (k_step == 1) {
+                pack_columns(to + block.panel, block, panel, from, column_step);
+                continue;
+            }
             pack_panel(to + block.panel, block, panel, [&](std::size_t, std::int64_t i, std::int64_t column) {
                 return from[i * k_step + column * column_step];
             });

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 
 #include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
 
@@ -218,6 +219,40 @@ std::vector<ColumnBlock> column_blocks(std::int64_t columns, const PanelShape& s
         v += wide;
     }
     return blocks;
+}
+
+void pack_columns(std::int8_t* panel, const ColumnBlock& block, const PanelShape& shape, const std::int8_t* weights,
+                  std::int64_t stride) {
+    // Dwords of a column at a time: what is written for a block of columns stays in the first-level cache.
+    constexpr std::int64_t kPiece = 64;
+    const std::int64_t width = block.vectors() * 16, columns = block.columns;
+    const std::int64_t k = shape.k, dwords = (k + 3) / 4;
+    std::int8_t* const products = panel + (shape.zero_point != 0 ? width * 4 : 0);
+    for (std::int64_t first = 0; first < dwords; first += kPiece) {
+        const std::int64_t end = std::min(first + kPiece, dwords), whole = std::min(end, k / 4);
+        for (std::int64_t c = 0; c < width; ++c) {
+            std::int8_t* to = products + (first * width + c) * 4;
+            std::int64_t d = first;
+            const std::int8_t* from = weights + (block.first + c) * stride;
+            for (; c < columns && d < whole; ++d, to += width * 4) {
+                std::memcpy(to, from + d * 4, 4);
+            }
+            for (; d < end; ++d, to += width * 4) {  // the rest of a column, or one that does not exist
+                std::memset(to, 0, 4);
+                for (std::int64_t i = 0; c < columns && i < k % 4; ++i) {
+                    to[i] = from[d * 4 + i];
+                }
+            }
+        }
+    }
+    for (std::int64_t c = 0; shape.zero_point != 0 && c < width; ++c) {
+        std::int32_t sum = 0;
+        for (std::int64_t i = 0; c < columns && i < k; ++i) {
+            sum += weights[(block.first + c) * stride + i];
+        }
+        sum *= -shape.zero_point;
+        std::memcpy(panel + c * 4, &sum, 4);
+    }
 }
 
 }  // namespace octet::cpu::x64

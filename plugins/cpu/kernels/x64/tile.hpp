@@ -69,6 +69,10 @@ struct ColumnBlock {
 // `columns` cut into blocks of at most 64 of nearly equal widths.
 std::vector<ColumnBlock> column_blocks(std::int64_t columns, const PanelShape& panel);
 
+// Packs one block of weights whose columns lie one after the other, `stride` bytes apart; of one tap.
+void pack_columns(std::int8_t* panel, const ColumnBlock& block, const PanelShape& shape, const std::int8_t* weights,
+                  std::int64_t stride);
+
 // Packs one block: `weight(tap, i, column)` is asked for i < k and the block's columns, along k first: fastest where the weights lie so.
 // A panel is written in pieces that stay in the first-level cache.
 template <class Weight>
