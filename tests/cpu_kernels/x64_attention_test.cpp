@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
+#include "plugins/cpu/kernels/x64/softmax.hpp"
 #include "tests/cpu_kernels/x64_support.hpp"
 
 namespace octet::cpu::testing {
@@ -152,6 +155,37 @@ void check(const Heads& h, Guard guard) {
         }
 }
 
+TEST(X64Softmax, EveryTail) {
+    OCTET_NEEDS_VNNI();
+    for (const Guard guard : kGuards)
+        for (const std::int64_t columns : {1, 2, 15, 16, 17, 31, 32, 33, 47, 48, 64, 100, 128, 197, 368, 383, 384}) {
+            constexpr std::int64_t kRows = 5;
+            Guarded<float> values(static_cast<std::size_t>(kRows * columns), guard);
+            Random random(static_cast<std::uint64_t>(columns));
+            for (float& x : values.span()) x = random.uniform(-20, 20);
+            for (std::size_t i = 1; i < values.size(); i += 7)
+                values.data()[i] = i % 2 == 0 ? -10000.0F : -std::numeric_limits<float>::infinity();
+            for (std::int64_t r = 0; r < kRows; ++r) values.data()[r * columns] = 1;
+            const std::vector<float> in(values.data(), values.data() + values.size());
+            x64::CodeBlock code;
+            const std::size_t kernel = x64::add_softmax(code, columns);
+            code.seal();
+            code.call(kernel, x64::SoftmaxArgs{values.data(), kRows});
+            ASSERT_TRUE(values.intact());
+            for (std::int64_t r = 0; r < kRows; ++r) {
+                const float* row = in.data() + r * columns;
+                const double highest = static_cast<double>(*std::max_element(row, row + columns));
+                double sum = 0;
+                for (std::int64_t c = 0; c < columns; ++c) sum += std::exp(static_cast<double>(row[c]) - highest);
+                for (std::int64_t c = 0; c < columns; ++c) {
+                    const double wanted = std::exp(static_cast<double>(row[c]) - highest) / sum;
+                    ASSERT_NEAR(static_cast<double>(values.data()[r * columns + c]), wanted, 3e-6 * wanted)
+                        << columns << " columns: row " << r << ", column " << c;
+                }
+            }
+        }
+}
+
 TEST(X64Attention, EveryTail) {
     OCTET_NEEDS_VNNI();
     for (const Guard guard : kGuards)
@@ -181,18 +215,19 @@ TEST(X64Attention, MasksAndZeroPoints) {
                       zero == 0 ? Guard::before : Guard::after);
 }
 
-TEST(X64Attention, SeveralStrips) {
+TEST(X64Attention, SeveralStripsAndLongRows) {
     OCTET_NEEDS_VNNI();
     for (const Guard guard : kGuards)
         for (const bool coded : {false, true})
-            check({.rows = 61,
-                   .columns = 300,
-                   .width = 64,
-                   .value_width = 64,
-                   .heads = 3,
-                   .coded_values = coded,
-                   .threads = 2},
-                  guard);
+            for (const std::int64_t columns : {300, 400})
+                check({.rows = 61,
+                       .columns = columns,
+                       .width = 64,
+                       .value_width = 64,
+                       .heads = 3,
+                       .coded_values = coded,
+                       .threads = 2},
+                      guard);
 }
 
 TEST(X64Attention, Declines) {
@@ -208,7 +243,9 @@ TEST(X64Attention, Declines) {
     EXPECT_EQ(reason(desc), "its shares are not one for each row of the value");
     desc = desc_of(h);
     desc.scores.epilogue.ops = {{.kind = EpilogueOp::Kind::combine}};
-    EXPECT_EQ(reason(desc), "an operand has a value for each score");
+    EXPECT_EQ(reason(desc), "an operand has a value for each score, or row of scores");
+    desc.scores.epilogue.ops[0].spread = Spread::per_row;
+    EXPECT_EQ(reason(desc), "an operand has a value for each score, or row of scores");
     desc = desc_of(h);
     desc.values.type = DataType::u8;
     EXPECT_EQ(reason(desc), "its shares and its values are not both codes or both floats");

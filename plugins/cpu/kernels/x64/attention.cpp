@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "plugins/cpu/kernels/x64/softmax.hpp"
+
 namespace octet::cpu::x64 {
 namespace {
 
@@ -28,12 +30,15 @@ Acceptance Attention::accepts(const AttentionDesc& given, const Machine& machine
         return declined("its scores are not float products of codes");
     if (desc.scores.columns != desc.values.k || desc.scores.rows != desc.values.rows)
         return declined("its shares are not one for each row of the value");
-    const bool full = std::ranges::any_of(desc.scores.epilogue.ops, [&](const EpilogueOp& op) {
-        return op.kind == EpilogueOp::Kind::combine && op.spread == Spread::full &&
-               static_cast<int>(op.operand) != desc.mask;
-    });
-    if (full || has_spread(desc.values.epilogue, Spread::full))
-        return declined("an operand has a value for each score");
+    const auto by_row = [](const EpilogueOp& op) {
+        return op.kind == EpilogueOp::Kind::combine && (op.spread == Spread::full || op.spread == Spread::per_row);
+    };
+    const auto beside_mask = [&](const EpilogueOp& op) {
+        return by_row(op) && static_cast<int>(op.operand) != desc.mask;
+    };
+    if (std::ranges::any_of(desc.scores.epilogue.ops, beside_mask) ||
+        std::ranges::any_of(desc.values.epilogue.ops, by_row))
+        return declined("an operand has a value for each score, or row of scores");
     const bool coded = desc.shares.result == DataType::u8;
     if (coded == desc.values.floats() || (!coded && (desc.shares.result != DataType::f32 || !desc.shares.ops.empty())))
         return declined("its shares and its values are not both codes or both floats");
@@ -49,7 +54,10 @@ Attention::Attention(AttentionDesc desc, CodeBlock& code)
       strip_rows_(strip_of(desc_)),
       strips_((desc_.scores.rows + strip_rows_ - 1) / strip_rows_),
       scores_(desc_.scores, strip_rows_, code),
-      values_(desc_.values, strip_rows_, code) {
+      values_(desc_.values, strip_rows_, code),
+      code_(&code),
+      generated_softmax_(floats() && desc_.scores.columns <= kMostSoftmaxColumns) {
+    if (generated_softmax_) generated_ = add_softmax(code, desc_.scores.columns);
     softmax_.shape.outer = static_cast<std::size_t>(strip_rows_);
     softmax_.shape.axis = static_cast<std::size_t>(desc_.scores.columns);
     softmax_.epilogue = desc_.shares;
@@ -63,7 +71,7 @@ Attention::Attention(AttentionDesc desc, CodeBlock& code)
     parts_.scores = after(parts_.terms, static_cast<std::size_t>(strip_rows_) * 4);
     parts_.shares = parts_.scores;
     parts_.end = after(parts_.scores, shares * 4);
-    if (desc_.shares.result == DataType::f32) return;
+    if (floats()) return;
     parts_.shares = parts_.end;
     parts_.end = after(parts_.shares, shares);
 }
@@ -85,6 +93,15 @@ void Attention::run(const Args& args, std::int64_t begin, std::int64_t end) cons
     }
 }
 
+void Attention::run_softmax(float* scores, void* shares, std::int64_t rows) const {
+    if (generated_softmax_) {
+        code_->call(generated_, SoftmaxArgs{scores, rows});
+        return;
+    }
+    const portable::SoftMax& softmax = rows == strip_rows_ ? softmax_ : last_softmax_;
+    softmax.run({scores, nullptr, {}, shares}, 0, softmax.units());
+}
+
 void Attention::run_strip(const Args& args, std::int64_t matrix, std::int64_t strip) const {
     const std::int64_t first = strip * strip_rows_;
     const std::int64_t rows = std::min(strip_rows_, desc_.scores.rows - first);
@@ -104,8 +121,7 @@ void Attention::run_strip(const Args& args, std::int64_t matrix, std::int64_t st
                  .rows = rows,
                  .operand_row = first},
                 operands);
-    const portable::SoftMax& softmax = strip + 1 < strips_ ? softmax_ : last_softmax_;
-    softmax.run({scores, nullptr, {}, shares}, 0, softmax.units());
+    run_softmax(reinterpret_cast<float*>(scores), shares, rows);
     const std::int64_t out = desc_.out_offsets[index] + first * desc_.values.out_stride;
     values_.run({.a = shares,
                  .panels = args.scratch + parts_.v,

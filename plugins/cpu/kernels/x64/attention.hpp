@@ -55,12 +55,17 @@ private:
         std::size_t end = 0;
     };
     void run_strip(const Args& args, std::int64_t matrix, std::int64_t strip) const;
+    void run_softmax(float* scores, void* shares, std::int64_t rows) const;
+    bool floats() const { return desc_.shares.result == DataType::f32; }
 
     AttentionDesc desc_;
     std::int64_t strip_rows_ = 0;
     std::int64_t strips_ = 1;
     PanelProduct scores_;
     PanelProduct values_;
+    const CodeBlock* code_;
+    bool generated_softmax_;
+    std::size_t generated_ = 0;
     portable::SoftMax softmax_;       // of a strip
     portable::SoftMax last_softmax_;  // of the last one
     Parts parts_;

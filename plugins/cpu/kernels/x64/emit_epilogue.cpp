@@ -101,7 +101,8 @@ void EpilogueEmitter::apply_one(const Zmm& x, int row, int vector, bool integers
         code_.vcvtdq2ps(x, x);
     }
     int id = 0;
-    for (const EpilogueOp& op : epilogue_.ops) {
+    for (std::size_t i = 0; i < epilogue_.ops.size(); ++i) {
+        const EpilogueOp& op = epilogue_.ops[i];
         switch (op.kind) {
             case Kind::scale_shift:
                 scale_and_shift(x, id, vector);
@@ -116,7 +117,7 @@ void EpilogueEmitter::apply_one(const Zmm& x, int row, int vector, bool integers
                 }
                 id += 1;
                 break;
-            case Kind::function: emit_function(code_, op, x, first_temp_); break;
+            case Kind::function: emit_function(code_, op, x, first_temp_, is_looked_up(epilogue_, i)); break;
             case Kind::combine:
                 load_operand(op, temp(1), row, vector, partial);
                 if (vectors_of_combine(op) != 0) {

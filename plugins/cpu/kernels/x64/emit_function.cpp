@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
+#include "plugins/cpu/kernels/x64/segments.hpp"
 
 namespace octet::cpu::x64 {
 namespace {
@@ -17,6 +18,7 @@ public:
         : c(emitter), t0(first_temp), t1(first_temp + 1), t2(first_temp + 2), t3(first_temp + 3), t4(first_temp + 4) {}
 
     void emit(const EpilogueOp& op, const Zmm& x);
+    void emit_looked_up(const EpilogueOp& op, const Zmm& x);
 
 private:
     // x into [low, high]; NaN stays, because min and max return their second operand then.
@@ -91,6 +93,7 @@ private:
         bound(y, y, 0.F, 6.F);
     }
 
+    void minus_segments(const Zmm& x, const Segments& segments);
     void tanh(const Zmm& x);
     void gelu_erf(const Zmm& x);
     void gelu_tanh(const Zmm& x);
@@ -173,6 +176,36 @@ void FunctionEmitter::softplus(const Zmm& x) {
     c.vfmadd231ps(x, t0, t2);
 }
 
+// x = max(x, 0) - f(|x|). Adding 1.5 * 2^23 rounds to the index of the segment, which then stands in the low bits.
+void FunctionEmitter::minus_segments(const Zmm& x, const Segments& segments) {
+    constexpr float kRounds = 12582912.F;
+    c.vandps(t0, x, c.all_lanes(0x7FFFFFFFU));
+    c.vminps(t0, t0, c.all_lanes(segments.end));
+    c.vbroadcastss(t1, c.one_lane(bits(kRounds)));
+    c.vfmadd231ps(t1, t0, c.all_lanes(segments.per_unit));
+    c.vsubps(t2, t1, c.all_lanes(kRounds));
+    c.vfmsub132ps(t0, t2, c.all_lanes(segments.per_unit));
+    c.vpermps(t2, t1, c.table(segments.coefficients.back()));
+    for (std::size_t power = segments.coefficients.size() - 1; power-- > 0;) {
+        c.vpermps(t3, t1, c.table(segments.coefficients[power]));
+        c.vfmadd213ps(t2, t0, t3);
+    }
+    c.vxorps(t1, t1, t1);
+    c.vmaxps(t1, t1, x);
+    c.vsubps(x, t1, t2);
+}
+
+// gelu(x) = max(x, 0) - |x|/2 erfc(|x| / sqrt 2), swish(x) = max(x, 0) - |x| / (1 + exp(alpha |x|)); at the ends what is left of the
+// second terms is below the error that is allowed.
+void FunctionEmitter::emit_looked_up(const EpilogueOp& op, const Zmm& x) {
+    static const Segments kGelu = segments_of([](double a) { return a / 2 * std::erfc(a * std::sqrt(0.5)); }, 5.63, 5);
+    static const Segments kSwish = segments_of([](double a) { return a / (1 + std::exp(a)); }, 17, 6);
+    if (op.function == Function::gelu_erf) return minus_segments(x, kGelu);
+    if (op.alpha == 1.F) return minus_segments(x, kSwish);
+    const double alpha = static_cast<double>(op.alpha);
+    minus_segments(x, segments_of([alpha](double a) { return a / (1 + std::exp(alpha * a)); }, 17 / alpha, 6));
+}
+
 void FunctionEmitter::emit(const EpilogueOp& op, const Zmm& x) {
     switch (op.function) {
         case Function::relu:
@@ -226,8 +259,10 @@ void FunctionEmitter::emit(const EpilogueOp& op, const Zmm& x) {
 
 }  // namespace
 
-void emit_function(Emitter& code, const EpilogueOp& op, const Zmm& x, int first_temp) {
-    FunctionEmitter(code, first_temp).emit(op, x);
+void emit_function(Emitter& code, const EpilogueOp& op, const Zmm& x, int first_temp, bool looked_up) {
+    FunctionEmitter emitter(code, first_temp);
+    if (looked_up) emitter.emit_looked_up(op, x);
+    else emitter.emit(op, x);
 }
 
 }  // namespace octet::cpu::x64

@@ -131,14 +131,39 @@ Acceptance accepts(const Epilogue& epilogue, std::int64_t channels) {
     return accepted();
 }
 
+bool allows_error(const Epilogue& epilogue, std::size_t op, double error) {
+    if (epilogue.result == DataType::f32) {
+        return false;
+    }
+    for (std::size_t i = op + 1; i < epilogue.ops.size(); ++i) {
+        if (epilogue.ops[i].kind != Kind::scale_shift) {
+            return false;
+        }
+        error *= largest(epilogue.ops[i].scale, 1);
+    }
+    return error <= 0.002;
+}
+
+bool is_looked_up(const Epilogue& epilogue, std::size_t op) {
+    const EpilogueOp& function = epilogue.ops[op];
+    if (function.kind != Kind::function) {
+        return false;
+    }
+    return (function.function == Function::gelu_erf && allows_error(epilogue, op, kGeluError)) ||
+           (function.function == Function::swish && function.alpha >= 0.5F &&
+            allows_error(epilogue, op, kSwishError / static_cast<double>(function.alpha)));
+}
+
 std::string key_of(const Epilogue& epilogue) {
     std::string key = fmt::format("{}[{},{}]", static_cast<int>(epilogue.result), epilogue.low, epilogue.high);
-    for (const EpilogueOp& op : epilogue.ops) {
+    for (std::size_t i = 0; i < epilogue.ops.size(); ++i) {
+        const EpilogueOp& op = epilogue.ops[i];
         switch (op.kind) {
             case Kind::scale_shift: key += ";s"; break;
             case Kind::prelu: key += ";p"; break;
             case Kind::function:
-                key += fmt::format(";f{},{},{}", static_cast<int>(op.function), op.alpha, op.beta);
+                key += fmt::format(";f{},{},{},{}", static_cast<int>(op.function), op.alpha, op.beta,
+                                   is_looked_up(epilogue, i));
                 break;
             case Kind::combine:
                 key += fmt::format(";c{},{},{},{},{}", static_cast<int>(op.combine), op.operand,

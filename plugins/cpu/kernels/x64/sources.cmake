@@ -14,6 +14,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     x64/pool.cpp
     x64/recurrent.cpp
     x64/sum_of_products.cpp
+    x64/segments.cpp
+    x64/softmax.cpp
     x64/tile.cpp
     x64/matmul.cpp
     x64/attention.cpp
