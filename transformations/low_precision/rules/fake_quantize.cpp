@@ -153,6 +153,15 @@ CodeRange clamped_codes(const Match& m) {
     return range;
 }
 
+bool is_power_of_2(std::int64_t x) { return x > 0 && (x & (x - 1)) == 0; }
+
+// With a power of two of steps float arithmetic may be exact, and stays so.
+bool loses_exactness(const Match& m) {
+    const CodeRange range = clamped_codes(m);
+    return range.refusal == Code::none && is_power_of_2(m.get<FakeQuantize>("fq").levels - 1) &&
+           !is_power_of_2(range.high - range.low);
+}
+
 // low + (high - low) * part, computed in double.
 Tensor between(const Tensor& low, const Tensor& high, double part) {
     const Tensor a = low.converted(Element::f64);
@@ -173,6 +182,7 @@ Rule fuse_clamp(const char* name) {
         .decline(Code::act_scale_per_channel, "the bounds of '{clamp}' are different codes in the channels of '{fq}'",
                  refused(Code::act_scale_per_channel))
         .decline(Code::value_unsupported, "'{clamp}' leaves one code of '{fq}'", refused(Code::value_unsupported))
+        .decline(Code::inexact, "'{clamp}' leaves a number of codes that divides less exactly", loses_exactness)
         .rewrite([](Edit& e, const Match& m) {
             const CodeRange codes = clamped_codes(m);
             const auto steps = static_cast<double>(m.get<FakeQuantize>("fq").levels - 1);
