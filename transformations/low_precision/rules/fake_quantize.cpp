@@ -155,11 +155,29 @@ CodeRange clamped_codes(const Match& m) {
 
 bool is_power_of_2(std::int64_t x) { return x > 0 && (x & (x - 1)) == 0; }
 
-// With a power of two of steps float arithmetic may be exact, and stays so.
+// Whether floats hold every value of an output interval as it is.
+bool exact_values(double low, double high, std::int64_t steps) {
+    const auto from = static_cast<float>(low);
+    const float width = static_cast<float>(high) - from;
+    for (std::int64_t code = 0; code <= steps; ++code) {
+        const float value = static_cast<float>(code) / static_cast<float>(steps) * width + from;
+        if (value != low + (high - low) * static_cast<double>(code) / static_cast<double>(steps)) return false;
+    }
+    return true;
+}
+
+// Where float arithmetic is exact it stays so: the division by the number of steps, and the values of the codes.
 bool loses_exactness(const Match& m) {
     const CodeRange range = clamped_codes(m);
-    return range.refusal == Code::none && is_power_of_2(m.get<FakeQuantize>("fq").levels - 1) &&
-           !is_power_of_2(range.high - range.low);
+    const std::int64_t steps = m.get<FakeQuantize>("fq").levels - 1;
+    const std::int64_t left = range.high - range.low;
+    if (range.refusal != Code::none || left == steps) return false;
+    if (is_power_of_2(steps) && !is_power_of_2(left)) return true;
+    return !all_intervals(m, [&](const Interval& i) {
+        const double step = (i.oh - i.ol) / static_cast<double>(steps);
+        const double low = i.ol + step * static_cast<double>(range.low);
+        return !exact_values(i.ol, i.oh, steps) || exact_values(low, low + step * static_cast<double>(left), left);
+    });
 }
 
 // low + (high - low) * part, computed in double.
