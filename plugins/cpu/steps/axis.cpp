@@ -155,7 +155,7 @@ bool plan_normalize_l2(Planner& p, const Group& group) {
     portable::Normalize kernel;
     kernel.kind = op.eps_mode == L2EpsMode::add ? portable::Normalize::Kind::l2_add : portable::Normalize::Kind::l2_max;
     kernel.epsilon = static_cast<float>(op.eps);
-    if (group.inputs[0] != node.inputs[0])
+    if (!group.inputs.empty() && group.inputs[0] != node.inputs[0])
         kernel.zero_point = static_cast<float>(p.graph().op(node.inputs[0]).get<Dequantize>().zero_point.at(0));
     return plan_along(p, group, "portable_normalize_l2", *axes, kernel);
 }
