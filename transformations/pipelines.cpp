@@ -25,10 +25,18 @@ Pipeline canonicalise() {
          [](Graph& g) { return common::merge_equal(g); }},
         {"quantize-weights", "their intervals are constants now", low_precision::quantize_weights_rules()},
         {"recurrent", "the product of a sequence's inputs is a product like any other", common::recurrent_rules()},
+        {"compose", "what is spelled out in several ops is one, before anything moves between them",
+         low_precision::compose_rules()},
         {"activations", "one op for each activation function", common::activation_rules()},
+        {"linear", "one factor and one summand at most, where the next steps look for them", common::linear_rules()},
         {"scale-shift", "BatchNorm and constant factors go into weights", common::scale_shift_rules()},
         {"fold-scale-shift", "the weights that were scaled",
          [](Graph& g) { return fold_constants(g, Fold::all_but_quantization); }},
+        {"fake-quantize",
+         "what it computes before or after rounding goes into its intervals, and it moves up to what produces its data",
+         low_precision::fake_quantize_rules()},
+        {"merge-fake-quantize", "those that moved to one value are one",
+         [](Graph& g) { return common::merge_equal(g); }},
     };
 }
 
@@ -75,7 +83,8 @@ Pipeline low_precision_pipeline(const low_precision::Restrictions& restrictions,
                                 const low_precision::Policy& policy) {
     return joined(
         {quantized(restrictions, plan, policy),
-         {{"integers", "convolutions and products on codes", low_precision::weighted_rules(plan, policy.step_share)},
+         {{"normalise", "kernels that normalise read codes", low_precision::normalization_rules()},
+          {"integers", "convolutions and products on codes", low_precision::weighted_rules(plan, policy.step_share)},
           {"recurrent-integers", "the weights of recurrences stay codes", low_precision::recurrent_rules(plan)}}});
 }
 
@@ -93,9 +102,9 @@ Pipeline finish() {
 
 namespace {
 
-Pipeline whole(const low_precision::Policy& policy) {
+Pipeline whole(const low_precision::Restrictions& restrictions, const low_precision::Policy& policy) {
     const auto plan = std::make_shared<low_precision::PrecisionPlan>();
-    return joined({canonicalise(), low_precision_pipeline(low_precision::cpu_restrictions(), plan, policy), finish()});
+    return joined({canonicalise(), low_precision_pipeline(restrictions, plan, policy), finish()});
 }
 
 Pipeline whole_qdq(const low_precision::Policy& policy) {
@@ -108,10 +117,15 @@ Pipeline whole_qdq(const low_precision::Policy& policy) {
 const std::vector<NamedPipeline>& named_pipelines() {
     static const std::vector<NamedPipeline> pipelines{
         {"canonicalise", canonicalise},
-        {"low-precision", [] { return whole(low_precision::cheapest_policy()); }},
-        {"low-precision-upstream", [] { return whole(low_precision::upstream_policy()); }},
+        {"low-precision", [] { return whole(low_precision::cpu_restrictions(), low_precision::cheapest_policy()); }},
+        {"low-precision-upstream",
+         [] { return whole(low_precision::cpu_restrictions(), low_precision::upstream_policy()); }},
         {"low-precision-qdq", [] { return whole_qdq(low_precision::cheapest_policy()); }},
         {"low-precision-qdq-upstream", [] { return whole_qdq(low_precision::upstream_policy()); }},
+        {"low-precision-gpu",
+         [] { return whole(low_precision::gpu_restrictions(), low_precision::cheapest_policy()); }},
+        {"low-precision-none",
+         [] { return whole(low_precision::no_restrictions(), low_precision::cheapest_policy()); }},
     };
     return pipelines;
 }

@@ -48,17 +48,26 @@ Value stored(const Graph& graph, Value v) {
 
 namespace {
 
+// Normalisations read codes without a scale; of NormalizeL2 the kernel subtracts the zero point.
+bool reads_codes(const Graph& graph, const Node& node) {
+    if (!node.op.is<Mvn>() && !node.op.is<NormalizeL2>()) return false;
+    const auto* dq = graph.op(node.inputs[0]).as<Dequantize>();
+    return dq && dq->scale.size() == 1 && dq->zero_point.size() == 1 && dq->scale.at(0) == 1 &&
+           (dq->zero_point.at(0) == 0 || node.op.is<NormalizeL2>());
+}
+
 bool static_values(const Graph& graph, const Node& node) {
     return std::ranges::all_of(node.outputs, [](const Output& o) { return o.type.shape.is_static(); }) &&
            std::ranges::all_of(node.inputs, [&](Value v) { return graph.shape(v).is_static(); });
 }
 
-// A mean over all spatial axes is a pool.
+// A mean or sum over all spatial axes is a pool.
 bool is_spatial_mean(const Graph& graph, const Node& node) {
-    if (!node.op.is<ReduceMean>()) return false;
+    if (!node.op.is<ReduceMean>() && !node.op.is<ReduceSum>()) return false;
     const Shape& shape = graph.shape(node.inputs[0]);
     const Tensor* axes = graph.constant(node.inputs[1]);
-    if (!axes || shape.rank() < 3 || shape.rank() > 5 || axes->size() != shape.rank() - 2) return false;
+    if (!axes || shape.elements() == 0 || shape.rank() < 3 || shape.rank() > 5 || axes->size() != shape.rank() - 2)
+        return false;
     std::vector<std::size_t> found;
     for (auto axis : axes->integers()) found.push_back(normalise_axis(axis, shape.rank()));
     std::ranges::sort(found);
@@ -193,11 +202,12 @@ private:
                                group.kind == Group::Kind::convolution || group.kind == Group::Kind::matmul ||
                                group.kind == Group::Kind::row;
         if (reads_all && group.sum.parts.empty()) {
-            for (Value v : node.inputs)
-                if (!graph_.constant(v)) {
-                    demand(v);
-                    read(group, v);
-                }
+            for (Value v : node.inputs) {
+                if (graph_.constant(v)) continue;
+                const Value from = v == node.inputs[0] && reads_codes(graph_, node) ? stored(graph_, v) : v;
+                demand(from);
+                read(group, from);
+            }
         }
         if (group.kind != Group::Kind::other && group.kind != Group::Kind::dynamic) grow(group);
         taken_.insert(id);

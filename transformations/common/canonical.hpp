@@ -32,6 +32,9 @@ std::vector<rewrite::Rule> attention_rules();
 // The products of a recurrent op's inputs become a matmul of their own, for all time steps at once.
 std::vector<rewrite::Rule> recurrent_rules();
 
+// Constant factors and summands in a row become one of each; subtract and divide become add and multiply.
+std::vector<rewrite::Rule> linear_rules();
+
 // BatchNorm -> multiply, add; constant factors and summands move into the weights and biases before them.
 std::vector<rewrite::Rule> scale_shift_rules();
 

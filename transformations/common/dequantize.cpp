@@ -11,7 +11,9 @@ using namespace rewrite;
 namespace {
 
 Pattern number(const char* name) { return maybe<Convert>("", constant(name)); }
-Pattern widened_codes() { return op<Convert>("convert", rewrite::element({Element::u8, Element::i8}, any("codes"))); }
+Pattern widened_codes() {
+    return op<Convert>("convert", rewrite::element({Element::u8, Element::i8, Element::u4, Element::i4}, any("codes")));
+}
 
 // As f32 with the rank of the data; nothing when it has more axes than they have.
 std::optional<Tensor> parameter(const Match& m, const char* name, const char* data = "codes") {

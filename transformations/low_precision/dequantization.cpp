@@ -6,6 +6,7 @@
 
 #include "ir/eval/eval.hpp"
 #include "ir/ops/all.hpp"
+#include "transformations/low_precision/below.hpp"
 
 namespace octet::low_precision {
 
@@ -48,20 +49,18 @@ SplitZeroPoint split_zero_point(float zero_point) {
     return {static_cast<std::int64_t>(nearest), std::abs(rest) < 0x1p-14f ? 0.0f : rest};
 }
 
-namespace {
+Tensor with_ones(const Tensor& scalar, std::size_t rank) {
+    return scalar.dims().size() == rank ? scalar : scalar.reshaped(Dims(rank, 1));
+}
 
-Moved moved(std::vector<Dequantization> outputs) { return {std::move(outputs), Decision::yes()}; }
-Moved stays(Code code, std::string text) { return {{}, Decision::no(code, std::move(text))}; }
+Moved moved(std::vector<Dequantization> outputs) { return {std::move(outputs), Decision::yes(), std::nullopt}; }
+Moved stays(Code code, std::string text) { return {{}, Decision::no(code, std::move(text)), std::nullopt}; }
 
 std::optional<Dims> constant_integers(const Graph& graph, const Node& node, std::size_t operand) {
     if (operand >= node.inputs.size()) return std::nullopt;
     const Tensor* tensor = graph.constant(node.inputs[operand]);
     if (!tensor) return std::nullopt;
     return tensor->integers();
-}
-
-Tensor with_ones(const Tensor& scalar, std::size_t rank) {
-    return scalar.dims().size() == rank ? scalar : scalar.reshaped(Dims(rank, 1));
 }
 
 // One number for all of the data holds wherever its elements go.
@@ -73,6 +72,35 @@ Moved everywhere(const Node& node, const Dequantization& d) {
     }
     return moved(std::move(outputs));
 }
+
+// The op on the parameters themselves: they have the data's axes.
+Dequantization on_parameters(const ir::Op& op, const Dequantization& d, const Tensor& operand) {
+    const auto on = [&](const Tensor& parameter) { return ir::eval::evaluate(op, std::array{parameter, operand})[0]; };
+    return {on(d.scale), on(d.zero_point)};
+}
+
+// Ops that touch some axes only: the scale may vary along any other.
+Moved below_untouched(const Node& node, const Dequantization& d, std::span<const std::int64_t> touched) {
+    const std::size_t rank = d.scale.dims().size();
+    for (const Tensor* t : {&d.scale, &d.zero_point}) {
+        if (per_tensor(*t)) continue;
+        const auto axis = axis_of(*t);
+        const bool hit = !axis || std::ranges::any_of(touched, [&](std::int64_t a) {
+            return ir::normalise_axis(a, rank) == *axis;
+        });
+        if (hit || node.outputs[0].type.shape.rank() != rank)
+            return stays(Code::act_scale_per_channel, "'{layer}' moves elements of different scales");
+    }
+    return moved({d});
+}
+
+Dims all_axes(std::size_t rank) {
+    Dims axes;
+    for (std::size_t i = 0; i < rank; ++i) axes.push_back(static_cast<std::int64_t>(i));
+    return axes;
+}
+
+namespace {
 
 // How many leading dimensions the reshape certainly keeps: known and equal; unknown and copied; unknown and the only unknown ones of
 // two shapes that are otherwise of one size.
@@ -134,12 +162,6 @@ Moved below_reshape(const Graph& graph, const Node& node, const Dequantization& 
     if (!scale || !zero_point)
         return stays(Code::reshape_mixes_channels, "'{layer}' mixes channels of different scales");
     return moved({{std::move(*scale), std::move(*zero_point)}});
-}
-
-// The op on the parameters themselves: they have the data's axes.
-Dequantization on_parameters(const ir::Op& op, const Dequantization& d, const Tensor& operand) {
-    const auto on = [&](const Tensor& parameter) { return ir::eval::evaluate(op, std::array{parameter, operand})[0]; };
-    return {on(d.scale), on(d.zero_point)};
 }
 
 Moved below_squeeze_or_unsqueeze(const Graph& graph, const Node& node, const Dequantization& d) {
@@ -241,27 +263,6 @@ Moved below_pool(const Graph& graph, const Node& node, const Dequantization& d) 
     return moved({d});
 }
 
-// Ops that touch some axes only: the scale may vary along any other.
-Moved below_untouched(const Node& node, const Dequantization& d, std::span<const std::int64_t> touched) {
-    const std::size_t rank = d.scale.dims().size();
-    for (const Tensor* t : {&d.scale, &d.zero_point}) {
-        if (per_tensor(*t)) continue;
-        const auto axis = axis_of(*t);
-        const bool hit = !axis || std::ranges::any_of(touched, [&](std::int64_t a) {
-            return ir::normalise_axis(a, rank) == *axis;
-        });
-        if (hit || node.outputs[0].type.shape.rank() != rank)
-            return stays(Code::act_scale_per_channel, "'{layer}' moves elements of different scales");
-    }
-    return moved({d});
-}
-
-Dims all_axes(std::size_t rank) {
-    Dims axes;
-    for (std::size_t i = 0; i < rank; ++i) axes.push_back(static_cast<std::int64_t>(i));
-    return axes;
-}
-
 // Axes whose extent or order the op changes. A slice with a negative step may turn any axis around.
 Dims changed_axes(const Graph& graph, const Node& node) {
     const auto& from = graph.shape(node.inputs[0]);
@@ -336,14 +337,13 @@ bool may_pool_nothing(const ir::MaxPool& pool, const ir::Shape& data) {
 }
 
 bool moves_codes(const ir::Op& op) {
-    return op.is<ir::MaxPool>() || op.is<ir::Concat>() || op.is<ir::Interpolate>() ||
-           (op.traits().moves_data && !op.is<ir::GatherElements>() && !op.is<ir::GatherNd>() &&
-            !op.is<ir::ReverseSequence>());
+    return op.is<ir::MaxPool>() || op.is<ir::Concat>() || op.is<ir::Interpolate>() || op.is<ir::Pad>() ||
+           op.is<ir::SpaceToBatch>() || op.is<ir::ReduceMax>() || op.is<ir::ReduceMin>() || op.traits().moves_data;
 }
 
 std::size_t code_operands(const Node& node) { return node.op.is<ir::Concat>() ? node.inputs.size() : 1; }
 
-Moved below(const Graph& graph, const Node& node, std::span<const Dequantization> operands) {
+Moved below(const Graph& graph, const Node& node, std::span<const Dequantization> operands, ir::Element element) {
     const ir::Op& op = node.op;
     const Dequantization& d = operands[0];
     const std::size_t rank = d.scale.dims().size();
@@ -354,6 +354,9 @@ Moved below(const Graph& graph, const Node& node, std::span<const Dequantization
     if (op.is<ir::Concat>()) return below_concat(graph, node, operands);
     if (op.is<ir::Interpolate>()) return below_interpolate(graph, node, d);
     if (op.is<ir::Gather>()) return below_gather(graph, node, d);
+    if (op.is<ir::Pad>()) return below_pad(graph, node, d, element);
+    if (op.is<ir::SpaceToBatch>()) return below_space_to_batch(graph, node, d);
+    if (op.is<ir::ReduceMax>() || op.is<ir::ReduceMin>()) return below_extremum(graph, node, d);
     if (per_tensor(d)) return everywhere(node, d);
     if (op.is<ir::Reshape>()) return below_reshape(graph, node, d);
     if (op.is<ir::Squeeze>() || op.is<ir::Unsqueeze>()) return below_squeeze_or_unsqueeze(graph, node, d);
@@ -362,6 +365,7 @@ Moved below(const Graph& graph, const Node& node, std::span<const Dequantization
     if (op.is<ir::StridedSlice>() || op.is<ir::Slice>() || op.is<ir::Tile>() || op.is<ir::Broadcast>())
         return below_untouched(node, d, changed_axes(graph, node));
     if (op.is<ir::ShuffleChannels>()) return below_untouched(node, d, Dims{op.get<ir::ShuffleChannels>().axis});
+    if (const auto* reverse = op.as<ir::ReverseSequence>()) return below_untouched(node, d, Dims{reverse->seq_axis});
     return below_untouched(node, d, all_axes(rank));
 }
 

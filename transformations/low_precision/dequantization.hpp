@@ -41,6 +41,7 @@ SplitZeroPoint split_zero_point(float zero_point);
 struct Moved {
     std::vector<Dequantization> outputs;
     rewrite::Decision decision;
+    std::optional<std::int64_t> pad = std::nullopt;  // of a pad that adds a constant: the code for it
 };
 // Whether the op is one of those at all.
 bool moves_codes(const ir::Op& op);
@@ -48,6 +49,8 @@ bool moves_codes(const ir::Op& op);
 std::size_t code_operands(const ir::Node& node);
 // Whether some window of the pool may lie beyond its data, where its maximum is minus infinity, for which no code stands.
 bool may_pool_nothing(const ir::MaxPool& pool, const ir::Shape& data);
-Moved below(const ir::Graph& graph, const ir::Node& node, std::span<const Dequantization> operands);
+// `element`: of the codes, which bounds what a pad can add.
+Moved below(const ir::Graph& graph, const ir::Node& node, std::span<const Dequantization> operands,
+            ir::Element element = ir::Element::u8);
 
 }  // namespace octet::low_precision

@@ -17,6 +17,11 @@ DecompositionOrReason refused(Code code, std::string text, std::string layer, st
     return {{}, Decision::no(code, std::move(text), {std::move(layer), std::move(values)})};
 }
 
+DecompositionOrReason too_many(const std::string& layer, std::int64_t levels, std::int64_t most) {
+    return refused(Code::levels_unsupported, "'{layer}' has {0} levels, {1} bits hold 2 to {2}", layer,
+                   {static_cast<double>(levels), most > kLevels8 ? 16.0 : 8.0, static_cast<double>(most)});
+}
+
 Tensor of_full_rank(const Tensor& tensor, std::size_t rank) {
     Dims dims(rank - tensor.dims().size(), 1);
     dims.insert(dims.end(), tensor.dims().begin(), tensor.dims().end());
@@ -82,20 +87,16 @@ DecompositionOrReason decompose_into(const ir::Graph& graph, const ir::Node& nod
 
 }  // namespace
 
-DecompositionOrReason decompose(const ir::Graph& graph, const ir::Node& node) {
+DecompositionOrReason decompose(const ir::Graph& graph, const ir::Node& node, std::int64_t most_levels) {
     const std::int64_t levels = node.op.get<ir::FakeQuantize>().levels;
-    if (levels < 2 || levels > 256)
-        return refused(Code::levels_unsupported, "'{layer}' has {0} levels, 8 bits hold 2 to 256", node.name,
-                       {static_cast<double>(levels)});
-    return decompose_into(graph, node, ir::Element::u8, 0, false);
+    if (levels > most_levels) return too_many(node.name, levels, most_levels);
+    return decompose_into(graph, node, levels > 256 ? ir::Element::u16 : ir::Element::u8, 0, false);
 }
 
-DecompositionOrReason decompose_weights(const ir::Graph& graph, const ir::Node& node) {
+DecompositionOrReason decompose_weights(const ir::Graph& graph, const ir::Node& node, std::int64_t most_levels) {
     const std::int64_t levels = node.op.get<ir::FakeQuantize>().levels;
-    if (levels < 2 || levels > 256)
-        return refused(Code::levels_unsupported, "'{layer}' has {0} levels, 8 bits hold 2 to 256", node.name,
-                       {static_cast<double>(levels)});
-    return decompose_into(graph, node, ir::Element::i8, -(levels / 2), true);
+    if (levels > most_levels) return too_many(node.name, levels, most_levels);
+    return decompose_into(graph, node, levels > 256 ? ir::Element::i16 : ir::Element::i8, -(levels / 2), true);
 }
 
 }  // namespace octet::low_precision

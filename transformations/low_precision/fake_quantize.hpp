@@ -20,9 +20,15 @@ struct DecompositionOrReason {
     rewrite::Decision decision;
 };
 
-// Activations become u8 with qmin 0. Levels 2 to 256 fit. Intervals must be constant and vary along one axis at most.
-DecompositionOrReason decompose(const ir::Graph& graph, const ir::Node& fake_quantize);
-// Weights become i8: 255 levels as -127..127, 256 as -128..127.
-DecompositionOrReason decompose_weights(const ir::Graph& graph, const ir::Node& fake_quantize);
+inline constexpr std::int64_t kLevels8 = 256;
+inline constexpr std::int64_t kLevels16 = 65536;
+
+// Activations become u8 with qmin 0, u16 with more than 256 levels. `most_levels`: what the device takes; every count up to it is one
+// it holds. Intervals must be constant and vary along one axis at most.
+DecompositionOrReason decompose(const ir::Graph& graph, const ir::Node& fake_quantize,
+                                std::int64_t most_levels = kLevels8);
+// Weights become i8: 255 levels as -127..127, 256 as -128..127; i16 with more.
+DecompositionOrReason decompose_weights(const ir::Graph& graph, const ir::Node& fake_quantize,
+                                        std::int64_t most_levels = kLevels8);
 
 }  // namespace octet::low_precision

@@ -7,6 +7,7 @@
 
 #include "ir/ops/all.hpp"
 #include "transformations/low_precision/fake_quantize.hpp"
+#include "transformations/low_precision/normalization.hpp"
 #include "transformations/low_precision/parts.hpp"
 
 namespace octet::low_precision {
@@ -78,10 +79,11 @@ private:
             const Value from = node.inputs[0];
             codes_.set({id, 0}, {dequantization_of(*dq), graph_.element(from), graph_.constant(from) != nullptr, {}});
         } else if (node.op.is<ir::FakeQuantize>()) {
-            auto decomposition = decompose(graph_, node);
+            auto decomposition = decompose(graph_, node, restrictions_.levels);
+            const ir::Element element = decomposition.value.quantize.element;
             if (decomposition.decision) decomposition.decision = policy_.quantizes(graph_, node);
             if (decomposition.decision)
-                codes_.set({id, 0}, {std::move(decomposition.value.dequantize), ir::Element::u8, false, {id}});
+                codes_.set({id, 0}, {std::move(decomposition.value.dequantize), element, false, {id}});
             else refused_.set({id, 0}, std::move(decomposition.decision));
         } else if (moves_codes(node.op)) {
             move(id, node);
@@ -105,7 +107,7 @@ private:
             for (NodeId source : codes->sources)
                 if (std::ranges::find(result.sources, source) == result.sources.end()) result.sources.push_back(source);
         }
-        Moved moved = below(graph_, node, operands);
+        Moved moved = below(graph_, node, operands, result.element);
         if (moved.decision) moved.decision = policy_.moves(graph_, node, operands[0]);
         if (!moved.decision) {
             moved.decision.detail.layer = node.name;
@@ -127,7 +129,7 @@ private:
         Decision decision = answer(node, *row);
         if (decision && is_weighted(node.op)) decision = weigh(node);
         // Ops that are fused gain from every operand that is codes, whatever the others are.
-        if (decision || !is_weighted(node.op)) {
+        if (decision || !(is_weighted(node.op) || is_normalization(node.op))) {
             for (std::size_t i = 0; i < node.inputs.size(); ++i)
                 if (const Codes* codes = codes_.find(node.inputs[i]); codes && needs_codes(graph_, node, i))
                     for (NodeId source : codes->sources) paid_[source] = true;

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "ir/ops/all.hpp"
+#include "transformations/low_precision/normalization.hpp"
 #include "transformations/low_precision/parts.hpp"
 #include "transformations/low_precision/recurrent.hpp"
 
@@ -44,6 +45,23 @@ Decision answer_of(std::span<const WeightedCheck> checks, const Weighted& w, con
 
 bool is_8_bit(ir::Element element) { return element == ir::Element::u8 || element == ir::Element::i8; }
 
+// Only the weights are codes; the state stays real.
+Decision accepts_recurrent(const Graph&, const Node& node, std::span<const Operand> operands) {
+    const Operand& r = operands[4];
+    if (!r.constant || r.element != ir::Element::i8)
+        return Decision::no(Code::type_unsupported,
+                            "the recurrent weights of '{layer}' are not constant 8-bit integers with a sign",
+                            {node.name, {}});
+    for (const RecurrentCheck& check : recurrent_checks())
+        if (check.declines(*r.codes)) {
+            const auto text = rewrite::fill(check.text, [](std::string_view) { return std::string("{layer}"); });
+            return Decision::no(check.code, text, {node.name, {}});
+        }
+    return Decision::yes();
+}
+
+}  // namespace
+
 Decision accepts_weighted(const Graph& graph, const Node& node, std::span<const Operand> operands) {
     if (!operands[1].constant && !node.op.is<ir::MatMul>())
         return Decision::no(Code::executor_fallback, "the weights of '{layer}' are computed", {node.name, {}});
@@ -70,23 +88,16 @@ Decision accepts_weighted(const Graph& graph, const Node& node, std::span<const 
     return answer_of(weighted_checks(), w, [&](const WeightedCheck& check) { return declines(check, w, parts); });
 }
 
-// Only the weights are codes; the state stays real.
-Decision accepts_recurrent(const Graph&, const Node& node, std::span<const Operand> operands) {
-    const Operand& r = operands[4];
-    if (!r.constant || r.element != ir::Element::i8)
-        return Decision::no(Code::type_unsupported,
-                            "the recurrent weights of '{layer}' are not constant 8-bit integers with a sign",
-                            {node.name, {}});
-    for (const RecurrentCheck& check : recurrent_checks())
-        if (check.declines(*r.codes)) {
-            const auto text = rewrite::fill(check.text, [](std::string_view) { return std::string("{layer}"); });
-            return Decision::no(check.code, text, {node.name, {}});
-        }
-    return Decision::yes();
+Decision accepts_normalization(const Graph& graph, const Node& node, std::span<const Operand> operands) {
+    if (!is_normalization(node.op))
+        return Decision::no(Code::attribute_unsupported, "'{layer}' keeps the scale of its data", {node.name, {}});
+    return normalizes_codes(graph, node, *operands[0].codes);
 }
 
 // Kernels that read codes, compute in float and write codes.
 Decision accepts_fused(const Graph&, const Node&, std::span<const Operand>) { return Decision::yes(); }
+
+namespace {
 
 template <class T>
 constexpr Restriction weighted() {
@@ -101,6 +112,7 @@ constexpr std::array kCpu{
     weighted<ir::Convolution>(),
     weighted<ir::GroupConvolution>(),
     weighted<ir::ConvolutionBackpropData>(),
+    weighted<ir::GroupConvolutionBackpropData>(),
     weighted<ir::MatMul>(),
     fused<ir::Add>(),
     fused<ir::Subtract>(),
@@ -124,6 +136,9 @@ constexpr std::array kCpu{
     fused<ir::MaxPool>(),
     fused<ir::AvgPool>(),
     fused<ir::ReduceMean>(),
+    fused<ir::ReduceSum>(),
+    Restriction{ir::kOp<ir::Mvn>.id, accepts_normalization},
+    Restriction{ir::kOp<ir::NormalizeL2>.id, accepts_normalization},
     Restriction{ir::kOp<ir::LstmRecurrence>.id, accepts_recurrent},
 };
 
@@ -150,7 +165,8 @@ Restrictions no_restrictions() { return {"none", {}, kCpuCosts}; }
 bool needs_codes(const Graph& graph, const Node& node, std::size_t operand) {
     if (is_weighted(node.op)) return operand < 2;
     if (node.op.is<ir::LstmRecurrence>()) return operand == 4;
-    if (node.op.is<ir::ReduceMean>() || moves_codes(node.op)) return operand < code_operands(node);
+    if (node.op.is<ir::ReduceMean>() || node.op.is<ir::ReduceSum>() || moves_codes(node.op))
+        return operand < code_operands(node);
     return !graph.constant(node.inputs[operand]);
 }
 

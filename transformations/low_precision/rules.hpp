@@ -8,14 +8,23 @@
 
 namespace octet::low_precision {
 
-// fake_quantize(constant) -> dequantize(i8 constant).
+// fake_quantize(constant) -> dequantize(i8 constant), and codes of weights as signed bytes around 0 as far as they fit.
 std::vector<rewrite::Rule> quantize_weights_rules();
+
+// dequantize(convert(fake_quantize(x))) -> fake_quantize(x): quantization that a file spells out.
+std::vector<rewrite::Rule> compose_rules();
+
+// Ops beside a FakeQuantize go into its intervals, and it moves above ops that only move data.
+std::vector<rewrite::Rule> fake_quantize_rules();
 
 // op(dequantize(x)) -> dequantize(op(x)) for ops that only move data.
 std::vector<rewrite::Rule> movement_rules();
 
 // gather(dequantize(x)) -> dequantize(gather(x)) where each row has its own scale: tables of weights stay integers.
 std::vector<rewrite::Rule> gather_rules();
+
+// normalize(dequantize(x)) -> normalize(x) with another eps, for Mvn and NormalizeL2.
+std::vector<rewrite::Rule> normalization_rules();
 
 // op(dequantize(x), dequantize(w)) -> dequantize(op(x, w)) with i32 sums, for convolutions and matrix products. Layers that `plan`
 // keeps float are left alone; without a plan none is.

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "ir/ops/normalization.hpp"
+#include "ir/ops/quantization.hpp"
 #include "ir/ops/reduction.hpp"
 #include "plugins/cpu/kernels/portable/normalize.hpp"
 #include "plugins/cpu/kernels/portable/pool.hpp"
@@ -38,18 +39,25 @@ std::array<Layout, 3> layouts_to_try(Planner& p, Value v) {
 
 template <class Kernel>
 bool plan_along(Planner& p, const Group& group, std::string name, const std::vector<std::size_t>& axes, Kernel kernel) {
-    const Node& node = p.graph().node(group.core);
-    if (p.graph().element(node.inputs[0]) != Element::f32) return false;
-    for (Layout layout : layouts_to_try(p, node.inputs[0])) {
+    if (group.inputs.empty()) return false;
+    const Value data = group.inputs[0];
+    const Element element = p.graph().element(data);
+    if constexpr (requires { kernel.input; }) {
+        if (element != Element::f32 && element != Element::u8 && element != Element::i8) return false;
+        kernel.input = data_type(element);
+    } else if (element != Element::f32) {
+        return false;
+    }
+    for (Layout layout : layouts_to_try(p, data)) {
         // The channels of what follows are the last axis.
         if (!group.chain.empty() && layout != Layout::plain) continue;
-        const auto shape = axes_in(dims_of(p, node.inputs[0]), axes, layout);
+        const auto shape = axes_in(dims_of(p, data), axes, layout);
         if (!shape) continue;
         const Program program = program_of(p.graph(), group);
         kernel.shape = *shape;
         kernel.epilogue = program.epilogue;
         StepBuffers b;
-        b.in = p.input(node.inputs[0], layout).buffer;
+        b.in = p.input(data, layout).buffer;
         b.operands = p.operands(program, layout, p.graph().type(group.output));
         b.out = p.output(group.output, layout).buffer;
         Step step = p.step_for(group, std::move(name));
@@ -93,9 +101,9 @@ portable::ReduceMean mean_kernel(const portable::AxisShape& shape, bool sum) {
 }
 
 // One window as long as the axis.
-portable::Pool maximum_kernel(const portable::AxisShape& shape, DataType type) {
+portable::Pool extremum_kernel(const portable::AxisShape& shape, DataType type, bool minimum) {
     portable::Pool kernel;
-    kernel.kind = portable::Pool::Kind::max;
+    kernel.kind = minimum ? portable::Pool::Kind::min : portable::Pool::Kind::max;
     kernel.input = kernel.epilogue.result = type;
     if (type == DataType::s8) kernel.epilogue.low = -128;
     if (type == DataType::s8) kernel.epilogue.high = 127;
@@ -108,6 +116,7 @@ portable::Pool maximum_kernel(const portable::AxisShape& shape, DataType type) {
 bool keeps_dims(const Op& op) {
     if (const auto* mean = op.as<ReduceMean>()) return mean->keep_dims;
     if (const auto* sum = op.as<ReduceSum>()) return sum->keep_dims;
+    if (const auto* minimum = op.as<ReduceMin>()) return minimum->keep_dims;
     return op.get<ReduceMax>().keep_dims;
 }
 
@@ -146,6 +155,8 @@ bool plan_normalize_l2(Planner& p, const Group& group) {
     portable::Normalize kernel;
     kernel.kind = op.eps_mode == L2EpsMode::add ? portable::Normalize::Kind::l2_add : portable::Normalize::Kind::l2_max;
     kernel.epsilon = static_cast<float>(op.eps);
+    if (!group.inputs.empty() && group.inputs[0] != node.inputs[0])
+        kernel.zero_point = static_cast<float>(p.graph().op(node.inputs[0]).get<Dequantize>().zero_point.at(0));
     return plan_along(p, group, "portable_normalize_l2", *axes, kernel);
 }
 
@@ -168,11 +179,11 @@ bool plan_reduce(Planner& p, const Group& group) {
     const Node& node = p.graph().node(group.core);
     const Value data = node.inputs[0];
     const auto axes = constant_axes(p, node);
-    const bool maximum = node.op.is<ReduceMax>();
+    const bool extremum = node.op.is<ReduceMax>() || node.op.is<ReduceMin>();
     const Element element = p.graph().element(data);
     const bool codes = element == Element::u8 || element == Element::i8;
     const Dims dims = dims_of(p, data);
-    if (!axes || product(dims) == 0 || (element != Element::f32 && !(maximum && codes))) return false;
+    if (!axes || product(dims) == 0 || (element != Element::f32 && !(extremum && codes))) return false;
     for (Layout layout : layouts_to_try(p, data)) {
         const auto shape = axes_in(dims, *axes, layout);
         const auto result = reduced_layout(dims.size(), *axes, keeps_dims(node.op), layout);
@@ -182,8 +193,8 @@ bool plan_reduce(Planner& p, const Group& group) {
         b.out = p.output({group.core, 0}, *result).buffer;
         Step step = p.step_for(group, "portable_reduce");
         b.note(step);
-        step.work = maximum ? portable_work(maximum_kernel(*shape, data_type(element)), b)
-                            : portable_work(mean_kernel(*shape, node.op.is<ReduceSum>()), b);
+        step.work = extremum ? portable_work(extremum_kernel(*shape, data_type(element), node.op.is<ReduceMin>()), b)
+                             : portable_work(mean_kernel(*shape, node.op.is<ReduceSum>()), b);
         p.add(std::move(step));
         return true;
     }

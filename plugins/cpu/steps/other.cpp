@@ -107,6 +107,7 @@ constexpr std::array kRows{
     row<ReduceMean>(plan_reduce),
     row<ReduceSum>(plan_reduce),
     row<ReduceMax>(plan_reduce),
+    row<ReduceMin>(plan_reduce),
 };
 
 }  // namespace

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <random>
+
 #include "ir/eval/eval.hpp"
 #include "tests/transformations/quantized_graphs.hpp"
 
@@ -124,6 +127,81 @@ TEST(Decompose, GivesTheValuesOfTheFakeQuantize) {
                 ASSERT_NEAR(got.at(i), wanted.at(i), 2e-6) << levels << " levels, x is " << x.at(i);
         }
     }
+}
+
+// Codes of 16 bits, for devices that have them: levels, output interval, zero point of u16, and of i16 weights.
+struct Wide {
+    std::int64_t levels;
+    float low, high, zero_point, scale, weights_zero_point;
+};
+TEST(Decompose, SixteenBits) {
+    for (const Wide& w : {Wide{65536, 0, 65.535F, 0, 0.001F, -32768}, Wide{65536, -32.768F, 32.767F, 32768, 0.001F, 0},
+                          Wide{65535, -32.767F, 32.767F, 32767, 0.001F, 0}}) {
+        const Made made({w.low}, {w.high}, w.levels);
+        const auto parts = decompose(made.b.graph, made.node(), kLevels16);
+        ASSERT_TRUE(parts.decision);
+        EXPECT_EQ(parts.value.quantize.element, Element::u16);
+        EXPECT_NEAR(parts.value.dequantize.scale.at(0), w.scale, 1e-9);
+        EXPECT_NEAR(parts.value.dequantize.zero_point.at(0), w.zero_point, 0.01);
+        const auto weights = decompose_weights(made.b.graph, made.node(), kLevels16);
+        EXPECT_EQ(weights.value.quantize.element, Element::i16);
+        EXPECT_EQ(weights.value.quantize.qmin, w.levels == 65536 ? -32768 : -32767);
+        EXPECT_NEAR(weights.value.dequantize.zero_point.at(0), w.weights_zero_point, 0.01);
+        Tensor x(Element::f32, {1, 2, 4});
+        for (int round = 0; round < 50; ++round) {
+            for (std::size_t i = 0; i < x.size(); ++i)
+                x.write<float>()[i] = static_cast<float>((round * 37 + static_cast<int>(i) * 101) % 1009) / 7 - 70;
+            const Tensor wanted = ir::eval::evaluate(made.b.graph, std::vector{x})[0];
+            const Tensor codes = ir::eval::evaluate(ir::Op(parts.value.quantize), std::vector{x})[0];
+            const Tensor got = ir::eval::evaluate(ir::Op(op_of(parts.value.dequantize)), std::vector{codes})[0];
+            for (std::size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(got.at(i), wanted.at(i), w.scale / 50);
+        }
+    }
+    EXPECT_EQ(to_string(decompose(Made({0}, {1}, 65537).b.graph, Made({0}, {1}, 65537).node(), kLevels16).decision),
+              "LEVELS_UNSUPPORTED: 'fq' has 65537 levels, 16 bits hold 2 to 65536");
+}
+
+// Whatever the ends are, there is an answer: codes within a step of the FakeQuantize's values, or a refusal.
+TEST(Decompose, AnyIntervalHasAnAnswer) {
+    std::mt19937 random(3);
+    const std::array<float, 12> odd{0,        -0.0F,    0x1p-149F, -0x1p-149F, 1e-38F, 3e38F,
+                                    -3.4e38F, INFINITY, -INFINITY, NAN,        1.0F,   1.0000001F};
+    const auto end = [&] {
+        if (random() % 3 == 0) return odd[random() % odd.size()];
+        return std::ldexp(static_cast<float>(static_cast<int>(random() % 2001) - 1000),
+                          static_cast<int>(random() % 40) - 30);
+    };
+    std::size_t accepted = 0;
+    for (int round = 0; round < 20000; ++round) {
+        const std::array<float, 4> ends{end(), end(), end(), end()};
+        const std::int64_t levels = std::array{2, 15, 16, 255, 256, 65536}[random() % 6];
+        GraphBuilder b;
+        const ir::Value x = b.input({1, 8});
+        const ir::Value fq = b.edit.add(ir::FakeQuantize{levels},
+                                        {x, b.numbers({}, {ends[0]}), b.numbers({}, {ends[1]}),
+                                         b.numbers({}, {ends[2]}), b.numbers({}, {ends[3]})},
+                                        "fq");
+        b.result(fq);
+        DecompositionOrReason parts;
+        ASSERT_NO_THROW(parts = decompose(b.graph, b.graph.node(fq), kLevels16));
+        ASSERT_NO_THROW(decompose_weights(b.graph, b.graph.node(fq)));
+        if (!parts.decision || !std::isfinite(ends[3] - ends[2])) continue;
+        ++accepted;
+        Tensor data(Element::f32, {1, 8});
+        for (std::size_t i = 0; i < 8; ++i)
+            data.write<float>()[i] = ends[0] + (ends[1] - ends[0]) * static_cast<float>(i) / 7;
+        const Tensor wanted = ir::eval::evaluate(b.graph, std::vector{data})[0];
+        const Tensor codes = ir::eval::evaluate(ir::Op(parts.value.quantize), std::vector{data})[0];
+        const Tensor got = ir::eval::evaluate(ir::Op(op_of(parts.value.dequantize)), std::vector{codes})[0];
+        // A step, and what floats of this size cannot tell apart.
+        const double step = std::abs(parts.value.dequantize.scale.at(0)) +
+                            0x1p-21 * std::max(std::abs(ends[2]), std::abs(ends[3])) +
+                            static_cast<double>(levels) * 0x1p-149;
+        for (std::size_t i = 0; i < 8; ++i)
+            ASSERT_LE(std::abs(got.at(i) - wanted.at(i)), step * 1.001)
+                << ends[0] << ".." << ends[1] << " to " << ends[2] << ".." << ends[3] << ", " << levels << " levels";
+    }
+    EXPECT_GT(accepted, 2000u);
 }
 
 void expect_refused(const Made& made, Code code, const char* text) {

@@ -96,13 +96,13 @@ TEST(PrecisionPlan, FusedOpsGainFromEachOperand) {
 
 TEST(PrecisionPlan, NoFakeQuantizeNamesTheFirstFloat) {
     GraphBuilder b;
-    const Value relu = b.edit.add(ir::Relu{}, {b.fake_quantize(b.input({1, 2, 3, 3}), kData, "fq")}, "relu");
-    const Value pool = b.edit.add(ir::MaxPool{.kernel = {1, 1}}, {relu}, "pool");
+    const Value elu = b.edit.add(ir::Elu{}, {b.fake_quantize(b.input({1, 2, 3, 3}), kData, "fq")}, "elu");
+    const Value pool = b.edit.add(ir::MaxPool{.kernel = {1, 1}}, {elu}, "pool");
     b.result(b.edit.add(ir::Convolution{}, {pool, weights(b)}, "conv"));
     const Planned p(b);
-    EXPECT_EQ(p.answer("conv"), "NO_ACT_FQ: there is no FakeQuantize between it and 'relu'");
+    EXPECT_EQ(p.answer("conv"), "NO_ACT_FQ: there is no FakeQuantize between it and 'elu'");
     EXPECT_EQ(p.plan.kept_float.at("conv"), rewrite::Code::no_act_fq);
-    EXPECT_THAT(p.integer(), ElementsAre("fq"));  // for relu
+    EXPECT_THAT(p.integer(), ElementsAre("fq"));  // for elu
 }
 
 TEST(PrecisionPlan, NoWeights) {

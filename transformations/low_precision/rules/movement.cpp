@@ -14,7 +14,8 @@ Pattern ranked(Pattern p) {
 }
 
 Pattern dequantized_codes() {
-    return ranked(op<Dequantize>("dq", rewrite::element({Element::u8, Element::i8}, any("x"))));
+    return ranked(
+        op<Dequantize>("dq", rewrite::element({Element::u8, Element::i8, Element::u16, Element::i16}, any("x"))));
 }
 
 Moved moved(const Match& m) {
@@ -22,7 +23,20 @@ Moved moved(const Match& m) {
     std::vector<Dequantization> operands;
     for (std::size_t i = 0; i < code_operands(node); ++i)
         operands.push_back(dequantization_of(m.graph().op(node.inputs[i]).get<Dequantize>()));
-    return below(m.graph(), node, operands);
+    return below(m.graph(), node, operands, m.graph().element(m.graph().node(node.inputs[0]).inputs[0]));
+}
+
+// The operands on codes.
+std::vector<Value> operands_of(Edit& e, const Match& m, const Moved& result) {
+    const Node& node = m.node("move");
+    std::vector<Value> operands = node.inputs;
+    for (std::size_t i = 0; i < code_operands(node); ++i) operands[i] = m.graph().node(operands[i]).inputs[0];
+    if (result.pad) {
+        operands.resize(3);
+        operands.push_back(
+            e.constant(Tensor::filled(m.graph().element(operands[0]), {}, static_cast<double>(*result.pad))));
+    }
+    return operands;
 }
 
 struct Refusal {
@@ -38,10 +52,7 @@ Rule moving(std::string_view op_name, const Pattern& pattern, std::initializer_l
                      [code = refusal.code](const Match& m) { return moved(m).decision.code == code; });
     rule.rewrite([](Edit& e, const Match& m) {
         const Moved result = moved(m);
-        const Node& node = m.node("move");
-        std::vector<Value> operands = node.inputs;
-        for (std::size_t i = 0; i < code_operands(node); ++i) operands[i] = m.graph().node(operands[i]).inputs[0];
-        const Value codes = e.add(m.op("move"), operands);
+        const Value codes = e.add(m.op("move"), operands_of(e, m, result));
         std::vector<Value> with;
         for (std::uint32_t port = 0; port < result.outputs.size(); ++port)
             with.push_back(e.add(op_of(result.outputs[port]), {Value{codes.node, port}}));
@@ -62,6 +73,8 @@ constexpr Refusal kMixes{Code::reshape_mixes_channels, "'{move}' mixes channels 
 constexpr Refusal kPerChannel{Code::act_scale_per_channel, "'{move}' moves elements of different scales"};
 constexpr Refusal kParts{Code::dynamic_channels, "the parts of '{move}' are not known"};
 constexpr Refusal kAxesUnknown{Code::not_constant, "the axes of '{move}' are not constant"};
+constexpr Refusal kReduced{Code::act_scale_per_channel, "the scale varies along a reduced axis of '{move}'"};
+constexpr Refusal kTurned{Code::negative_scale, "a negative scale would turn '{move}' around"};
 constexpr Refusal kAxisUnknown{Code::not_constant, "the axis of '{move}' is not constant"};
 
 }  // namespace
@@ -95,6 +108,17 @@ std::vector<Rule> movement_rules() {
         moving<BatchToSpace>("batch-to-space", {kPerChannel}),
         moving<Interpolate>("interpolate",
                             {{Code::attribute_unsupported, "'{move}' computes new values"}, kPerChannel}),
+        moving<Pad>("pad", {{Code::not_constant, "the value of '{move}' is not constant"},
+                            {Code::value_unsupported, "'{move}' adds a value that no code stands for"},
+                            {Code::dynamic_channels, "the channels that '{move}' adds are not known"},
+                            kPerChannel}),
+        moving<SpaceToBatch>("space-to-batch",
+                             {{Code::value_unsupported, "'{move}' pads with 0, which is no code 0"}, kPerChannel}),
+        moving<ReduceMax>("reduce-max", {kAxesUnknown, kReduced, kTurned}),
+        moving<ReduceMin>("reduce-min", {kAxesUnknown, kReduced, kTurned}),
+        moving<ReverseSequence>("reverse-sequence", {kPerChannel}),
+        moving<GatherElements>("gather-elements", {kPerChannel}),
+        moving<GatherNd>("gather-nd", {kPerChannel}),
     };
 }
 

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cmath>
+
 #include "ir/eval/eval.hpp"
 #include "ir/ops/all.hpp"
 #include "transformations/low_precision/fake_quantize.hpp"
@@ -9,6 +12,9 @@ using namespace ir;
 using namespace rewrite;
 
 namespace {
+
+// Zero points this near to an integer are one: the rest is rounding noise of the tool that wrote the file.
+constexpr float kZeroPointNoise = 1e-3F;
 
 // fake_quantize(constant) -> dequantize(i8 constant)
 Rule quantize_weights() {
@@ -30,8 +36,76 @@ Rule quantize_weights() {
         });
 }
 
+// f of each element, in another element type.
+template <class F>
+Tensor mapped(const Tensor& t, F f) {
+    Tensor result(Element::f32, t.dims());
+    auto values = result.write<float>();
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = f(static_cast<float>(t.at(i)));
+    return result;
+}
+
+// Kernels multiply by signed bytes: codes and zero point move by 128 together, 4-bit codes are bytes.
+Rule sign_weights() {
+    return Rule("sign-weights")
+        .match(op<Dequantize>("dq", rewrite::element({Element::u8, Element::u4, Element::i4}, constant("codes"))))
+        .rewrite([](Edit& e, const Match& m) {
+            const float shift = m.element("codes") == Element::u8 ? 128 : 0;
+            const auto less = [&](float x) { return x - shift; };
+            Dequantization d = dequantization_of(m.get<Dequantize>("dq"));
+            d.zero_point = mapped(d.zero_point, less);
+            const Tensor codes = mapped(m.constant("codes"), less).converted(Element::i8);
+            return e.add(op_of(d), {e.constant(codes)});
+        });
+}
+
+std::vector<std::int64_t> integers_of(const Tensor& zero_point) {
+    std::vector<std::int64_t> integers;
+    for (float z : zero_point.as<float>()) integers.push_back(split_zero_point(z).integer);
+    return integers;
+}
+
+// The codes less the integers nearest to their zero points.
+Tensor centred(const Match& m) {
+    const auto& dq = m.get<Dequantize>("dq");
+    const Tensor zero_point = Tensor::of<std::int64_t>(dq.zero_point.dims(), integers_of(dq.zero_point));
+    return eval::evaluate(Op(Subtract{}), std::vector{m.constant("codes").converted(Element::i64), zero_point})[0];
+}
+
+bool leaves_bytes(const Match& m) {
+    const auto codes = centred(m).integers();
+    return std::ranges::any_of(codes, [](std::int64_t c) { return c < -128 || c > 127; });
+}
+
+bool varies_between_codes(const Match& m) {
+    const auto zero_points = m.get<Dequantize>("dq").zero_point.as<float>();
+    return std::ranges::any_of(zero_points, [](float z) {
+        const auto parts = split_zero_point(z);
+        return std::abs(z - static_cast<float>(parts.integer)) > kZeroPointNoise;
+    });
+}
+
+// Codes that do not need the whole range take their zero point in: products of such weights need no compensation.
+Rule centre_weights() {
+    return Rule("centre-weights")
+        .match(op<Dequantize>("dq", rewrite::element(Element::i8, constant("codes"))))
+        .decline(Code::not_profitable, "the zero point of '{dq}' is 0",
+                 [](const Match& m) {
+                     const auto integers = integers_of(m.get<Dequantize>("dq").zero_point);
+                     return std::ranges::all_of(integers, [](auto z) { return z == 0; });
+                 })
+        .decline(Code::weights_zp, "the zero point of '{dq}' is no integer", varies_between_codes)
+        .decline(Code::weights_zp, "the codes of '{dq}' less their zero point do not fit into 8 bits", leaves_bytes)
+        .rewrite([](Edit& e, const Match& m) {
+            Dequantization d = dequantization_of(m.get<Dequantize>("dq"));
+            d.zero_point = mapped(d.zero_point,
+                                  [](float z) { return z - static_cast<float>(split_zero_point(z).integer); });
+            return e.add(op_of(d), {e.constant(centred(m).converted(Element::i8))});
+        });
+}
+
 }  // namespace
 
-std::vector<Rule> quantize_weights_rules() { return {quantize_weights()}; }
+std::vector<Rule> quantize_weights_rules() { return {quantize_weights(), sign_weights(), centre_weights()}; }
 
 }  // namespace octet::low_precision

@@ -183,7 +183,9 @@ std::vector<Rule> weighted_rules(std::shared_ptr<const PrecisionPlan> plan, doub
     return {weighted<Convolution>("convolution", plan, step_share),
             weighted<GroupConvolution>("group-convolution", plan, step_share),
             weighted<ConvolutionBackpropData>("convolution-backprop-data", plan, step_share),
-            weighted<MatMul>("matmul", plan, step_share), product(plan)};
+            weighted<GroupConvolutionBackpropData>("group-convolution-backprop-data", plan, step_share),
+            weighted<MatMul>("matmul", plan, step_share),
+            product(plan)};
 }
 
 }  // namespace octet::low_precision

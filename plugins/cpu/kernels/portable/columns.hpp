@@ -46,8 +46,8 @@ inline std::size_t column_units(const AxisShape& shape) {
 }
 
 // For inner = 1: map(x, result, count) computes consecutive values of the row that begins at x.
-template <class MapRow>
-void map_axis_row(const AxisShape& shape, const Epilogue& epilogue, std::size_t outer, const float* x,
+template <class T, class MapRow>
+void map_axis_row(const AxisShape& shape, const Epilogue& epilogue, std::size_t outer, const T* x,
                   const Arguments& args, const MapRow& map) {
     const std::size_t channels = shape.channels == 0 ? shape.axis : shape.channels;
     const std::size_t rows = shape.axis / channels;
@@ -63,9 +63,9 @@ void map_axis_row(const AxisShape& shape, const Epilogue& epilogue, std::size_t 
 }
 
 // For other extents: map(x, result, width) computes `width` <= kColumns columns of one position along the axis.
-template <class MapColumns>
+template <class T, class MapColumns>
 void map_axis_columns(const AxisShape& shape, const Epilogue& epilogue, std::size_t outer, std::size_t column,
-                      std::size_t width, const float* x, const Arguments& args, const MapColumns& map) {
+                      std::size_t width, const T* x, const Arguments& args, const MapColumns& map) {
     const std::size_t rows = kTileValues / kColumns;
     const ResultLayout layout{shape.inner, shape.rows_per_batch};
     alignas(64) std::array<float, kTileValues> values;

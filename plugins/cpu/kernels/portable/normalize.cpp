@@ -23,10 +23,11 @@ float factor_of(const Normalize& op, double squares, std::size_t count) {
     return 1.0F;
 }
 
+template <class T>
 void normalize_row(const Normalize& op, const Arguments& args, std::size_t outer) {
     const std::size_t count = op.shape.axis;
-    const float* x = static_cast<const float*>(args.input) + outer * count;
-    double mean = 0;
+    const T* x = static_cast<const T*>(args.input) + outer * count;
+    double mean = op.zero_point;
     double squares = 0;
     vectorized([&] {
         if (has_mean(op.kind)) {
@@ -40,10 +41,10 @@ void normalize_row(const Normalize& op, const Arguments& args, std::size_t outer
     });
     const auto centre = static_cast<float>(mean);
     const float factor = factor_of(op, squares, count);
-    map_axis_row(op.shape, op.epilogue, outer, x, args, [&](const float* from, float* to, std::size_t values) {
+    map_axis_row(op.shape, op.epilogue, outer, x, args, [&](const T* from, float* to, std::size_t values) {
         vectorized([&] {
             for (std::size_t i = 0; i < values; ++i) {
-                to[i] = (from[i] - centre) * factor;
+                to[i] = (static_cast<float>(from[i]) - centre) * factor;
             }
         });
     });
@@ -54,9 +55,12 @@ struct ColumnStatistics {
     alignas(64) std::array<double, kColumns> squares{};
 };
 
-void collect(const Normalize& op, const float* x, std::size_t width, ColumnStatistics& statistics) {
+template <class T>
+void collect(const Normalize& op, const T* x, std::size_t width, ColumnStatistics& statistics) {
     const AxisShape& shape = op.shape;
-    if (has_mean(op.kind)) {
+    if (!has_mean(op.kind)) {
+        statistics.mean.fill(op.zero_point);
+    } else {
         for (std::size_t i = 0; i < shape.axis; ++i) {
             for (std::size_t c = 0; c < width; ++c) {
                 statistics.mean[c] += static_cast<double>(x[i * shape.inner + c]);
@@ -74,10 +78,11 @@ void collect(const Normalize& op, const float* x, std::size_t width, ColumnStati
     }
 }
 
+template <class T>
 void normalize_columns(const Normalize& op, const Arguments& args, std::size_t outer, std::size_t column) {
     const AxisShape& shape = op.shape;
     const std::size_t width = std::min(kColumns, shape.inner - column);
-    const float* x = static_cast<const float*>(args.input) + outer * shape.axis * shape.inner + column;
+    const T* x = static_cast<const T*>(args.input) + outer * shape.axis * shape.inner + column;
     ColumnStatistics statistics;
     vectorized([&] { collect(op, x, width, statistics); });
     alignas(64) std::array<float, kColumns> centre;
@@ -87,10 +92,10 @@ void normalize_columns(const Normalize& op, const Arguments& args, std::size_t o
         factor[c] = factor_of(op, statistics.squares[c], shape.axis);
     }
     map_axis_columns(shape, op.epilogue, outer, column, width, x, args,
-                     [&](const float* from, float* to, std::size_t count) {
+                     [&](const T* from, float* to, std::size_t count) {
                          vectorized([&] {
                              for (std::size_t c = 0; c < count; ++c) {
-                                 to[c] = (from[c] - centre[c]) * factor[c];
+                                 to[c] = (static_cast<float>(from[c]) - centre[c]) * factor[c];
                              }
                          });
                      });
@@ -148,16 +153,25 @@ void respond(const LocalResponse& op, const float* x, std::size_t first, std::si
     }
 }
 
+template <class T>
+void run_units(const Normalize& op, const Arguments& args, std::size_t begin, std::size_t end) {
+    for (std::size_t unit = begin; unit < end; ++unit) {
+        if (op.shape.inner == 1) {
+            normalize_row<T>(op, args, unit);
+        } else {
+            const std::size_t blocks = (op.shape.inner + kColumns - 1) / kColumns;
+            normalize_columns<T>(op, args, unit / blocks, unit % blocks * kColumns);
+        }
+    }
+}
+
 }  // namespace
 
 void Normalize::run(const Arguments& args, std::size_t begin, std::size_t end) const {
-    for (std::size_t unit = begin; unit < end; ++unit) {
-        if (shape.inner == 1) {
-            normalize_row(*this, args, unit);
-        } else {
-            const std::size_t blocks = (shape.inner + kColumns - 1) / kColumns;
-            normalize_columns(*this, args, unit / blocks, unit % blocks * kColumns);
-        }
+    switch (input) {
+        case DataType::u8: return run_units<std::uint8_t>(*this, args, begin, end);
+        case DataType::s8: return run_units<std::int8_t>(*this, args, begin, end);
+        default: return run_units<float>(*this, args, begin, end);
     }
 }
 

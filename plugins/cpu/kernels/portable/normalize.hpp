@@ -3,17 +3,19 @@
 
 namespace octet::cpu::portable {
 
-// y = (x - mean) * factor with statistics of each column in double, f32 in; scale and shift that follow belong to the epilogue.
+// y = (x - mean) * factor with statistics of each column in double, of u8, s8 or f32; scale and shift that follow belong to the epilogue.
 struct Normalize {
     enum class Kind : std::uint8_t {
         mean,                   // factor 1
         mean_variance_inside,   // factor 1 / sqrt(variance + epsilon)
         mean_variance_outside,  // factor 1 / (sqrt(variance) + epsilon)
-        l2_add,                 // mean 0, factor 1 / sqrt(sum of squares + epsilon)
-        l2_max                  // mean 0, factor 1 / sqrt(max(sum of squares, epsilon))
+        l2_add,                 // mean zero_point, factor 1 / sqrt(sum of squares + epsilon)
+        l2_max                  // mean zero_point, factor 1 / sqrt(max(sum of squares, epsilon))
     };
     Kind kind = Kind::mean_variance_inside;
+    DataType input = DataType::f32;
     float epsilon = 0;
+    float zero_point = 0;  // of l2: subtracted from the input
     AxisShape shape = {};
     Epilogue epilogue = {};
 

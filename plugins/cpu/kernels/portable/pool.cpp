@@ -44,14 +44,35 @@ void each_tap(const Taps& taps, const T* input, std::size_t stride, const Visit&
 
 template <class T>
 void maximum(const Taps& taps, const T* input, std::size_t stride, std::size_t channels, T* result) {
-    const T lowest = std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity()
-                                                 : std::numeric_limits<T>::lowest();
-    std::fill_n(result, channels, lowest);
+    using Limits = std::numeric_limits<T>;
+    std::fill_n(result, channels, Limits::has_infinity ? -Limits::infinity() : Limits::lowest());
     each_tap(taps, input, stride, [&](const T* from) {
         for (std::size_t c = 0; c < channels; ++c) {
             result[c] = from[c] > result[c] ? from[c] : result[c];
         }
     });
+}
+
+template <class T>
+void minimum(const Taps& taps, const T* input, std::size_t stride, std::size_t channels, T* result) {
+    using Limits = std::numeric_limits<T>;
+    std::fill_n(result, channels, Limits::has_infinity ? Limits::infinity() : Limits::max());
+    each_tap(taps, input, stride, [&](const T* from) {
+        for (std::size_t c = 0; c < channels; ++c) {
+            result[c] = from[c] < result[c] ? from[c] : result[c];
+        }
+    });
+}
+
+bool is_extremum(const Pool& pool) { return pool.kind == Pool::Kind::max || pool.kind == Pool::Kind::min; }
+
+template <class T>
+void extremum(const Pool& pool, const Taps& taps, const T* input, std::size_t stride, std::size_t channels, T* result) {
+    if (pool.kind == Pool::Kind::max) {
+        maximum(taps, input, stride, channels, result);
+    } else {
+        minimum(taps, input, stride, channels, result);
+    }
 }
 
 template <class T>
@@ -91,9 +112,9 @@ void pool_pixel(const Pool& pool, const T* input, std::size_t batch, const std::
     const Taps taps = taps_of(pool.window, batch, out);
     const T* from = input + tile.channel;
     vectorized([&] {
-        if (pool.kind == Pool::Kind::max) {
+        if (is_extremum(pool)) {
             alignas(64) std::array<T, kTileValues> best;
-            maximum(taps, from, stride, tile.channels, best.data());
+            extremum(pool, taps, from, stride, tile.channels, best.data());
             for (std::size_t c = 0; c < tile.channels; ++c) {
                 values[c] = static_cast<float>(best[c]);
             }
@@ -104,17 +125,17 @@ void pool_pixel(const Pool& pool, const T* input, std::size_t batch, const std::
     });
 }
 
-// Maxima of codes that stay codes need no float.
+// Codes that stay codes need no float.
 template <class T>
-void copy_maxima(const Pool& pool, const T* input, std::size_t unit, std::size_t batch, std::array<std::size_t, 3> out,
-                 T* result) {
+void copy_extrema(const Pool& pool, const T* input, std::size_t unit, std::size_t batch, std::array<std::size_t, 3> out,
+                  T* result) {
     const std::size_t in_stride = pool.in_stride == 0 ? pool.channels : pool.in_stride;
     const std::size_t out_stride = pool.out_stride == 0 ? pool.channels : pool.out_stride;
     const std::size_t width = pool.window.output[2];
     vectorized([&] {
         for (out[2] = 0; out[2] < width; ++out[2]) {
-            maximum(taps_of(pool.window, batch, out), input, in_stride, pool.channels,
-                    result + (unit * width + out[2]) * out_stride);
+            extremum(pool, taps_of(pool.window, batch, out), input, in_stride, pool.channels,
+                     result + (unit * width + out[2]) * out_stride);
         }
     });
 }
@@ -124,14 +145,14 @@ void pool_rows(const Pool& pool, const Arguments& args, std::size_t begin, std::
     const T* input = static_cast<const T*>(args.input);
     const auto& output = pool.window.output;
     const ResultLayout layout{pool.channels, pool.window.out_pixels(), pool.out_stride};
-    const bool plain = pool.kind == Pool::Kind::max && pool.epilogue.result == type && is_plain(pool.epilogue);
+    const bool plain = is_extremum(pool) && pool.epilogue.result == type && is_plain(pool.epilogue);
     const TileGrid grid{output[2], pool.channels};
     alignas(64) std::array<float, kTileValues> values;
     for (std::size_t unit = begin; unit < end; ++unit) {
         const std::size_t batch = unit / (output[0] * output[1]);
         std::array<std::size_t, 3> out = {unit / output[1] % output[0], unit % output[1], 0};
         if (plain) {
-            copy_maxima(pool, input, unit, batch, out, static_cast<T*>(args.out));
+            copy_extrema(pool, input, unit, batch, out, static_cast<T*>(args.out));
             continue;
         }
         for (std::size_t i = 0; i < grid.size(); ++i) {

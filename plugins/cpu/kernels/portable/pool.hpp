@@ -7,7 +7,7 @@ namespace octet::cpu::portable {
 // Pooling of [batch, spatial..., channels] in u8, s8 or f32. The average of codes is exact up to one division: sum as integers,
 // then float(sum) / count.
 struct Pool {
-    enum class Kind : std::uint8_t { max, average, average_with_padding };
+    enum class Kind : std::uint8_t { max, min, average, average_with_padding };
     Kind kind = Kind::max;
     DataType input = DataType::f32;
     std::size_t batch = 1;
