@@ -141,6 +141,42 @@ TEST(X64Functions, RelativeError) {
     }
 }
 
+// Codes show errors 200,000 times as large: each value has a channel of its own whose shift brings it near 128.
+TEST(X64Functions, AbsoluteErrorBeforeCodes) {
+    OCTET_NEEDS_VNNI();
+    constexpr float kZoom = 2e5F;
+    for (const EpilogueOp& op : {function(Function::swish, 1), function(Function::gelu_erf)}) {
+        std::vector<float> in;
+        for (float x = -18; x <= 18; x += 0.0037F) {
+            in.push_back(x);
+        }
+        for (const float x : {0.F, -0.F, 0.5F, -1.5F, 15.5F, -15.5F, 1e-20F, -30.F, -1e30F}) {
+            in.push_back(x);
+        }
+        std::vector<float> shift;
+        for (const float x : in) {
+            shift.push_back(static_cast<float>(128 - function_value(op, static_cast<double>(x)) * kZoom));
+        }
+        x64::ElementwiseDesc desc;
+        desc.type = DataType::f32;
+        desc.rows = 1;
+        desc.channels = static_cast<std::int64_t>(in.size());
+        desc.epilogue.ops = {op, {EpilogueOp::Kind::scale_shift, {kZoom}, shift}};
+        desc.epilogue.result = DataType::u8;
+        x64::CodeBlock code;
+        const x64::Elementwise kernel(desc, code);
+        code.seal();
+        std::vector<std::uint8_t> out(in.size());
+        kernel.run({in.data(), out.data()}, 0, kernel.units());
+        for (std::size_t i = 0; i < in.size(); ++i) {
+            // Beyond 8 the digits of the value itself are coarser.
+            const double slack = 2e-6 + static_cast<double>(std::max(in[i], 0.F)) * 1.2e-7;
+            ASSERT_NEAR(int{out[i]}, 128, slack * static_cast<double>(kZoom) + 1)
+                << "function " << static_cast<int>(op.function) << " of " << in[i];
+        }
+    }
+}
+
 TEST(X64Functions, Extremes) {
     OCTET_NEEDS_VNNI();
     const float infinity = std::numeric_limits<float>::infinity();

@@ -116,7 +116,11 @@ void EpilogueEmitter::apply_one(const Zmm& x, int row, int vector, bool integers
                 }
                 id += 1;
                 break;
-            case Kind::function: emit_function(code_, op, x, first_temp_); break;
+            case Kind::function:
+                if (epilogue_.result == DataType::f32 || !emit_rectifier(code_, op, x, first_temp_)) {
+                    emit_function(code_, op, x, first_temp_);
+                }
+                break;
             case Kind::combine:
                 load_operand(op, temp(1), row, vector, partial);
                 if (vectors_of_combine(op) != 0) {

@@ -61,5 +61,7 @@ private:
 
 // x = function(x) for a whole register, relative error below 2e-6; uses five temporaries and k3.
 void emit_function(Emitter& code, const EpilogueOp& op, const Xbyak::Zmm& x, int first_temp);
+// The same with an absolute error below 2e-6, for results that become codes; false, and nothing emitted, where there is no faster way.
+bool emit_rectifier(Emitter& code, const EpilogueOp& op, const Xbyak::Zmm& x, int first_temp);
 
 }  // namespace octet::cpu::x64
