@@ -210,11 +210,12 @@ void DenseConvolution::add_blocks(std::span<const std::int8_t> weights, CodeBloc
             block.first += group * desc_.oc;
             block.panel += group * group_bytes;
             block.group = group;
-            pack_panel(weights_ + block.panel, block, panel_of(desc_),
-                       [&](std::size_t tap, std::int64_t i, std::int64_t column) {
-                           return weights[static_cast<std::size_t>((column * desc_.ic + i) * w.taps() +
-                                                                   static_cast<std::int64_t>(tap))];
-                       });
+            code.later([to = weights_ + block.panel, where = static_cast<ColumnBlock>(block), panel = panel_of(desc_),
+                        from = weights.data(), ic = desc_.ic, taps = w.taps()] {
+                pack_panel(to, where, panel, [&](std::size_t tap, std::int64_t i, std::int64_t column) {
+                    return from[(column * ic + i) * taps + static_cast<std::int64_t>(tap)];
+                });
+            });
             IndirectTile shape{IndirectTile::kRows,   plain.columns,    desc_.ic,
                                desc_.zero_point != 0, desc_.out_stride, epilogue_.strides()};
             block.full = add_indirect_tile(code, shape, desc_.epilogue, bounded);

@@ -63,6 +63,7 @@ public:
     static Acceptance accepts(const DenseConvolutionDesc& desc, const Machine& machine);
     static std::size_t packed_size(const DenseConvolutionDesc& desc);
 
+    // The weights are read when the code is sealed.
     DenseConvolution(const DenseConvolutionDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code,
                      std::span<std::byte> storage = {});
 
