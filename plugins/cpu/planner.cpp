@@ -216,13 +216,15 @@ Place Planner::input_rows(Value v, Layout layout) {
     return input(v, layout);
 }
 
-Place Planner::input(Value v) {
+Layout Planner::layout_of(Value v) const {
     const auto it = places_.find(v);
-    if (it == places_.end()) return input(v, Layout::plain);
+    if (it == places_.end()) return Layout::plain;
     for (const Place& p : it->second)
-        if (p.layout == Layout::channels_last && p.pitch == 0) return p;
-    return input(v, it->second.front().layout);
+        if (p.layout == Layout::channels_last && p.pitch == 0) return p.layout;
+    return it->second.front().layout;
 }
+
+Place Planner::input(Value v) { return input(v, layout_of(v)); }
 
 std::vector<BufferId> Planner::operands(const Program& program, Layout layout, const Type& result) {
     std::vector<BufferId> ids;

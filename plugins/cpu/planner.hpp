@@ -52,6 +52,7 @@ public:
     Place input_rows(ir::Value v, Layout layout);
     // Where it lies already, channels last if in both.
     Place input(ir::Value v);
+    Layout layout_of(ir::Value v) const;
     // A new buffer for a value.
     Place output(ir::Value v, Layout layout);
     // For a writer that can leave a pitch: the value's part of the concatenation that reads it, where it is such a part.

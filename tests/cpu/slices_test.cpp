@@ -20,9 +20,6 @@ Value coded_convolution(Graph& graph, Edit& edit, Value codes, std::int64_t chan
     const Value floats = edit.add(Dequantize{numbers({1, 1, 1, 1}, {0.25f}), numbers({1, 1, 1, 1}, {-40})}, {sums});
     return edit.add(whole_codes(4), {floats});
 }
-Value meaning(Edit& edit, Value codes) {
-    return edit.add(Dequantize{numbers({1, 1, 1, 1}, {1}), numbers({1, 1, 1, 1}, {0})}, {codes});
-}
 Value concat(Edit& edit, std::vector<Value> parts, std::int64_t axis) {
     Concat op;
     op.axis = axis;

@@ -221,7 +221,11 @@ void plan_convolution(Planner& planner, const Group& group) {
     const bool amx = planner.machine().amx() && OCTET_ONEDNN;
     if ((!amx || products < 64) && try_image(planner, p)) return;
     if ((!amx || products < 32) && try_pointwise(planner, p)) return;
-    if (!amx && (try_spread(planner, p) || try_dense(planner, p))) return;
+    if (!amx && try_spread(planner, p)) return;
+    // Without a zero point in the padding oneDNN's dense kernels are 2 to 6 % faster, with it 15 to 53 % slower than without.
+    const auto pads = [](const Dims& values) { return std::ranges::any_of(values, [](auto v) { return v != 0; }); };
+    const bool zero_in_padding = p.zero_point() != 0 && (pads(p.window.pads_begin) || pads(p.window.pads_end));
+    if (!amx && zero_in_padding && try_dense(planner, p)) return;
 #endif
     p.data = planner.input(p.node.inputs[0], Layout::channels_last);  // what follows reads dense data only
 #if OCTET_ONEDNN

@@ -119,7 +119,10 @@ void plan_elementwise(Planner& planner, const Group& group) {
                               .rows_per_batch = grid.rows_per_batch,
                               .threads = planner.threads()};
     if (const auto accepted = x64::Elementwise::accepts(desc, planner.machine())) {
-        const Place out = planner.output_rows(group.output, layout);
+        // Rows of a few values are written faster as one and copied.
+        constexpr std::int64_t kLongRow = 16;
+        const Place out = grid.channels < kLongRow ? planner.output(group.output, layout)
+                                                   : planner.output_rows(group.output, layout);
         b.out = out.buffer;
         b.note(step);
         desc.out_stride = static_cast<std::int64_t>(out.pitch);

@@ -28,7 +28,7 @@ Layout common_layout(Planner& p, const Node& node) {
     std::ptrdiff_t votes = 0;
     for (Value v : node.inputs)
         if (!p.graph().constant(v) && !same_in_memory(dims_of(p, v)))
-            votes += p.input(v).layout == Layout::channels_last ? 1 : -1;
+            votes += p.layout_of(v) == Layout::channels_last ? 1 : -1;
     return votes > 0 ? Layout::channels_last : Layout::plain;
 }
 
@@ -212,7 +212,8 @@ bool plan_concat(Planner& p, const Group& group) {
         copy.out_offset = offset;
         copies.add(std::move(copy), sources[k].buffer, out.buffer);
     }
-    add_copies(p, group, copies.parts.empty() ? "view" : "portable_concat", std::move(copies));
+    const char* kernel = copies.parts.empty() ? "view" : "portable_concat";
+    add_copies(p, group, kernel, std::move(copies));
     return true;
 }
 
@@ -244,7 +245,8 @@ bool plan_split(Planner& p, const Group& group) {
         copy.in_offset = offset;
         copies.add(std::move(copy), in.buffer, p.output(value, in.layout).buffer);
     }
-    add_copies(p, group, copies.parts.empty() ? "view" : "portable_split", std::move(copies));
+    const char* kernel = copies.parts.empty() ? "view" : "portable_split";
+    add_copies(p, group, kernel, std::move(copies));
     return true;
 }
 
