@@ -60,6 +60,7 @@ public:
             given[i] = outputs.output(i, out.type.element, out.type.shape.sizes());
             if (out.direct) buffers_[out.buffer] = static_cast<std::byte*>(given[i]);
         }
+        for (const BufferId id : plan.parts) buffers_[id] = buffers_[plan.buffers[id].index] + plan.buffers[id].offset;
         const Frame frame{buffers_.data(), scratch_.data, &executable_->pool(stream), &state_, &dynamic_};
         if (executable_->settings().profiling) run_timed(frame);
         else

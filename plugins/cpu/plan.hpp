@@ -19,11 +19,11 @@ using BufferId = std::uint32_t;
 enum class Layout : std::uint8_t { plain, channels_last };
 
 struct Buffer {
-    enum class Home : std::uint8_t { arena, constant, input, output };
+    enum class Home : std::uint8_t { arena, constant, input, output, part };
     Home home = Home::arena;
     std::size_t bytes = 0;
-    std::size_t index = 0;      // which input, output or constant
-    std::size_t offset = 0;     // in the arena
+    std::size_t index = 0;      // which input, output or constant; of a part: which buffer it lies in
+    std::size_t offset = 0;     // in the arena, or in that buffer
     int first = -1, last = -1;  // steps that write and read it
 };
 
@@ -32,6 +32,7 @@ struct Place {
     BufferId buffer = 0;
     Layout layout = Layout::plain;
     ir::Type type = {};
+    std::size_t pitch = 0;  // elements from one row of the innermost dimension in memory to the next; 0: dense
     ir::Dims dims() const { return type.shape.sizes(); }
 };
 
@@ -67,6 +68,8 @@ struct Step {
     std::string code;
     std::size_t scratch_bytes = 0;
     std::size_t packed_bytes = 0;
+    double operations = 0;  // two for each product that is summed
+    double bytes = 0;       // read and written, packed weights included; the planner fills it in
     std::vector<BufferId> reads, writes;
 };
 
@@ -89,6 +92,7 @@ struct Plan {
     std::vector<Step> steps;
     std::vector<PlanInput> inputs;
     std::vector<PlanOutput> outputs;
+    std::vector<BufferId> parts;  // buffers inside of others, these first
     std::vector<std::shared_ptr<const std::byte>> constants;
     std::vector<std::shared_ptr<const void>> code;  // generated code the steps call
     std::size_t arena_bytes = 0;

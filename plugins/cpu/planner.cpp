@@ -5,9 +5,9 @@
 #include <chrono>
 #include <cstring>
 #include <new>
+#include <set>
 
-#include "ir/ops/core.hpp"
-#include "ir/ops/quantization.hpp"
+#include "ir/ops/all.hpp"
 #include "ir/support/mapped_file.hpp"
 #include "plugins/cpu/kernels/portable/copy.hpp"
 #if defined(__x86_64__)
@@ -27,6 +27,17 @@ std::vector<std::size_t> memory_dims(const Dims& dims, Layout layout) {
     if (layout == Layout::channels_last && dims.size() > 2)
         std::rotate(result.begin() + 1, result.begin() + 2, result.end());
     return result;
+}
+
+std::vector<std::ptrdiff_t> memory_steps(const Dims& dims, Layout layout, std::size_t pitch) {
+    auto extents = memory_dims(dims, layout);
+    std::vector<std::ptrdiff_t> dense(dims.size(), 1);
+    if (pitch != 0) extents.back() = pitch;
+    for (std::size_t i = dims.size(); i-- > 1;) dense[i - 1] = dense[i] * static_cast<std::ptrdiff_t>(extents[i]);
+    std::vector<std::ptrdiff_t> steps;
+    for (std::size_t axis = 0; axis < dims.size(); ++axis)
+        steps.push_back(dense[memory_axis(axis, dims.size(), layout)]);
+    return steps;
 }
 
 bool same_in_memory(const Dims& dims) {
@@ -79,6 +90,7 @@ void Planner::touch(BufferId id) {
     const int now = static_cast<int>(plan_.steps.size());
     if (b.first < 0) b.first = now;
     b.last = std::max(b.last, now);
+    if (b.home == Buffer::Home::part) touch(static_cast<BufferId>(b.index));
 }
 
 BufferId Planner::constant(const Tensor& tensor) {
@@ -104,6 +116,38 @@ void Planner::alias(Value v, const Place& place) {
     ++sharers_[place.buffer];
 }
 
+Place Planner::output_rows(Value v, Layout layout) {
+    const auto it = slices_.find(v);
+    if (it == slices_.end() || it->second.layout != layout) return output(v, layout);
+    const ConcatPart& slice = it->second;
+    const auto before = begun(slice.whole);
+    const Place whole = before ? *before : output_rows(slice.whole, layout);
+    return output_part(v, whole, slice.offset, slice.pitch != 0 && whole.pitch != 0 ? whole.pitch : slice.pitch);
+}
+
+Place Planner::output_part(Value v, const Place& whole, std::size_t first, std::size_t pitch) {
+    const Type& type = graph_->type(v);
+    const Place place{buffer(bytes_of(type.element, static_cast<std::size_t>(type.shape.elements())),
+                             Buffer::Home::part, whole.buffer),
+                      whole.layout, type, pitch};
+    plan_.buffers[place.buffer].offset = first * bits_of(type.element) / 8;
+    plan_.parts.push_back(place.buffer);
+    ++sharers_[whole.buffer];
+    alias(v, place);
+    return place;
+}
+
+std::optional<Place> Planner::begun(Value concat) const {
+    const auto it = places_.find(concat);
+    return it == places_.end() ? std::nullopt : std::optional(it->second.front());
+}
+
+bool Planner::is_part(const Place& place, const Place& whole, std::size_t first) const {
+    const Buffer& b = plan_.buffers[place.buffer];
+    return b.home == Buffer::Home::part && b.index == whole.buffer &&
+           b.offset == first * bits_of(place.type.element) / 8;
+}
+
 Place Planner::output_in_place(Value v, const Place& operand) {
     alias(v, operand);
     return places_[v].back();
@@ -117,13 +161,12 @@ bool Planner::last_read(Value v, const Place& place) const {
 
 Place Planner::reorder(const Place& from, Layout layout, const std::string& name) {
     const Dims dims = from.dims();
-    const std::size_t rank = dims.size();
-    std::vector<std::size_t> order(rank);
-    // Result axis i is input axis order[i], both in memory order.
-    for (std::size_t i = 0; i < rank; ++i) order[i] = i;
-    if (layout == Layout::channels_last) std::rotate(order.begin() + 1, order.begin() + 2, order.end());
-    else std::rotate(order.begin() + 1, order.end() - 1, order.end());
-    const auto copy = portable::transpose(memory_dims(dims, from.layout), order, bits_of(from.type.element) / 8);
+    const auto source = memory_steps(dims, from.layout, from.pitch);
+    const auto target = memory_steps(dims, layout);
+    portable::StridedCopy copy{bits_of(from.type.element) / 8};
+    for (std::size_t i = 0; i < dims.size(); ++i)
+        copy.dims.push_back({static_cast<std::size_t>(dims[i]), source[i], target[i]});
+    copy.simplify();
     const std::size_t bytes = bytes_of(from.type.element, static_cast<std::size_t>(product(dims)));
     Place to{0, layout, from.type};
     if (plan_.buffers[from.buffer].home == Buffer::Home::constant) {
@@ -154,9 +197,9 @@ Place Planner::input(Value v, Layout layout) {
         places_[v].push_back({constant(*t), Layout::plain, t->type()});
     auto& places = places_.at(v);
     for (const Place& p : places)
-        if (p.layout == layout) return p;
+        if (p.layout == layout && p.pitch == 0) return p;
     Place p = places.front();
-    if (same_in_memory(p.dims())) {
+    if (same_in_memory(p.dims()) && p.pitch == 0) {
         p.layout = layout;
         return p;
     }
@@ -166,13 +209,22 @@ Place Planner::input(Value v, Layout layout) {
     return moved;
 }
 
-Place Planner::input(Value v) {
-    const auto it = places_.find(v);
-    if (it == places_.end()) return input(v, Layout::plain);
-    for (const Place& p : it->second)
-        if (p.layout == Layout::channels_last) return p;
-    return it->second.front();
+Place Planner::input_rows(Value v, Layout layout) {
+    if (const auto it = places_.find(v); it != places_.end())
+        for (const Place& p : it->second)
+            if (p.layout == layout && p.pitch != 0) return p;
+    return input(v, layout);
 }
+
+Layout Planner::layout_of(Value v) const {
+    const auto it = places_.find(v);
+    if (it == places_.end()) return Layout::plain;
+    for (const Place& p : it->second)
+        if (p.layout == Layout::channels_last && p.pitch == 0) return p.layout;
+    return it->second.front().layout;
+}
+
+Place Planner::input(Value v) { return input(v, layout_of(v)); }
 
 std::vector<BufferId> Planner::operands(const Program& program, Layout layout, const Type& result) {
     std::vector<BufferId> ids;
@@ -190,7 +242,31 @@ std::vector<BufferId> Planner::operands(const Program& program, Layout layout, c
     return ids;
 }
 
+namespace {
+
+// Twice the products that a convolution or a matrix product sums.
+double operations_of(const Graph& graph, const Node& node, Group::Kind kind) {
+    if (kind != Group::Kind::convolution && kind != Group::Kind::matmul) return 0;
+    const Dims data = graph.shape(node.inputs[0]).sizes(), second = graph.shape(node.inputs[1]).sizes();
+    const Dims result = node.outputs[0].type.shape.sizes();
+    const auto count = [](const Dims& dims) { return static_cast<double>(product(dims)); };
+    if (const auto* op = node.op.as<MatMul>()) {
+        const std::size_t depth = data.size() < 2 || !op->transpose_a ? data.size() - 1 : data.size() - 2;
+        return 2 * count(result) * static_cast<double>(data[depth]);
+    }
+    // Each weight meets every place of the result, or of the data where the convolution runs backward.
+    const bool backward = node.op.is<ConvolutionBackpropData>() || node.op.is<GroupConvolutionBackpropData>();
+    const Dims& places = backward ? data : result;
+    return 2 * count(second) * count(places) / static_cast<double>(places[1]);
+}
+
+}  // namespace
+
 void Planner::add(Step step) {
+    std::set<BufferId> used(step.reads.begin(), step.reads.end());
+    used.insert(step.writes.begin(), step.writes.end());
+    for (BufferId id : used) step.bytes += static_cast<double>(plan_.buffers[id].bytes);
+    step.bytes += static_cast<double>(step.packed_bytes);
     for (BufferId id : step.reads) touch(id);
     for (BufferId id : step.writes) touch(id);
     plan_.scratch_bytes = std::max(plan_.scratch_bytes, step.scratch_bytes);
@@ -214,6 +290,7 @@ Step Planner::step_for(const Group& group, std::string kernel) const {
     step.result = graph_->element(group.output);
     step.int8 = !group.inputs.empty() &&
                 std::ranges::all_of(group.inputs, [&](Value v) { return is_code(graph_->element(v)); });
+    step.operations = operations_of(*graph_, graph_->node(group.core), group.kind);
     if (group.kind == Group::Kind::convolution || group.kind == Group::Kind::matmul ||
         group.kind == Group::Kind::attention)
         step.int8 = is_code(graph_->element(graph_->node(group.core).inputs[0]));
@@ -308,6 +385,7 @@ Plan Planner::run() {
         alias(v, place);
     }
     Stopwatch watch(plan_.load);
+    slices_ = slices_of(*graph_);
     const auto groups = partition(*graph_);
     for (const Group& group : groups)
         for (Value v : group.inputs) ++reads_left_[v];

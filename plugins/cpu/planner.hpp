@@ -2,6 +2,7 @@
 // Makes a plan: walks the groups, chooses a kernel for each, decides layouts on the way.
 #include <functional>
 #include <map>
+#include <optional>
 #include <unordered_map>
 
 #include "plugins/cpu/chain.hpp"
@@ -9,6 +10,7 @@
 #include "plugins/cpu/machine.hpp"
 #include "plugins/cpu/partition.hpp"
 #include "plugins/cpu/plan.hpp"
+#include "plugins/cpu/slices.hpp"
 
 namespace octet::cpu {
 
@@ -44,12 +46,23 @@ public:
     // Where the product that is planned after `product` will be named, whose weights can be fetched ahead; null until then.
     std::shared_ptr<const x64::MatMul* const> product_after(const x64::MatMul& product);
 
-    // A stored value or constant in this layout; a reorder is added where it lies in the other one only.
+    // A stored value or constant, dense, in this layout; a reorder is added where it does not lie so yet.
     Place input(ir::Value v, Layout layout);
+    // The same for a reader that can step over a pitch.
+    Place input_rows(ir::Value v, Layout layout);
     // Where it lies already, channels last if in both.
     Place input(ir::Value v);
+    Layout layout_of(ir::Value v) const;
     // A new buffer for a value.
     Place output(ir::Value v, Layout layout);
+    // For a writer that can leave a pitch: the value's part of the concatenation that reads it, where it is such a part.
+    Place output_rows(ir::Value v, Layout layout);
+    // The value lies in rows of `whole`, from this element on.
+    Place output_part(ir::Value v, const Place& whole, std::size_t first, std::size_t pitch);
+    // The concatenation, where parts of it were written already.
+    std::optional<Place> begun(ir::Value concat) const;
+    // Whether `place` is the part of `whole` that begins at this element.
+    bool is_part(const Place& place, const Place& whole, std::size_t first) const;
     // Whether it is stored at all; what is not is found at run time, in Frame::dynamic.
     bool has_place(ir::Value v) const { return graph_->constant(v) || places_.contains(v); }
     // The value is stored in memory that exists.
@@ -84,6 +97,7 @@ private:
     std::shared_ptr<const x64::MatMul*> next_product_;
     Plan plan_;
     std::map<ir::Value, std::vector<Place>> places_;
+    std::map<ir::Value, ConcatPart> slices_;
     std::map<ir::Value, std::size_t> reads_left_;  // groups and results that still read a value
     std::vector<std::uint32_t> sharers_;           // values that lie in a buffer
     // Weights that are packed when all kernels are known, and what reads them.
@@ -111,6 +125,13 @@ void plan_dynamic(Planner& p, const Group& group);
 
 // Memory order of a value's dimensions in a layout.
 std::vector<std::size_t> memory_dims(const ir::Dims& dims, Layout layout);
+// Where an axis of the model stands in memory.
+inline std::size_t memory_axis(std::size_t axis, std::size_t rank, Layout layout) {
+    if (layout == Layout::plain || rank < 3 || axis == 0) return axis;
+    return axis == 1 ? rank - 1 : axis - 1;
+}
+// Elements from one place of an axis of the model to the next.
+std::vector<std::ptrdiff_t> memory_steps(const ir::Dims& dims, Layout layout, std::size_t pitch = 0);
 // Whether both layouts are the same bytes.
 bool same_in_memory(const ir::Dims& dims);
 

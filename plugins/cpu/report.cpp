@@ -144,6 +144,8 @@ private:
         if (step.kernel == "view") return;
         row.kernel = step.kernel;
         row.status = LayerStatus::executed;
+        row.operations = step.operations;
+        row.bytes = step.bytes;
     }
 
     bool computes_layer(std::size_t k) const {
@@ -169,6 +171,7 @@ private:
                 owner_[layer] = static_cast<int>(k);
                 fill(row, step);
                 row.kernel.clear();
+                row.operations = row.bytes = 0;
                 row.status = LayerStatus::fused;
                 row.fused_into = layers_[static_cast<std::size_t>(primary_[k])].name;
             }

@@ -63,8 +63,10 @@ inline ir::Tensors run_plan(const Plan& plan, const ir::Tensors& inputs, int thr
                 break;
             case Buffer::Home::input: buffers.push_back(const_cast<std::byte*>(inputs[b.index].data())); break;
             case Buffer::Home::output: buffers.push_back(outputs[b.index].write_raw().data()); break;
+            case Buffer::Home::part: buffers.push_back(nullptr); break;
         }
     }
+    for (const BufferId id : plan.parts) buffers[id] = buffers[plan.buffers[id].index] + plan.buffers[id].offset;
     ThreadPool pool(threads);
     ir::eval::State state;
     std::vector<ir::Tensors> dynamic(plan.graph->size());

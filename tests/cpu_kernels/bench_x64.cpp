@@ -30,6 +30,7 @@ struct Layer {
     std::int64_t oc = 0;
     std::int64_t groups = 1;
     int zero_points = 0;  // none, one, or one per channel; only depthwise
+    bool swish = false;
     double operations() const {
         return 2.0 * static_cast<double>(window.batch * window.out_height() * window.out_width() * window.taps() * oc) *
                static_cast<double>(ic / groups);
@@ -74,10 +75,13 @@ std::vector<Layer> layers() {
     for (const auto& [size, ic, oc] : products) {
         add("product", size, 1, 1, ic, oc, 1);
     }
-    const std::int64_t dense[][4] = {
-        {64, 56, 1, 64}, {128, 56, 2, 128}, {128, 28, 1, 128}, {256, 14, 1, 256}, {512, 7, 1, 512}};
+    const std::int64_t dense[][4] = {{32, 160, 1, 32},  {64, 56, 1, 64},   {128, 56, 2, 128},
+                                     {128, 28, 1, 128}, {256, 14, 1, 256}, {512, 7, 1, 512}};
     for (const auto& [ic, size, stride, oc] : dense) {
         add("dense", size, 3, stride, ic, oc, 1);
+        add("dense", size, 3, stride, ic, oc, 1);
+        all.back().name += "/swish";
+        all.back().swish = true;
     }
     return all;
 }
@@ -88,6 +92,7 @@ Epilogue requantize(const Layer& layer) {
     const std::size_t channels = static_cast<std::size_t>(layer.oc);
     epilogue.ops = {EpilogueOp{EpilogueOp::Kind::scale_shift, std::vector<float>(channels, 0.001F),
                                std::vector<float>(channels, 3.F)}};
+    if (layer.swish) epilogue.ops.push_back({EpilogueOp::Kind::function, {}, {}, Function::swish, 1});
     return epilogue;
 }
 

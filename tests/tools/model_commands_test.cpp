@@ -10,6 +10,7 @@ namespace {
 using ir::Tensor;
 using nlohmann::json;
 using testing::AllOf;
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
@@ -160,6 +161,15 @@ TEST_F(ModelCommands, BenchSaysWhatLoadingConsistsOf) {
         EXPECT_TRUE(rows.contains(name)) << name << " is missing in\n" << a.out;
     EXPECT_GT(rows.at("packed weights"), 0);
     EXPECT_GT(octet("bench m.xml -d REFERENCE --load").out.size(), 0u);
+}
+
+TEST_F(ModelCommands, BenchPerKernel) {
+    ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
+    const Answer a = octet("bench m.xml --seconds 0.05 --threads 1 --per-kernel --peak 1000");
+    ASSERT_EQ(a.status, 0) << a.error;
+    EXPECT_THAT(a.out, AllOf(StartsWith("layer "), HasSubstr("GB/s\n"), HasSubstr("block1.depthwise "), HasSubstr("%"),
+                             ContainsRegex(R"([0-9]+ steps, [0-9.]+ ms, 0\.[0-9]+ GOP, [0-9.]+ GOPS)")));
+    EXPECT_EQ(octet("bench m.xml --peak 1000").status, 2) << "without --per-kernel it means nothing";
 }
 
 TEST_F(ModelCommands, ExplainHasOneRowPerLayer) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "tools/octet/bench_kernels.hpp"
 #include "tools/octet/command.hpp"
 #include "tools/octet/measured.hpp"
 #include "tools/octet/model_file.hpp"
@@ -24,6 +25,8 @@ struct Options {
     bool json = false;
     bool load = false;
     RequireInt8 required;
+    bool per_kernel = false;
+    double peak = 0;
 };
 
 using Clock = std::chrono::steady_clock;
@@ -48,6 +51,7 @@ Loaded load(const Core& core, const Options& o) {
     AnyMap settings;
     if (o.threads > 0) settings.insert(inference_num_threads(o.threads));
     if (o.streams > 0) settings.insert(num_streams(o.streams));
+    if (o.per_kernel) settings.insert(enable_profiling(true));
     const auto start = Clock::now();
     const std::shared_ptr<const Model> model = read_model(core, o.model);
     const auto read = Clock::now();
@@ -174,6 +178,10 @@ void bench(const Options& o) {
     run_for(streams, std::min(0.5, o.seconds / 5));
     r.wall_ms = run_for(streams, o.seconds);
 
+    if (o.per_kernel) {
+        fmt::print("{}", kernel_table(loaded.model.report(), o.peak));
+        return;
+    }
     std::vector<double> laps;
     for (const Stream& s : streams) laps.insert(laps.end(), s.laps.begin(), s.laps.end());
     std::ranges::sort(laps);
@@ -204,6 +212,9 @@ void add_bench(CLI::App& app) {
     o->required.add_to(*command);
     command->add_flag("--load", o->load, "only load and infer once, and print what that time went into");
     command->add_flag("--json", o->json, "one JSON object, with times in ms and memory in MiB");
+    auto* table = command->add_flag("--per-kernel", o->per_kernel,
+                                    "the time of each step, with the products and bytes it moves in a second");
+    command->add_option("--peak", o->peak, "GOPS the threads reach at best: adds the share of it")->needs(table);
     command->callback([o] { bench(*o); });
 }
 

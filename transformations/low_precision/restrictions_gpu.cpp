@@ -64,8 +64,12 @@ constexpr std::array kGpu{
 };
 
 // Not measured. No kernel takes several sums together, so a layer that needs them stays float.
-constexpr Costs kGpuCosts{
-    .products_of_codes = 4, .products_of_floats = 1, .bytes = 1, .step = 1e12, .values_of_one_sum = 0};
+constexpr Costs kGpuCosts{.products_of_codes = 4,
+                          .products_of_floats = 1,
+                          .bytes = 1,
+                          .step = 1e12,
+                          .parts_of_one_sum = 0,
+                          .values_of_one_sum = 0};
 
 }  // namespace
 

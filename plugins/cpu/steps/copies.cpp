@@ -6,16 +6,6 @@ namespace octet::cpu {
 
 using namespace ir;
 
-std::vector<std::ptrdiff_t> memory_steps(const Dims& dims, Layout layout) {
-    const auto memory = memory_dims(dims, layout);
-    std::vector<std::ptrdiff_t> dense(dims.size(), 1);
-    for (std::size_t i = dims.size(); i-- > 1;) dense[i - 1] = dense[i] * static_cast<std::ptrdiff_t>(memory[i]);
-    std::vector<std::ptrdiff_t> steps;
-    for (std::size_t axis = 0; axis < dims.size(); ++axis)
-        steps.push_back(dense[memory_axis(axis, dims.size(), layout)]);
-    return steps;
-}
-
 void Copies::add(portable::StridedCopy copy, BufferId source, BufferId target) {
     if (std::ranges::any_of(copy.dims, [](const auto& d) { return d.extent == 0; })) return;
     copy.simplify();

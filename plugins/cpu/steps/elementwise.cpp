@@ -111,23 +111,31 @@ void plan_elementwise(Planner& planner, const Group& group) {
     b.operands = planner.operands(program, layout, type);
     const Grid grid = grid_of(type.shape.sizes(), layout);
     Step step = planner.step_for(group, "portable_elementwise");
-    b.out = planner.output(group.output, layout).buffer;
-    b.note(step);
 #if defined(__x86_64__)
-    const x64::ElementwiseDesc desc{.type = data_type(in.type.element),
-                                    .rows = grid.rows,
-                                    .channels = grid.channels,
-                                    .epilogue = program.epilogue,
-                                    .rows_per_batch = grid.rows_per_batch,
-                                    .threads = planner.threads()};
+    x64::ElementwiseDesc desc{.type = data_type(in.type.element),
+                              .rows = grid.rows,
+                              .channels = grid.channels,
+                              .epilogue = program.epilogue,
+                              .rows_per_batch = grid.rows_per_batch,
+                              .threads = planner.threads()};
     if (const auto accepted = x64::Elementwise::accepts(desc, planner.machine())) {
+        // Rows of a few values are written faster as one and copied.
+        constexpr std::int64_t kLongRow = 16;
+        const Place out = grid.channels < kLongRow ? planner.output(group.output, layout)
+                                                   : planner.output_rows(group.output, layout);
+        b.out = out.buffer;
+        b.note(step);
+        desc.out_stride = static_cast<std::int64_t>(out.pitch);
         step.kernel = "jit_elementwise_avx512";
-        step.work = x64_work<x64::Elementwise>(std::make_shared<const x64::Elementwise>(desc, planner.code()), b);
+        step.work = x64_work<x64::Elementwise>(std::make_shared<const x64::Elementwise>(desc, planner.code()), b,
+                                               ns_of_values(grid.rows * grid.channels));
         return planner.add(std::move(step));
     } else {
         step.note = accepted.reason;
     }
 #endif
+    b.out = planner.output(group.output, layout).buffer;
+    b.note(step);
     portable::Elementwise kernel;
     kernel.rows = static_cast<std::size_t>(grid.rows);
     kernel.channels = static_cast<std::size_t>(grid.channels);

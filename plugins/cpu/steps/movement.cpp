@@ -28,7 +28,7 @@ Layout common_layout(Planner& p, const Node& node) {
     std::ptrdiff_t votes = 0;
     for (Value v : node.inputs)
         if (!p.graph().constant(v) && !same_in_memory(dims_of(p, v)))
-            votes += p.input(v).layout == Layout::channels_last ? 1 : -1;
+            votes += p.layout_of(v) == Layout::channels_last ? 1 : -1;
     return votes > 0 ? Layout::channels_last : Layout::plain;
 }
 
@@ -79,6 +79,47 @@ std::optional<AxisSlice> as_slice(const Tensor& indices, std::int64_t size) {
     return s;
 }
 
+// The image behind a reshape that only cuts the channels, [N, C, space...] to [N, c1, c2, ..., space...], for a transpose to move: in
+// channels last these are one copy. Nothing where that is not so.
+std::optional<Place> split_channels(Planner& p, Value v) {
+    const Graph& graph = p.graph();
+    const Node& node = graph.node(v.node);
+    if (!node.op.is<Reshape>() || graph.constant(node.inputs[0]) || graph.uses(v).size() != 1) return std::nullopt;
+    const Node& user = graph.node(graph.uses(v)[0].node);
+    if (!user.op.is<Transpose>() || !graph.constant(user.inputs[1]) || graph.uses(node.inputs[0]).size() != 1 ||
+        !whole_bytes(p, v) || !p.has_place(node.inputs[0]))
+        return std::nullopt;
+    const Dims from = dims_of(p, node.inputs[0]), to = dims_of(p, v);
+    if (from.size() < 3 || to.size() <= from.size() || same_in_memory(from) || from[0] != to[0]) return std::nullopt;
+    if (!std::equal(from.begin() + 2, from.end(), to.end() - static_cast<std::ptrdiff_t>(from.size() - 2)))
+        return std::nullopt;
+    const Place place = p.input(node.inputs[0]);
+    return place.layout == Layout::channels_last ? std::optional(place) : std::nullopt;
+}
+
+bool transpose_split(Planner& p, const Group& group, const Place& image, const Dims& dims, Dims order) {
+    const Dims whole_image = image.dims();
+    auto steps = memory_steps(whole_image, Layout::channels_last);
+    std::vector<std::ptrdiff_t> cut;
+    const auto parts = static_cast<std::ptrdiff_t>(dims.size() - whole_image.size() + 1);
+    for (std::ptrdiff_t i = 0; i < parts; ++i)
+        cut.push_back(static_cast<std::ptrdiff_t>(product(Dims(dims.begin() + 2 + i, dims.begin() + 1 + parts))));
+    steps.erase(steps.begin() + 1);
+    steps.insert(steps.begin() + 1, cut.begin(), cut.end());
+    if (order.empty())
+        for (std::size_t i = dims.size(); i-- > 0;) order.push_back(static_cast<std::int64_t>(i));
+    const auto to = memory_steps(dims_of(p, {group.core, 0}), Layout::plain);
+    portable::StridedCopy copy{bits_of(image.type.element) / 8};
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        const auto axis = static_cast<std::size_t>(order[i]);
+        copy.dims.push_back({static_cast<std::size_t>(dims[axis]), steps[axis], to[i]});
+    }
+    Copies copies;
+    copies.add(std::move(copy), image.buffer, p.output({group.core, 0}, Layout::plain).buffer);
+    add_copies(p, group, "portable_transpose", std::move(copies));
+    return true;
+}
+
 // [outer, size, block] of the data at indices [count], all plain; one batch.
 struct GatherBlocks {
     std::size_t outer = 1, size = 1, block = 1, count = 1;  // block: bytes
@@ -108,6 +149,12 @@ struct GatherBlocks {
 
 bool plan_reshape(Planner& p, const Group& group) {
     const Value data = p.graph().node(group.core).inputs[0];
+    if (split_channels(p, {group.core, 0})) {  // the transpose that reads it copies
+        Step step = p.step_for(group, "view");
+        step.work = work([](const Frame&) {});
+        p.add(std::move(step));
+        return true;
+    }
     Place in = p.input(data);
     if (!same_in_memory(in.dims())) in = p.input(data, Layout::plain);
     plan_view(p, group, in);
@@ -119,6 +166,8 @@ bool plan_transpose(Planner& p, const Group& group) {
     const Tensor* order_tensor = p.graph().constant(node.inputs[1]);
     if (!order_tensor || !whole_bytes(p, node.inputs[0])) return false;
     const Dims dims = dims_of(p, node.inputs[0]);
+    if (const auto image = split_channels(p, node.inputs[0]))
+        return transpose_split(p, group, *image, dims, order_tensor->integers());
     Dims order = order_tensor->integers();
     if (order.empty())
         for (std::size_t i = dims.size(); i-- > 0;) order.push_back(static_cast<std::int64_t>(i));
@@ -140,26 +189,31 @@ bool plan_transpose(Planner& p, const Group& group) {
 bool plan_concat(Planner& p, const Group& group) {
     const Node& node = p.graph().node(group.core);
     if (!whole_bytes(p, node.inputs[0])) return false;
-    const Layout layout = common_layout(p, node);
-    const Dims dims = dims_of(p, {group.core, 0});
+    const Value value{group.core, 0};
+    const auto begun = p.begun(value);
+    const Layout layout = begun ? begun->layout : common_layout(p, node);
+    const Dims dims = dims_of(p, value);
     const std::size_t axis = normalise_axis(node.op.get<Concat>().axis, dims.size());
-    std::vector<BufferId> sources;
-    for (Value v : node.inputs) sources.push_back(p.input(v, layout).buffer);
-    const Place out = p.output({group.core, 0}, layout);
-    const auto to = memory_steps(dims, layout);
+    std::vector<Place> sources;
+    for (Value v : node.inputs) sources.push_back(p.input_rows(v, layout));
+    const Place out = begun ? *begun : p.output_rows(value, layout);
+    const auto to = memory_steps(dims, layout, out.pitch);
     Copies copies;
     std::ptrdiff_t first = 0;
     for (std::size_t k = 0; k < sources.size(); ++k) {
         const Dims part = dims_of(p, node.inputs[k]);
-        const auto from = memory_steps(part, layout);
+        const std::ptrdiff_t offset = first * to[axis];
+        first += part[axis];
+        if (p.is_part(sources[k], out, static_cast<std::size_t>(offset))) continue;
+        const auto from = memory_steps(part, layout, sources[k].pitch);
         portable::StridedCopy copy{bytes_each(p, node.inputs[k])};
         for (std::size_t i = 0; i < part.size(); ++i)
             copy.dims.push_back({static_cast<std::size_t>(part[i]), from[i], to[i]});
-        copy.out_offset = first * to[axis];
-        copies.add(std::move(copy), sources[k], out.buffer);
-        first += part[axis];
+        copy.out_offset = offset;
+        copies.add(std::move(copy), sources[k].buffer, out.buffer);
     }
-    add_copies(p, group, "portable_concat", std::move(copies));
+    const char* kernel = copies.parts.empty() ? "view" : "portable_concat";
+    add_copies(p, group, kernel, std::move(copies));
     return true;
 }
 
@@ -171,19 +225,28 @@ bool plan_split(Planner& p, const Group& group) {
     const Dims dims = in.dims();
     const std::size_t axis = normalise_axis(axis_tensor->integer_at(0), dims.size());
     const auto from = memory_steps(dims, in.layout);
+    // Parts of rows can be read where they lie.
+    const bool rows = memory_axis(axis, dims.size(), in.layout) + 1 == dims.size();
     Copies copies;
     std::ptrdiff_t first = 0;
     for (std::uint32_t port = 0; port < node.outputs.size(); ++port) {
-        const Dims part = dims_of(p, {group.core, port});
+        const Value value{group.core, port};
+        const Dims part = dims_of(p, value);
+        const std::ptrdiff_t offset = first * from[axis];
+        first += part[axis];
+        if (rows && read_in_rows(p.graph(), value)) {
+            p.output_part(value, in, static_cast<std::size_t>(offset), static_cast<std::size_t>(dims[axis]));
+            continue;
+        }
         const auto to = memory_steps(part, in.layout);
         portable::StridedCopy copy{bytes_each(p, node.inputs[0])};
         for (std::size_t i = 0; i < part.size(); ++i)
             copy.dims.push_back({static_cast<std::size_t>(part[i]), from[i], to[i]});
-        copy.in_offset = first * from[axis];
-        copies.add(std::move(copy), in.buffer, p.output({group.core, port}, in.layout).buffer);
-        first += part[axis];
+        copy.in_offset = offset;
+        copies.add(std::move(copy), in.buffer, p.output(value, in.layout).buffer);
     }
-    add_copies(p, group, "portable_split", std::move(copies));
+    const char* kernel = copies.parts.empty() ? "view" : "portable_split";
+    add_copies(p, group, kernel, std::move(copies));
     return true;
 }
 

@@ -44,14 +44,6 @@ inline ir::Dims dims_of(const Planner& p, ir::Value v) { return p.graph().shape(
 inline std::size_t bytes_each(const Planner& p, ir::Value v) { return bits_of(p.graph().element(v)) / 8; }
 inline bool whole_bytes(const Planner& p, ir::Value v) { return bits_of(p.graph().element(v)) % 8 == 0; }
 
-// Where an axis of the model stands in memory.
-inline std::size_t memory_axis(std::size_t axis, std::size_t rank, Layout layout) {
-    if (layout == Layout::plain || rank < 3 || axis == 0) return axis;
-    return axis == 1 ? rank - 1 : axis - 1;
-}
-// Elements from one place of an axis of the model to the next.
-std::vector<std::ptrdiff_t> memory_steps(const ir::Dims& dims, Layout layout);
-
 // Copies that read and write different elements: run together, in one parallel region.
 struct Copies {
     struct Part {

@@ -25,6 +25,7 @@ struct Problem {
     DataType type = DataType::f32;
     Program program = {};
     StepBuffers buffers = {};
+    std::size_t pitch = 0, out_pitch = 0;
 };
 
 Problem problem_of(Planner& planner, const Group& group) {
@@ -32,7 +33,7 @@ Problem problem_of(Planner& planner, const Group& group) {
     const Node& node = graph.node(group.core);
     Problem p{group};
     const Value data = node.inputs[0];
-    const Place place = planner.input(stored(graph, data), Layout::channels_last);
+    const Place place = planner.input_rows(stored(graph, data), Layout::channels_last);
     p.data = place.dims();
     p.type = data_type(place.type.element);
     if (const auto* max = node.op.as<MaxPool>()) {
@@ -51,13 +52,16 @@ Problem problem_of(Planner& planner, const Group& group) {
     p.program = program_of(graph, group);
     if (stored(graph, data) != data) p.padding = graph.op(data).get<Dequantize>().zero_point.as<float>()[0];
     p.buffers.in = place.buffer;
+    p.pitch = place.pitch;
     p.buffers.operands = planner.operands(p.program, Layout::channels_last, graph.type(group.output));
     return p;
 }
 
 // A mean with keep_dims = false has no spatial axes left: its memory is the same.
 void make_output(Planner& planner, Problem& p) {
-    p.buffers.out = planner.output(p.group.output, Layout::channels_last).buffer;
+    const Place place = planner.output_rows(p.group.output, Layout::channels_last);
+    p.buffers.out = place.buffer;
+    p.out_pitch = place.pitch;
 }
 
 #if defined(__x86_64__)
@@ -74,6 +78,7 @@ Acceptance try_generated(Planner& planner, Problem& p) {
                                   dim(w.dilations, 1, 1), dim(w.dilations, 0, 1), dim(w.pads_begin, 1, 0),
                                   dim(w.pads_begin, 0, 0), dim(w.pads_end, 1, 0), dim(w.pads_end, 0, 0)},
                        .channels = p.data[1],
+                       .in_stride = static_cast<std::int64_t>(p.pitch),
                        .count_padding = p.count_padding,
                        .epilogue = p.program.epilogue};
     // Rounding the result up means more padding at the far sides than the model names.
@@ -85,10 +90,13 @@ Acceptance try_generated(Planner& planner, Problem& p) {
                             desc.window.pad_left;
     if (p.count_padding) return declined("it counts padding");
     if (auto a = x64::Pool::accepts(desc, planner.machine()); !a) return a;
-    auto kernel = std::make_shared<const x64::Pool>(desc, planner.code());
     make_output(planner, p);
+    desc.out_stride = static_cast<std::int64_t>(p.out_pitch);
+    auto kernel = std::make_shared<const x64::Pool>(desc, planner.code());
     add_step(planner, p.group, p.buffers, p.maximum ? "jit_max_pool_avx512" : "jit_avg_pool_avx512",
-             x64_work<x64::Pool>(kernel, p.buffers), 0, 0, {});
+             x64_work<x64::Pool>(kernel, p.buffers,
+                                 ns_of_values(p.data[0] * p.data[1] * product(w.output) * product(w.kernel) / 4)),
+             0, 0, {});
     return accepted();
 }
 #endif
@@ -114,6 +122,8 @@ void plan_pool(Planner& planner, const Group& group) {
     kernel.padding = p.padding;
     kernel.epilogue = p.program.epilogue;
     make_output(planner, p);
+    kernel.in_stride = p.pitch;
+    kernel.out_stride = p.out_pitch;
     add_step(planner, p.group, p.buffers, "portable_pool", portable_work(kernel, p.buffers), 0, 0, last);
 }
 

@@ -33,7 +33,9 @@ bool plan_tables(Planner& p, const Group& group, std::string name, DataType type
     }
     StepBuffers b;
     b.in = p.input(p.graph().node(group.core).inputs[0], Layout::channels_last).buffer;
-    b.out = p.output({group.core, 0}, Layout::channels_last).buffer;
+    const Place out = p.output_rows({group.core, 0}, Layout::channels_last);
+    b.out = out.buffer;
+    kernel.out_stride = out.pitch;
     Step step = p.step_for(group, std::move(name));
     b.note(step);
     step.work = portable_work(std::move(kernel), b);

@@ -88,23 +88,35 @@ Args x64_args(const Frame& f, const StepBuffers& b) {
     return args;
 }
 
-// A generated kernel; shared by all streams.
+// Work of less than this is done before another thread has begun to help. In nanoseconds, as estimated below.
+inline constexpr double kWorthThreads = 2000;
+// What a core with AVX-512 VNNI takes, about.
+inline double ns_of_products(std::int64_t multiply_adds) { return static_cast<double>(multiply_adds) / 200; }
+inline double ns_of_values(std::int64_t values) { return static_cast<double>(values) / 10; }
+
+// A generated kernel; shared by all streams. ns: of one thread.
 template <class Kernel>
-std::shared_ptr<const Work> x64_work(std::shared_ptr<const Kernel> kernel, StepBuffers b) {
-    return work([kernel = std::move(kernel), b = std::move(b)](const Frame& f) {
+std::shared_ptr<const Work> x64_work(std::shared_ptr<const Kernel> kernel, StepBuffers b, double ns = kWorthThreads) {
+    return work([kernel = std::move(kernel), b = std::move(b), alone = ns < kWorthThreads](const Frame& f) {
         const auto args = x64_args<typename Kernel::Args>(f, b);
+        if (alone) return kernel->run(args, 0, kernel->units());
         f.pool->parallel(static_cast<std::size_t>(kernel->units()), [&](std::size_t begin, std::size_t end, int) {
             kernel->run(args, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
         });
     });
 }
 
-// The product of weights; meanwhile the next one's weights come nearer.
+// The product of weights; meanwhile the next one's weights come nearer. ns: of one thread.
 inline std::shared_ptr<const Work> matmul_work(Planner& planner, std::shared_ptr<const x64::MatMul> kernel,
-                                               StepBuffers b) {
+                                               StepBuffers b, double ns = kWorthThreads) {
     auto next = planner.product_after(*kernel);
-    return work([kernel = std::move(kernel), next = std::move(next), b = std::move(b)](const Frame& f) {
-        const auto args = x64_args<x64::MatMul::Args>(f, b);
+    return work([kernel = std::move(kernel), next = std::move(next), b = std::move(b),
+                 alone = ns < kWorthThreads](const Frame& f) {
+        auto args = x64_args<x64::MatMul::Args>(f, b);
+        if (alone) {
+            if (*next) args.next_weights = (*next)->first_panel(0, 1);
+            return kernel->run(args, 0, kernel->units());
+        }
         f.pool->parallel(static_cast<std::size_t>(kernel->units()),
                          [&](std::size_t begin, std::size_t end, int thread) {
                              auto mine = args;

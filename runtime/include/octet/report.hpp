@@ -34,6 +34,8 @@ struct LayerReport {
     bool added = false;
     double real_time_us = 0;  ///< mean time of the step; 0 when not measured or fused
     double cpu_time_us = 0;
+    double operations = 0;  ///< of the step: a multiplication and an addition count two; 0 where it sums no products
+    double bytes = 0;       ///< that the step reads and writes, weights included
 };
 
 /// A part of compiling a model and the time it took.

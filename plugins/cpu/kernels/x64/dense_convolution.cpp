@@ -16,8 +16,6 @@ using Xbyak::Xmm;
 using Xbyak::Zmm;
 
 constexpr std::int64_t kMaxProducts = 65793;  // 255 * 128 * products must fit 31 bits
-// Pointers for the taps of a chunk of pixels, on the stack.
-constexpr std::int64_t kMaxPointers = 4096;
 constexpr std::int64_t kUnroll = 4;
 
 class IndirectEmitter {
@@ -121,7 +119,7 @@ void IndirectEmitter::emit() {
         c.set_mask(c.k4, low_bits(static_cast<int>(s.k % 4)), c.r8);
     }
     start();
-    c.mov(taps_left, static_cast<std::uint64_t>(s.taps));
+    c.mov(taps_left, c.at(c.rdi, offsetof(A, count)));
     Xbyak::Label loop;
     c.L(loop);
     tap();
@@ -138,9 +136,8 @@ void IndirectEmitter::emit() {
 }  // namespace
 
 std::size_t add_indirect_tile(CodeBlock& block, const IndirectTile& s, const Epilogue& epilogue, bool bounded) {
-    const std::string key = fmt::format("indirect {} {} {} {} {} {} [{}] {} {}", s.rows, s.columns, s.k, s.taps,
-                                        s.starts, s.out_stride, fmt::join(s.operand_strides, ","), bounded,
-                                        key_of(epilogue));
+    const std::string key = fmt::format("indirect {} {} {} {} {} [{}] {} {}", s.rows, s.columns, s.k, s.starts,
+                                        s.out_stride, fmt::join(s.operand_strides, ","), bounded, key_of(epilogue));
     return block.add(key, [&](Emitter& code) { IndirectEmitter(code, s, epilogue, bounded).emit(); });
 }
 
@@ -157,7 +154,7 @@ Acceptance DenseConvolution::accepts(const DenseConvolutionDesc& desc, const Mac
     if (desc.ic * desc.window.taps() > kMaxProducts) {
         return declined("sums of so many products may leave 32 bits");
     }
-    if (desc.window.taps() * IndirectTile::kRows > kMaxPointers) {
+    if (desc.window.taps() * IndirectTile::kRows > TapTable::kPointers) {
         return declined("a window of more than 682 taps");
     }
     if (std::max({desc.in_stride, desc.out_stride, desc.groups * desc.oc,
@@ -190,7 +187,7 @@ DenseConvolution::DenseConvolution(const DenseConvolutionDesc& desc, std::span<c
 
     // A chunk is as many pixels as the table holds pointers for; small images are cut by columns too, so that threads find work.
     const std::int64_t pixels = desc_.window.out_height() * desc_.window.out_width();
-    const std::int64_t most = kMaxPointers / (desc.window.taps() * IndirectTile::kRows) * IndirectTile::kRows;
+    const std::int64_t most = TapTable::kPointers / (desc.window.taps() * IndirectTile::kRows) * IndirectTile::kRows;
     const std::int64_t wanted = desc.threads > 1 ? 4 * desc.threads : 1;
     const std::int64_t share = ((pixels * desc.window.batch + wanted - 1) / wanted + IndirectTile::kRows - 1) /
                                IndirectTile::kRows * IndirectTile::kRows;
@@ -213,12 +210,13 @@ void DenseConvolution::add_blocks(std::span<const std::int8_t> weights, CodeBloc
             block.first += group * desc_.oc;
             block.panel += group * group_bytes;
             block.group = group;
-            pack_panel(weights_ + block.panel, block, panel_of(desc_),
-                       [&](std::size_t tap, std::int64_t i, std::int64_t column) {
-                           return weights[static_cast<std::size_t>((column * desc_.ic + i) * w.taps() +
-                                                                   static_cast<std::int64_t>(tap))];
-                       });
-            IndirectTile shape{IndirectTile::kRows,   plain.columns,    desc_.ic,           w.taps(),
+            code.later([to = weights_ + block.panel, where = static_cast<ColumnBlock>(block), panel = panel_of(desc_),
+                        from = weights.data(), ic = desc_.ic, taps = w.taps()] {
+                pack_panel(to, where, panel, [&](std::size_t tap, std::int64_t i, std::int64_t column) {
+                    return from[(column * ic + i) * taps + static_cast<std::int64_t>(tap)];
+                });
+            });
+            IndirectTile shape{IndirectTile::kRows,   plain.columns,    desc_.ic,
                                desc_.zero_point != 0, desc_.out_stride, epilogue_.strides()};
             block.full = add_indirect_tile(code, shape, desc_.epilogue, bounded);
             shape.rows = static_cast<int>(pixels % IndirectTile::kRows);
@@ -241,34 +239,68 @@ void DenseConvolution::run(const Args& args, std::int64_t begin, std::int64_t en
     }
 }
 
+void DenseConvolution::fill(TapTable& table, const std::uint8_t* image, std::int64_t first, std::int64_t pixels) const {
+    const Window& w = desc_.window;
+    std::size_t next = 0, number = 0;
+    std::int64_t out_y = first / w.out_width(), out_x = first % w.out_width();
+    for (std::int64_t tile = 0; tile < pixels; tile += IndirectTile::kRows, ++number) {
+        const std::int64_t rows = std::min<std::int64_t>(pixels - tile, IndirectTile::kRows);
+        std::array<std::int64_t, IndirectTile::kRows> top{}, left{};
+        for (std::int64_t r = 0; r < rows; ++r) {
+            top[static_cast<std::size_t>(r)] = out_y * w.stride_height - w.pad_top;
+            left[static_cast<std::size_t>(r)] = out_x * w.stride_width - w.pad_left;
+            if (++out_x == w.out_width()) {
+                out_x = 0;
+                ++out_y;
+            }
+        }
+        // Rows of taps that see nothing but padding add zeros where the zero point is 0.
+        std::int64_t first_row = w.kernel_height, past_row = 0;
+        for (std::int64_t tap_y = 0; tap_y < w.kernel_height; ++tap_y) {
+            std::array<const std::uint8_t*, IndirectTile::kRows> line{};
+            bool any = false;
+            for (std::size_t r = 0; r < static_cast<std::size_t>(rows); ++r) {
+                const std::int64_t y = top[r] + tap_y * w.dilation_height;
+                const bool inside = y >= 0 && y < w.height;
+                line[r] = inside ? image + y * w.width * desc_.in_stride : nullptr;
+                any = any || inside;
+            }
+            if (any) {
+                first_row = std::min(first_row, tap_y);
+                past_row = tap_y + 1;
+            }
+            for (std::int64_t tap_x = 0; tap_x < w.kernel_width; ++tap_x)
+                for (std::size_t r = 0; r < static_cast<std::size_t>(rows); ++r) {
+                    const std::int64_t x = left[r] + tap_x * w.dilation_width;
+                    const bool inside = line[r] != nullptr && x >= 0 && x < w.width;
+                    table.pointers[next++] = inside ? line[r] + x * desc_.in_stride : padding_.data();
+                }
+        }
+        const bool all = desc_.zero_point != 0 || past_row == 0;
+        table.first_tap[number] = static_cast<std::int32_t>(all ? 0 : first_row * w.kernel_width);
+        table.taps[number] = static_cast<std::int32_t>(all ? w.taps() : (past_row - first_row) * w.kernel_width);
+    }
+}
+
 void DenseConvolution::run_chunk(const Args& args, std::int64_t batch, std::int64_t first, std::int64_t pixels,
                                  std::size_t first_block, std::size_t last_block) const {
     const Window& w = desc_.window;
     const std::int64_t rows = IndirectTile::kRows;
-    std::array<const std::uint8_t*, kMaxPointers> table;
-    std::size_t next = 0;
-    for (std::int64_t tile = 0; tile < pixels; tile += rows) {
-        for (std::int64_t tap = 0; tap < w.taps(); ++tap) {
-            for (std::int64_t pixel = first + tile; pixel < first + std::min(pixels, tile + rows); ++pixel) {
-                const std::int64_t y = pixel / w.out_width() * w.stride_height - w.pad_top +
-                                       tap / w.kernel_width * w.dilation_height;
-                const std::int64_t x = pixel % w.out_width() * w.stride_width - w.pad_left +
-                                       tap % w.kernel_width * w.dilation_width;
-                const bool inside = y >= 0 && y < w.height && x >= 0 && x < w.width;
-                table[next++] = inside ? args.in + ((batch * w.height + y) * w.width + x) * desc_.in_stride
-                                       : padding_.data();
-            }
-        }
-    }
+    TapTable table;
+    fill(table, args.in + batch * w.height * w.width * desc_.in_stride, first, pixels);
     const std::int64_t size = static_cast<std::int64_t>(size_of(desc_.epilogue.result));
     for (std::size_t index = first_block; index < last_block; ++index) {
         const Block& block = blocks_[index];
         IndirectTile::Args call;
-        call.weights = weights_ + block.panel;
         call.channel = block.group * desc_.ic;
+        const std::int64_t tap_bytes = (desc_.ic + 3) / 4 * block.vectors() * 64;
         for (std::int64_t tile = 0; tile < pixels; tile += rows) {
             const std::int64_t pixel = batch * w.out_height() * w.out_width() + first + tile;
-            call.taps = table.data() + tile * w.taps();
+            const auto number = static_cast<std::size_t>(tile / rows);
+            const std::int64_t skipped = table.first_tap[number];
+            call.weights = weights_ + block.panel + skipped * tap_bytes;
+            call.taps = table.pointers.data() + tile * w.taps() + skipped * std::min(rows, pixels - tile);
+            call.count = table.taps[number];
             call.out = static_cast<std::byte*>(args.out) + (pixel * desc_.out_stride + block.first) * size;
             call.epilogue = epilogue_.at(args.operands, pixel, batch, block.first);
             code_->call(tile + rows <= pixels ? block.full : block.rest, call);

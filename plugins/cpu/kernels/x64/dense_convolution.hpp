@@ -34,6 +34,7 @@ struct DenseConvolutionDesc {
 struct IndirectTile {
     struct Args {
         const std::uint8_t* const* taps = nullptr;  // [tap][row]
+        std::int64_t count = 0;                     // of taps, at least 1
         const std::int8_t* weights = nullptr;
         void* out = nullptr;
         std::int64_t channel = 0;  // bytes from each pointer to the group's channels
@@ -44,7 +45,6 @@ struct IndirectTile {
     int rows = kRows;
     int columns = 0;
     std::int64_t k = 0;  // bytes that each tap multiplies
-    std::int64_t taps = 1;
     bool starts = false;
     std::int64_t out_stride = 0;
     std::vector<std::int64_t> operand_strides;
@@ -63,6 +63,7 @@ public:
     static Acceptance accepts(const DenseConvolutionDesc& desc, const Machine& machine);
     static std::size_t packed_size(const DenseConvolutionDesc& desc);
 
+    // The weights are read when the code is sealed.
     DenseConvolution(const DenseConvolutionDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code,
                      std::span<std::byte> storage = {});
 
@@ -79,7 +80,14 @@ private:
     static PanelShape panel_of(const DenseConvolutionDesc& desc) {
         return {desc.ic, static_cast<std::size_t>(desc.window.taps()), desc.zero_point};
     }
+    // The pointers of consecutive output pixels, tile by tile as the code reads them, and which taps of each tile have to run.
+    struct TapTable {
+        static constexpr std::int64_t kPointers = 4096;
+        std::array<const std::uint8_t*, kPointers> pointers;
+        std::array<std::int32_t, kPointers / IndirectTile::kRows + 1> first_tap, taps;  // by tile
+    };
     void add_blocks(std::span<const std::int8_t> weights, CodeBlock& code);
+    void fill(TapTable& table, const std::uint8_t* image, std::int64_t first, std::int64_t pixels) const;
     void run_chunk(const Args& args, std::int64_t batch, std::int64_t first, std::int64_t pixels,
                    std::size_t first_block, std::size_t last_block) const;
 

@@ -234,9 +234,12 @@ void FunctionEmitter::emit(const EpilogueOp& op, const Zmm& x) {
             c.vmulps(x, x, t1);
             break;
         case Function::hswish:
-            hard(t0, x);
+            // The product brings a NaN back that the bounds lose.
+            c.vbroadcastss(t0, c.one_lane(bits(1.F / 6)));
+            c.vfmadd213ps(t0, x, c.all_lanes(0.5F));
+            c.vmaxps(t0, t0, c.all_lanes(0.F));
+            c.vminps(t0, t0, c.all_lanes(1.F));
             c.vmulps(x, x, t0);
-            c.vmulps(x, x, c.all_lanes(1.F / 6));
             break;
         case Function::hsigmoid:
             hard(x, x);

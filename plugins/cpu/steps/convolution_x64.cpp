@@ -1,0 +1,206 @@
+// Generated kernels for convolutions.
+#if defined(__x86_64__)
+#include "ir/ops/all.hpp"
+#include "plugins/cpu/kernels/x64/dense_convolution.hpp"
+#include "plugins/cpu/kernels/x64/depthwise.hpp"
+#include "plugins/cpu/kernels/x64/image_convolution.hpp"
+#include "plugins/cpu/kernels/x64/matmul.hpp"
+#include "plugins/cpu/steps/convolution.hpp"
+
+namespace octet::cpu {
+
+using namespace ir;
+
+namespace {
+
+using Problem = ConvolutionProblem;
+
+x64::Window x64_window(const Problem& p) {
+    const ir::Window& w = p.window;
+    return {p.batch,
+            p.dim(w.data, 1, 1),
+            p.at(w.data, 0),
+            p.dim(w.kernel, 1, 1),
+            p.at(w.kernel, 0),
+            p.dim(w.strides, 1, 1),
+            p.at(w.strides, 0),
+            p.dim(w.dilations, 1, 1),
+            p.at(w.dilations, 0),
+            p.dim(w.pads_begin, 1, 0),
+            p.at(w.pads_begin, 0),
+            p.dim(w.pads_end, 1, 0),
+            p.at(w.pads_end, 0)};
+}
+
+bool codes_hold_zero(const Problem& p) {
+    return std::ranges::all_of(p.zero_points, [](auto z) { return z >= 0 && z <= 255; });
+}
+
+// The result's memory, for a kernel that can leave a pitch; returns the pitch.
+std::int64_t result_of(Planner& planner, const Problem& p, StepBuffers& b) {
+    const Place out = planner.output_rows(p.group.output, Layout::channels_last);
+    b.out = out.buffer;
+    return static_cast<std::int64_t>(out.pitch);
+}
+
+}  // namespace
+
+Acceptance try_depthwise(Planner& planner, const Problem& p) {
+    if (!p.integer() || p.backward || p.rank() > 2 || p.ic != 1 || p.oc != 1 || p.groups == 1)
+        return declined("it is not depthwise on codes");
+    if (p.source != DataType::u8) return declined("its codes have a sign");
+    if (!codes_hold_zero(p)) return declined("its zero point is no code");
+    x64::DepthwiseDesc desc{.window = x64_window(p),
+                            .channels = p.groups,
+                            .in_stride = p.pitch(),
+                            .zero_points = {p.zero_points.begin(), p.zero_points.end()},
+                            .epilogue = p.program.epilogue,
+                            .threads = planner.threads()};
+    if (auto a = x64::DepthwiseConvolution::accepts(desc, planner.machine()); !a) return a;
+    StepBuffers b = buffers_of(planner, p);
+    desc.out_stride = result_of(planner, p, b);
+    auto kernel = std::make_shared<const x64::DepthwiseConvolution>(desc, p.weights.as<std::int8_t>(), planner.code());
+    add_step(planner, p.group, b, "jit_depthwise_avx512_vnni",
+             x64_work<x64::DepthwiseConvolution>(kernel, b, 3 * ns_of_products(p.products())), 0,
+             x64::DepthwiseConvolution::packed_size(desc), {});
+    return accepted();
+}
+
+Acceptance try_image(Planner& planner, const Problem& p) {
+    if (!p.integer() || p.backward || p.rank() > 2 || p.groups != 1 || p.ic > 4)
+        return declined("it is not the convolution of an image");
+    if (p.pitch() != 0) return declined("its image is a part of another");
+    if (p.source != DataType::u8) return declined("its codes have a sign");
+    if (!p.uniform_zero_point() || !codes_hold_zero(p))
+        return declined("its zero point is no code, or varies by channel");
+    x64::ImageConvolutionDesc desc{.source = x64::ImageConvolutionDesc::Source::interleaved_u8,
+                                   .window = x64_window(p),
+                                   .in_channels = p.ic,
+                                   .out_channels = p.oc,
+                                   .zero_point = static_cast<std::uint8_t>(p.zero_point()),
+                                   .epilogue = p.program.epilogue};
+    if (auto a = x64::ImageConvolution::accepts(desc, planner.machine()); !a) return a;
+    StepBuffers b = buffers_of(planner, p);
+    desc.out_stride = result_of(planner, p, b);
+    auto kernel = std::make_shared<const x64::ImageConvolution>(desc, p.weights.as<std::int8_t>(), planner.code());
+    const std::size_t each = (kernel->scratch_size() + 63) / 64 * 64;
+    auto run = work([kernel, b, each](const Frame& f) {
+        const auto args = x64_args<x64::ImageConvolution::Args>(f, b);
+        f.pool->parallel(static_cast<std::size_t>(kernel->units()),
+                         [&](std::size_t begin, std::size_t end, int thread) {
+                             auto mine = args;
+                             mine.scratch = f.scratch + each * static_cast<std::size_t>(thread);
+                             kernel->run(mine, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
+                         });
+    });
+    add_step(planner, p.group, b, "jit_image_avx512_vnni", std::move(run),
+             each * static_cast<std::size_t>(planner.threads()), x64::ImageConvolution::packed_size(desc), {});
+    return accepted();
+}
+
+Acceptance try_pointwise(Planner& planner, const Problem& p) {
+    const auto all = [](const Dims& values, std::int64_t wanted) {
+        return std::ranges::all_of(values, [&](auto v) { return v == wanted; });
+    };
+    const bool pointwise = all(p.window.kernel, 1) && all(p.window.strides, 1) && all(p.window.pads_begin, 0) &&
+                           all(p.window.pads_end, 0);
+    if (!p.integer() || p.backward || p.groups != 1 || !pointwise || p.source != DataType::u8)
+        return declined("it is not a product of codes");
+    if (!p.uniform_zero_point() || !codes_hold_zero(p))
+        return declined("its zero point is no code, or varies by channel");
+    x64::MatMulDesc desc{.rows = p.batch * product(p.window.output),
+                         .k = p.ic,
+                         .columns = p.oc,
+                         .a_stride = p.pitch(),
+                         .transposed = true,
+                         .zero_point = static_cast<std::uint8_t>(p.zero_point()),
+                         .epilogue = p.program.epilogue,
+                         .rows_per_batch = product(p.window.output),
+                         .threads = planner.threads()};
+    if (auto a = x64::MatMul::accepts(desc, planner.machine()); !a) return a;
+    StepBuffers b = buffers_of(planner, p);
+    desc.out_stride = result_of(planner, p, b);
+    auto kernel = std::make_shared<const x64::MatMul>(desc, p.weights.as<std::int8_t>(), planner.code());
+    add_step(planner, p.group, b, "jit_matmul_avx512_vnni",
+             matmul_work(planner, kernel, b, ns_of_products(p.products())), 0, x64::MatMul::packed_size(desc), {});
+    return accepted();
+}
+
+Acceptance try_dense(Planner& planner, const Problem& p) {
+    if (!p.integer() || p.backward || p.rank() > 2 || p.source != DataType::u8)
+        return declined("it is not a convolution of codes");
+    if (!p.uniform_zero_point() || !codes_hold_zero(p))
+        return declined("its zero point is no code, or varies by channel");
+    x64::DenseConvolutionDesc desc{.window = x64_window(p),
+                                   .groups = p.groups,
+                                   .ic = p.ic,
+                                   .oc = p.oc,
+                                   .in_stride = p.pitch(),
+                                   .zero_point = static_cast<std::uint8_t>(p.zero_point()),
+                                   .epilogue = p.program.epilogue,
+                                   .threads = planner.threads()};
+    if (auto a = x64::DenseConvolution::accepts(desc, planner.machine()); !a) return a;
+    StepBuffers b = buffers_of(planner, p);
+    desc.out_stride = result_of(planner, p, b);
+    auto kernel = std::make_shared<const x64::DenseConvolution>(desc, p.weights.as<std::int8_t>(), planner.code());
+    add_step(planner, p.group, b, "jit_convolution_avx512_vnni",
+             x64_work<x64::DenseConvolution>(kernel, b, ns_of_products(p.products())), 0,
+             x64::DenseConvolution::packed_size(desc), {});
+    return accepted();
+}
+
+// A backward convolution whose windows do not overlap: a matrix product for each place in the window, written between each other.
+Acceptance try_spread(Planner& planner, const Problem& p) {
+    const ir::Window& w = p.window;
+    const auto zero = [](const Dims& values) { return std::ranges::all_of(values, [](auto v) { return v == 0; }); };
+    if (!p.integer() || !p.backward || p.groups != 1 || p.rank() != 2 || p.source != DataType::u8)
+        return declined("it is no backward convolution of codes");
+    if (w.kernel != w.strides || !zero(w.pads_begin) || w.output[0] != w.data[0] * w.kernel[0] ||
+        w.output[1] != w.data[1] * w.kernel[1])
+        return declined("its windows overlap or leave gaps");
+    if (!p.uniform_zero_point() || !codes_hold_zero(p) || !p.program.operands.empty())
+        return declined("its zero point is no code or varies, or its epilogue has operands");
+    x64::MatMulDesc desc{.rows = w.data[1],
+                         .k = p.ic,
+                         .columns = p.oc,
+                         .a_stride = p.pitch(),
+                         .zero_point = static_cast<std::uint8_t>(p.zero_point()),
+                         .epilogue = p.program.epilogue};
+    if (auto a = x64::MatMul::accepts(desc, planner.machine()); !a) return a;
+    StepBuffers b = buffers_of(planner, p);
+    std::int64_t pitch = result_of(planner, p, b);
+    if (pitch == 0) pitch = p.oc;
+    desc.out_stride = pitch * w.kernel[1];
+    std::vector<std::shared_ptr<const x64::MatMul>> products;
+    const auto weights = p.weights.as<std::int8_t>();
+    const std::size_t taps = static_cast<std::size_t>(product(w.kernel));
+    for (std::size_t tap = 0; tap < taps; ++tap) {
+        const auto of_tap = std::make_shared<std::vector<std::int8_t>>(static_cast<std::size_t>(p.ic * p.oc));
+        for (std::size_t i = 0; i < of_tap->size(); ++i) (*of_tap)[i] = weights[i * taps + tap];
+        products.push_back(std::make_shared<const x64::MatMul>(desc, *of_tap, planner.code()));
+        planner.code().later([of_tap] {});  // the product reads them with the other tasks
+    }
+    const std::int64_t in_line = w.data[1] * (p.pitch() != 0 ? p.pitch() : p.ic);
+    const std::int64_t value = pitch * static_cast<std::int64_t>(size_of(p.program.epilogue.result));
+    auto run = work([products, b, in_line, value, h = w.kernel[0], l = w.kernel[1], out_width = w.output[1],
+                     lines = p.batch * w.data[0]](const Frame& f) {
+        const auto whole = x64_args<x64::MatMul::Args>(f, b);
+        f.pool->parallel(static_cast<std::size_t>(lines), [&](std::size_t begin, std::size_t end, int) {
+            for (std::int64_t tap = 0; tap < h * l; ++tap)
+                for (auto line = static_cast<std::int64_t>(begin); line < static_cast<std::int64_t>(end); ++line) {
+                    auto args = whole;
+                    args.a = whole.a + line * in_line;
+                    args.out = static_cast<std::byte*>(whole.out) +
+                               ((line * h + tap / l) * out_width + tap % l) * value;
+                    const x64::MatMul& product = *products[static_cast<std::size_t>(tap)];
+                    product.run(args, 0, product.units());
+                }
+        });
+    });
+    add_step(planner, p.group, b, "jit_matmul_avx512_vnni", std::move(run), 0, taps * x64::MatMul::packed_size(desc),
+             {});
+    return accepted();
+}
+
+}  // namespace octet::cpu
+#endif

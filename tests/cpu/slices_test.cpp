@@ -1,0 +1,178 @@
+// Concatenations whose parts are written in place, and views of parts.
+#include <algorithm>
+
+#include "tests/cpu/support.hpp"
+
+namespace octet::cpu::testing {
+namespace {
+
+using namespace ir;
+
+Dims dims_of(const Graph& graph, Value v) { return graph.shape(v).sizes(); }
+
+// Codes of a convolution of codes, k x k, same size; sums stay small enough to be exact.
+Value coded_convolution(Graph& graph, Edit& edit, Value codes, std::int64_t channels, std::int64_t k, unsigned seed) {
+    Convolution op;
+    op.strides = op.dilations = {1, 1};
+    op.pads_begin = op.pads_end = {k / 2, k / 2};
+    const Type type{Element::i8, Shape({channels, dims_of(graph, codes)[1], k, k})};
+    const Value sums = edit.add(op, {codes, edit.constant(random_tensor(type, seed, -2, 3))});
+    const Value floats = edit.add(Dequantize{numbers({1, 1, 1, 1}, {0.25f}), numbers({1, 1, 1, 1}, {-40})}, {sums});
+    return edit.add(whole_codes(4), {floats});
+}
+Value concat(Edit& edit, std::vector<Value> parts, std::int64_t axis) {
+    Concat op;
+    op.axis = axis;
+    return edit.add(op, parts);
+}
+
+struct Net {
+    Graph graph;
+    Edit edit{graph};
+    Value codes(const Dims& dims) {
+        const Value x = edit.add(Parameter{Element::f32, Shape(dims), {}}, {}, "x");
+        return edit.add(whole_codes(dims.size()), {x});
+    }
+};
+
+std::size_t count(const Plan& plan, std::string_view kernel) {
+    return static_cast<std::size_t>(std::ranges::count(plan.steps, kernel, &Step::kernel));
+}
+
+// Runs the net; the result is that of the reference kernels, bit for bit, with any number of threads.
+Plan check(Net& net, int low = 0, int high = 255) {
+    const Machine machine = detect_machine();
+    Plan last;
+    for (const int threads : {1, 2}) {
+        Plan plan = Planner(std::make_shared<const Graph>(net.graph), machine, threads).run();
+        Tensors inputs;
+        for (NodeId id : net.graph.parameters()) inputs.push_back(random_tensor(net.graph.type({id, 0}), 7, low, high));
+        const Tensors wanted = eval::evaluate(net.graph, inputs);
+        const Tensors got = run_plan(plan, inputs, threads);
+        EXPECT_EQ(wanted.size(), got.size());
+        for (std::size_t i = 0; i < wanted.size(); ++i) expect_near(wanted[i], got[i], 0);
+        last = std::move(plan);
+    }
+    return last;
+}
+
+bool generated_kernels() {
+#if defined(__x86_64__)
+    return detect_machine().isa >= Isa::avx512_vnni;
+#else
+    return false;
+#endif
+}
+
+TEST(Slices, ConvolutionsWriteTheirPart) {
+    Net net;
+    const Value x = net.codes({2, 8, 5, 7});
+    const Value a = coded_convolution(net.graph, net.edit, x, 20, 1, 1);
+    const Value b = coded_convolution(net.graph, net.edit, x, 65, 1, 2);
+    const Value c = coded_convolution(net.graph, net.edit, x, 3, 1, 3);
+    const Value y = coded_convolution(net.graph, net.edit, concat(net.edit, {a, b, c}, 1), 16, 3, 4);
+    net.edit.add(Result{}, {y});
+    const Plan plan = check(net);
+    if (generated_kernels()) {
+        EXPECT_EQ(count(plan, "portable_concat"), 0U);
+        EXPECT_EQ(plan.parts.size(), 3U);
+    }
+}
+
+// Windows that neither overlap nor leave gaps; a batch, odd sizes, a zero point.
+TEST(Slices, BackwardConvolutionsWriteTheirPart) {
+    for (const std::int64_t zero_point : {0, 3}) {
+        Net net;
+        const Value x = net.codes({2, 20, 3, 5});
+        ConvolutionBackpropData op;
+        op.strides = {2, 3};
+        op.dilations = {1, 1};
+        op.pads_begin = op.pads_end = op.output_padding = {0, 0};
+        if (zero_point != 0) op.zp_a = {zero_point};
+        const Type type{Element::i8, Shape({20, 9, 2, 3})};
+        const Value sums = net.edit.add(op, {x, net.edit.constant(random_tensor(type, 4, -2, 3))});
+        const Value floats = net.edit.add(Dequantize{numbers({1, 1, 1, 1}, {0.25f}), numbers({1, 1, 1, 1}, {-40})},
+                                          {sums});
+        const Value a = net.edit.add(whole_codes(4), {floats});
+        const Value b = coded_convolution(net.graph, net.edit, a, 7, 1, 5);
+        net.edit.add(Result{}, {concat(net.edit, {a, b}, 1)});
+        const Plan plan = check(net);
+        if (generated_kernels() && !detect_machine().amx()) {
+            EXPECT_EQ(count(plan, "portable_concat"), 0U);
+        }
+    }
+}
+
+TEST(Slices, PartsAreReadWhereTheyLie) {
+    Net net;
+    const Value x = net.codes({1, 8, 6, 6});
+    const Value a = coded_convolution(net.graph, net.edit, x, 24, 1, 1);
+    const Value b = coded_convolution(net.graph, net.edit, a, 16, 1, 2);
+    const Value c = coded_convolution(net.graph, net.edit, a, 16, 3, 3);
+    MaxPool pool;
+    pool.strides = pool.dilations = {1, 1};
+    pool.kernel = {3, 3};
+    pool.pads_begin = pool.pads_end = {1, 1};
+    const Value d = net.edit.add(pool, {a});
+    net.edit.add(Result{}, {concat(net.edit, {a, b, c, d}, 1)});
+    const Plan plan = check(net);
+    if (generated_kernels()) {
+        EXPECT_EQ(plan.reorders, 1U) << "only the result is made plain";
+    }
+}
+
+TEST(Slices, ValuesOfOtherReadersAreCopied) {
+    Net net;
+    const Value x = net.codes({1, 8, 6, 6});
+    const Value a = coded_convolution(net.graph, net.edit, x, 24, 1, 1);
+    const Value b = coded_convolution(net.graph, net.edit, x, 24, 1, 2);
+    net.edit.add(Result{}, {concat(net.edit, {a, b, a}, 1)});
+    net.edit.add(Result{}, {b});
+    net.edit.add(Result{}, {x});
+    const Plan plan = check(net);
+    EXPECT_EQ(plan.parts.size(), 0U);
+    EXPECT_EQ(count(plan, "portable_concat"), 1U);
+}
+
+TEST(Slices, ConcatenationsInsideOfOthers) {
+    Net net;
+    const Value x = net.codes({1, 8, 4, 4});
+    const Value a = coded_convolution(net.graph, net.edit, x, 16, 1, 1);
+    const Value b = coded_convolution(net.graph, net.edit, x, 32, 1, 2);
+    const Value c = coded_convolution(net.graph, net.edit, x, 8, 1, 3);
+    const Value inner = concat(net.edit, {a, x, b}, 1);
+    net.edit.add(Result{}, {concat(net.edit, {c, inner}, 1)});
+    const Plan plan = check(net);
+    if (generated_kernels()) {
+        EXPECT_EQ(plan.parts.size(), 4U);
+    }
+}
+
+// A detection head: images whose channels are cut and moved to the end, parts worked on, all joined.
+TEST(Slices, DetectionHead) {
+    Net net;
+    Edit& edit = net.edit;
+    std::vector<Value> heads;
+    for (const std::int64_t size : {6, 3}) {
+        const Value x = edit.add(Parameter{Element::f32, Shape({1, 21, size, size}), {}}, {}, fmt::format("x{}", size));
+        const Value image = identity_convolution(edit, {1, 21, size, size}, x);
+        const Value cut =
+            edit.add(Reshape{}, {image, edit.constant(Tensor::vector(std::vector<std::int64_t>{1, 3, 7, size, size}))});
+        const Value moved = edit.add(Transpose{},
+                                     {cut, edit.constant(Tensor::vector(std::vector<std::int64_t>{0, 1, 3, 4, 2}))});
+        const Value parts = edit.add(VariadicSplit{}, {moved, edit.constant(Tensor::scalar(std::int64_t{4})),
+                                                       edit.constant(Tensor::vector(std::vector<std::int64_t>{2, 5}))});
+        const Value doubled = edit.add(Multiply{}, {Value{parts.node, 0}, edit.constant(numbers({1}, {2}))});
+        const Value joined = concat(edit, {doubled, Value{parts.node, 1}}, 4);
+        heads.push_back(
+            edit.add(Reshape{},
+                     {joined, edit.constant(Tensor::vector(std::vector<std::int64_t>{1, 3 * size * size, 7}))}));
+    }
+    edit.add(Result{}, {concat(edit, heads, 1)});
+    const Plan plan = check(net, -20, 20);
+    EXPECT_EQ(plan.reorders, 2U) << "of the inputs alone";
+    EXPECT_EQ(count(plan, "portable_transpose"), 2U);
+}
+
+}  // namespace
+}  // namespace octet::cpu::testing
