@@ -3,7 +3,6 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     x64/code.cpp
     x64/emitter.cpp
     x64/emit_function.cpp
-    x64/emit_rectifier.cpp
     x64/emit_epilogue.cpp
     x64/epilogue_data.cpp
     x64/depthwise.cpp
