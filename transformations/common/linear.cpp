@@ -33,7 +33,7 @@ template <OpStruct T>
 Rule merge(const char* name, const char* what) {
     return Rule(name)
         .match(op<T>("outer", one_use(op<T>("inner", any("x"), number("a"))), number("b")))
-        .decline(Code::shape_unsupported, what, grows)
+        .decline(Code::not_profitable, what, grows)
         .rewrite([](Edit& e, const Match& m) {
             return e.add(T{}, {m.value("x"), e.constant(joined<T>(m.constant("a"), m.constant("b")))});
         });
@@ -47,7 +47,7 @@ Rule multiply_before_add() {
                          one_use(op<Add>("add", one_use(one_of<Convolution, GroupConvolution>("x", any(), constant())),
                                          number("a"))),
                          number("b")))
-        .decline(Code::shape_unsupported, "the constants of '{add}' and '{multiply}' vary along different axes", grows)
+        .decline(Code::not_profitable, "the constants of '{add}' and '{multiply}' vary along different axes", grows)
         .rewrite([](Edit& e, const Match& m) {
             const Value scaled = e.add(Multiply{}, {m.value("x"), m.value("b")});
             return e.add(Add{}, {scaled, e.constant(joined<Multiply>(m.constant("a"), m.constant("b")))});

@@ -11,7 +11,7 @@ namespace octet::low_precision {
 // fake_quantize(constant) -> dequantize(i8 constant), and codes of weights as signed bytes around 0 as far as they fit.
 std::vector<rewrite::Rule> quantize_weights_rules();
 
-// dequantize(convert(fake_quantize(x))) -> fake_quantize(x): quantization that a file spells out.
+// dequantize(quantize(x)) -> fake_quantize(x): quantization that a file spells out.
 std::vector<rewrite::Rule> compose_rules();
 
 // Ops beside a FakeQuantize go into its intervals, and it moves above ops that only move data.

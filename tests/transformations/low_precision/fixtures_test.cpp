@@ -95,12 +95,18 @@ TEST_F(Model, ConvolutionWithoutZeroPoint) {
     EXPECT_THAT(scale, ElementsAre(FloatNear(0.0002F, 1e-10F)));
 }
 
-// One sum for each scale is exact too, but not worth it in a layer as small as this.
-TEST_F(Model, ConvolutionOfChannelsWithDifferentScalesStaysFloat) {
+// One sum for each scale.
+TEST_F(Model, ConvolutionOfChannelsWithDifferentScales) {
     const Value x = b_.input({1, 3, 4, 4});
     const Value data = b_.fake_quantize(x, {0, 0, 0}, {5.1F, 2.55F, 2.55F}, 256, "data");
     run(b_.edit.add(ir::Convolution{}, {data, weights_of_2({6, 3, 1, 1}, {1.27F}, 0)}, "conv"));
-    expect_float(rewrite::Code::not_profitable);
+    std::vector<float> scales;
+    for (NodeId id : b_.graph.order()) {
+        const ir::Node& node = b_.graph.node(id);
+        if (!node.op.is<ir::Convolution>() || node.outputs[0].type.element != Element::i32) continue;
+        scales.push_back(b_.graph.node(node.outputs[0].uses[0].node).op.get<ir::Dequantize>().scale.floats()[0]);
+    }
+    EXPECT_THAT(scales, testing::UnorderedElementsAre(FloatNear(2e-4F, 1e-10F), FloatNear(1e-4F, 1e-10F)));
 }
 
 // Codes 2 with zero point 127 and scale 0.03, written as three ops.

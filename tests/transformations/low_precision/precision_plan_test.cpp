@@ -227,7 +227,7 @@ TEST(PrecisionPlan, Weights) {
     const Planned p(b);
     EXPECT_EQ(p.answer("shifted"), "yes");
     EXPECT_EQ(p.answer("along"), "SCALE_ALONG_K: the scale of the weights of 'along' varies along the sum");
-    EXPECT_EQ(p.answer("grouped"), "WEIGHTS_ZP: the weights of 'grouped' have a zero point, and it sums in groups");
+    EXPECT_EQ(p.answer("grouped"), "yes");  // the codes take their zero point in
     EXPECT_EQ(p.answer("product"), "yes");
     EXPECT_THAT(p.integer(), ElementsAre("fq"));
 }

@@ -167,7 +167,8 @@ TEST(RandomCodes, AreThoseOfDoubleLayerByLayer) {
         const auto plan = std::make_shared<low_precision::PrecisionPlan>();
         auto policy = low_precision::cheapest_policy();
         policy.step_share = 0;
-        rewrite::run(canonicalise(), after);
+        // Its layers keep their names and shapes only where no FakeQuantize moves.
+        rewrite::run(canonicalise(), after, {.disabled = {"fake-quantize"}});
         rewrite::run(low_precision_pipeline(low_precision::cpu_restrictions(), plan, policy), after);
         rewrite::run(finish(), after);
         const Tensors inputs = random_inputs(graph, seed);

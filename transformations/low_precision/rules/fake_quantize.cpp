@@ -72,7 +72,7 @@ Rule fuse_factor() {
         .decline(Code::not_profitable, "'{op}' is computed where '{x}' is, or on its codes", belongs_to_data)
         .decline(Code::shape_unsupported, "'{op}' enlarges its data, or varies along another axis than '{fq}'",
                  other_axis)
-        .decline(Code::negative_scale, "a factor of '{op}' is not positive",
+        .decline(Code::not_profitable, "a factor of '{op}' is not positive: '{fq}' would be turned around",
                  [](const Match& m) { return any_element(m.constant("c"), [](float c) { return !(c > 0); }); })
         .decline(Code::value_unsupported, "an interval of '{fq}' would not be finite",
                  [](const Match& m) { return not_finite(input_without_factor(m)); })
@@ -216,37 +216,22 @@ Rule fuse_clamp(const char* name) {
         });
 }
 
-// The results are integers in a row that the type holds.
-bool is_codes(const Match& m) {
-    const Element element = m.element("convert");
-    const double low = is_signed(element) ? -std::exp2(bits_of(element) - 1) : 0;
-    const double high = low + std::exp2(bits_of(element)) - 1;
-    const auto steps = static_cast<double>(m.get<FakeQuantize>("fq").levels - 1);
-    return all_intervals(m, [&](const Interval& i) {
-        return i.ol == std::nearbyint(i.ol) && i.oh - i.ol == steps && i.ol >= low && i.oh <= high;
-    });
-}
-
-// dequantize(convert(fake_quantize(x))) -> fake_quantize(x): quantization that a file spells out in three ops
+// dequantize(quantize(x)) -> fake_quantize(x): quantization that a file spells out; the plan finds the codes again, as u8
 Rule compose() {
     return Rule("compose-fake-quantize")
-        .match(op<Dequantize>("dq", op<Convert>("convert", rewrite::element(Element::f32, fake_quantize_of(any("x"))))))
-        .decline(Code::type_unsupported, "'{convert}' does not make codes of 8 or 16 bits",
-                 [](const Match& m) {
-                     const Element e = m.element("convert");
-                     return !is_integer(e) || bits_of(e) < 8 || bits_of(e) > 16;
-                 })
-        .decline(Code::value_unsupported, "the results of '{fq}' are not all codes of '{convert}' in a row",
-                 [](const Match& m) { return !is_codes(m); })
+        .match(op<Dequantize>("dq", op<Quantize>("quantize", rewrite::element(Element::f32, any("x")))))
         .rewrite([](Edit& e, const Match& m) {
+            const auto& q = m.get<Quantize>("quantize");
             const auto& dq = m.get<Dequantize>("dq");
-            const auto value = [&](const char* end) {
-                const Tensor code = m.constant(end).converted(Element::f64);
-                const Tensor difference = computed<Subtract>(code, dq.zero_point.converted(Element::f64));
+            const auto value = [&](std::int64_t code) {
+                const Tensor difference = computed<Subtract>(Tensor::scalar(static_cast<double>(code)),
+                                                             dq.zero_point.converted(Element::f64));
                 return e.constant(
                     computed<Multiply>(difference, dq.scale.converted(Element::f64)).converted(Element::f32));
             };
-            return e.add(m.op("fq"), {m.value("x"), m.value("il"), m.value("ih"), value("ol"), value("oh")});
+            return e.add(FakeQuantize{q.levels},
+                         {m.value("x"), e.constant(q.low.converted(Element::f32)),
+                          e.constant(q.high.converted(Element::f32)), value(q.qmin), value(q.qmin + q.levels - 1)});
         });
 }
 

@@ -50,7 +50,7 @@ Rule above_max_pool() {
         .decline(Code::act_scale_per_channel, "the intervals of '{fq}' vary along an axis", varies)
         .decline(Code::negative_scale, "'{fq}' does not keep the order of its data",
                  [](const Match& m) { return !all_intervals(m, keeps_order); })
-        .decline(Code::attribute_unsupported, "the indices of '{move}' are read",
+        .decline(Code::not_profitable, "the indices of '{move}' are read",
                  [](const Match& m) { return !m.node("move").outputs[1].uses.empty(); })
         .decline(Code::dynamic_rank, "the rank of the data of '{move}' is not known", unknown_rank)
         .decline(Code::value_unsupported, "a window of '{move}' may lie beyond its data",

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 
 #include "ir/eval/eval.hpp"
 #include "ir/ops/all.hpp"
@@ -12,9 +11,6 @@ using namespace ir;
 using namespace rewrite;
 
 namespace {
-
-// Zero points this near to an integer are one: the rest is rounding noise of the tool that wrote the file.
-constexpr float kZeroPointNoise = 1e-3F;
 
 // fake_quantize(constant) -> dequantize(i8 constant)
 Rule quantize_weights() {
@@ -77,14 +73,6 @@ bool leaves_bytes(const Match& m) {
     return std::ranges::any_of(codes, [](std::int64_t c) { return c < -128 || c > 127; });
 }
 
-bool varies_between_codes(const Match& m) {
-    const auto zero_points = m.get<Dequantize>("dq").zero_point.as<float>();
-    return std::ranges::any_of(zero_points, [](float z) {
-        const auto parts = split_zero_point(z);
-        return std::abs(z - static_cast<float>(parts.integer)) > kZeroPointNoise;
-    });
-}
-
 // Codes that do not need the whole range take their zero point in: products of such weights need no compensation.
 Rule centre_weights() {
     return Rule("centre-weights")
@@ -94,7 +82,6 @@ Rule centre_weights() {
                      const auto integers = integers_of(m.get<Dequantize>("dq").zero_point);
                      return std::ranges::all_of(integers, [](auto z) { return z == 0; });
                  })
-        .decline(Code::weights_zp, "the zero point of '{dq}' is no integer", varies_between_codes)
         .decline(Code::weights_zp, "the codes of '{dq}' less their zero point do not fit into 8 bits", leaves_bytes)
         .rewrite([](Edit& e, const Match& m) {
             Dequantization d = dequantization_of(m.get<Dequantize>("dq"));
