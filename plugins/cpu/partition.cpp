@@ -204,7 +204,10 @@ private:
         if (reads_all && group.sum.parts.empty()) {
             for (Value v : node.inputs) {
                 if (graph_.constant(v)) continue;
-                const Value from = v == node.inputs[0] && reads_codes(graph_, node) ? stored(graph_, v) : v;
+                // A pool before may have stored values instead.
+                const Value codes = stored(graph_, v);
+                const bool as_codes = v == node.inputs[0] && reads_codes(graph_, node) && is_stored(codes);
+                const Value from = as_codes ? codes : v;
                 demand(from);
                 read(group, from);
             }

@@ -313,6 +313,18 @@ void add_others(Cases& cases) {
         },
         -2.1f, 2));
     cases.push_back(between(
+        "mvn_of_max_pool",
+        [](Builder& b, Value x) {
+            const Value pool = b.add(MaxPool{.strides = {1, 1},
+                                             .dilations = {1, 1},
+                                             .pads_begin = {0, 0},
+                                             .pads_end = {0, 0},
+                                             .kernel = {2, 2}},
+                                     {x});
+            return b.add(Mvn{.eps = 1e-3}, {pool, b.ints({2, 3})});
+        },
+        -2.1f, 2));
+    cases.push_back(between(
         "normalize_l2",
         [](Builder& b, Value x) {
             return b.add(NormalizeL2{.eps = 1e-3}, {x, b.ints({1})});
