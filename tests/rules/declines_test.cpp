@@ -89,16 +89,17 @@ bool is_policy(Code code) {
 }
 
 // Declines of what would be right: kernels do not take it, another rule does it better, or random numbers do not reach it.
-constexpr std::array<std::pair<std::string_view, Code>, 9> kRight{{
+constexpr std::array<std::pair<std::string_view, Code>, 10> kRight{{
     {"low-precision-*", Code::type_unsupported},
     {"low-precision-*", Code::shape_unsupported},
     {"low-precision-*", Code::zp_out_of_range},
     {"low-precision-*", Code::acc_overflow},                           // sums of 2^31
     {"low-precision-matmul-of-activations", Code::value_unsupported},  // constants are weights
     {"gather-rows-before-dequantize", Code::shape_unsupported},        // nothing gets smaller
-    {"fuse-*", Code::inexact},                                         // rounding of ends and values, at ties
-    {"move-fake-quantize-above-*", Code::dynamic_rank},                // no codes without a rank
-    {"normalize-codes-by-l2", Code::zp_with_mvn},                      // kernels subtract one zero point
+    {"recognise-quantize", Code::inexact},               // rounding of values that random numbers do not hit
+    {"fuse-*", Code::inexact},                           // rounding of ends and values, at ties
+    {"move-fake-quantize-above-*", Code::dynamic_rank},  // no codes without a rank
+    {"normalize-codes-by-l2", Code::zp_with_mvn},        // kernels subtract one zero point
 }};
 
 bool is_right(const Rule& rule, Code code) {

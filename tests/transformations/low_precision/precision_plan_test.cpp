@@ -145,8 +145,10 @@ TEST(PrecisionPlan, ScaleAlongAnotherAxis) {
     const Value w = b.weights({2, 1, 2, 1, 1}, {1, -2, 3, 4}, kWeights, "wfq2");
     b.result(b.edit.add(ir::GroupConvolution{}, {c, w}, "grouped"));
     const Planned p(b);
-    EXPECT_EQ(p.answer("conv"), "ACT_SCALE_PER_CHANNEL: the scale of the data of 'conv' varies within its sums");
-    EXPECT_EQ(p.answer("grouped"), "ACT_SCALE_PER_CHANNEL: the scale of the data of 'grouped' varies within its sums");
+    EXPECT_EQ(p.answer("conv"),
+              "ACT_SCALE_PER_CHANNEL: the scale of the data of 'conv' varies within its sums: it comes from 'fq'");
+    EXPECT_EQ(p.answer("grouped"),
+              "ACT_SCALE_PER_CHANNEL: the scale of the data of 'grouped' varies within its sums: it comes from 'fq2'");
     EXPECT_THAT(p.plan.choices, IsEmpty());
 }
 
