@@ -21,13 +21,16 @@ bool has_groups(const Weighted& w) {
     return grouped && !is_depthwise(w.node.op, w.weights_shape);
 }
 
-// Whether any result could change by `tolerance` or more.
-bool matters(const Weighted& w, std::span<const float> zero_points, std::span<const float> scale, double tolerance) {
+// Whether any result could change by more than the slack.
+bool matters(const Weighted& w, std::span<const float> zero_points, std::span<const float> scale, const Slack& slack) {
     const double most = static_cast<double>(products_per_sum(w.node.op, w.weights_shape.sizes())) *
                         largest_difference(w.data, w.data_element);
     for (std::size_t c = 0; c < zero_points.size(); ++c) {
-        const double change = most * std::abs(static_cast<double>(zero_points[c]));
-        if (change >= kLeastChange && change * std::abs(static_cast<double>(scale[c])) >= tolerance) return true;
+        const double zero_point = std::abs(static_cast<double>(zero_points[c]));
+        const double change = most * zero_point;
+        if (zero_point >= slack.zero_point && change >= kLeastChange &&
+            change * std::abs(static_cast<double>(scale[c])) >= slack.change)
+            return true;
     }
     return false;
 }
@@ -53,10 +56,10 @@ bool groups_have_zero_points(const Weighted& w) {
 }
 
 std::optional<Value> weights_zero_point_correction(Edit& e, const Weighted& w, const Op& op, Value data,
-                                                   const std::vector<float>& scale, double tolerance,
+                                                   const std::vector<float>& scale, const Slack& slack,
                                                    const Part* masked) {
     const auto zero_points = *per_output(w.weights.zero_point, w.node.op, w.weights_shape.sizes());
-    if (has_groups(w) || !matters(w, zero_points, scale, tolerance)) return std::nullopt;
+    if (has_groups(w) || !matters(w, zero_points, scale, slack)) return std::nullopt;
     const Tensor ones = masked ? masked_weights(w, ones_for(w), *masked) : ones_for(w);
     std::vector<Value> operands = w.node.inputs;
     operands[0] = data;

@@ -62,10 +62,10 @@ Op with_zero_points(const Op& op, const Tensor& zero_point) {
     return changed;
 }
 
-// What the op gives on these codes, as numbers. `tolerance`: what rounding at the border, or a zero point that is nearly 0, may cost.
+// What the op gives on these codes, as numbers. `slack`: what rounding at the border, or a zero point that is nearly 0, may cost.
 // `masked`: the part whose weights these are, if those of other channels are 0.
 template <class T>
-Value sums_on_codes(Edit& e, const Weighted& w, Value codes, Value weights, double tolerance, const Part* masked) {
+Value sums_on_codes(Edit& e, const Weighted& w, Value codes, Value weights, const Slack& slack, const Part* masked) {
     const auto weights_scale = *per_output(w.weights.scale, w.node.op, w.weights_shape.sizes());
     std::vector<float> scale(weights_scale.size());
     for (std::size_t c = 0; c < scale.size(); ++c) scale[c] = weights_scale[c] * at_output(w, w.data.scale, c);
@@ -74,7 +74,7 @@ Value sums_on_codes(Edit& e, const Weighted& w, Value codes, Value weights, doub
     operands[0] = codes;
     operands[1] = weights;
     const Op on_integers = with_zero_points<T>(w.node.op, w.data.zero_point);
-    const auto of_weights = weights_zero_point_correction(e, w, on_integers, codes, scale, tolerance, masked);
+    const auto of_weights = weights_zero_point_correction(e, w, on_integers, codes, scale, slack, masked);
     const Value sums = e.add(on_integers, std::move(operands));
     const Shape result = w.graph.shape(sums);
     Dims dims(result.rank(), 1);
@@ -86,7 +86,7 @@ Value sums_on_codes(Edit& e, const Weighted& w, Value codes, Value weights, doub
                          {sums});
     // The first operand comes first in the graph's order: it is there when a kernel of the op wants it.
     if (of_weights) values = e.add(Add{}, {*of_weights, values});
-    const auto correction = zero_point_correction(w, *w.graph.constant(weights), scale, result, tolerance);
+    const auto correction = zero_point_correction(w, *w.graph.constant(weights), scale, result, slack.change);
     return correction ? e.add(Add{}, {values, e.constant(*correction)}) : values;
 }
 
@@ -140,13 +140,17 @@ Rule product(const std::shared_ptr<const PrecisionPlan>& plan) {
     return rule;
 }
 
+// Zero points of weights below this come from rounding the ends of the interval in the file.
+constexpr double kNearlyZero = 0x1p-14;
+
 template <class T>
 Value on_codes(Edit& e, const Match& m, double step_share) {
     const View view(m);
     const Weighted& w = view.weighted;
     const auto parts = *parts_of(w);
-    const double tolerance = step_below(m.graph(), {m.root(), 0}) * step_share / static_cast<double>(parts.size());
-    if (parts.size() == 1) return sums_on_codes<T>(e, w, m.value("x"), m.value("w"), tolerance, nullptr);
+    const Slack slack{step_below(m.graph(), {m.root(), 0}) * step_share / static_cast<double>(parts.size()),
+                      step_share > 0 ? kNearlyZero : 0};
+    if (parts.size() == 1) return sums_on_codes<T>(e, w, m.value("x"), m.value("w"), slack, nullptr);
     const std::size_t axis = input_channel_axis(w.node.op, w.data_shape.rank());
     const Tensor weights = m.constant("w");
     std::optional<Value> total;
@@ -159,7 +163,7 @@ Value on_codes(Edit& e, const Match& m, double step_share) {
                                                       : picked_weights(w, weights, part));
         const Weighted one{w.graph,           w.node,       part.data,         w.weights, w.data_element,
                            w.weights_element, w.data_shape, w.graph.shape(own)};
-        const Value sum = sums_on_codes<T>(e, one, codes, own, tolerance, operands.empty() ? &part : nullptr);
+        const Value sum = sums_on_codes<T>(e, one, codes, own, slack, operands.empty() ? &part : nullptr);
         total = total ? e.add(Add{}, {*total, sum}) : sum;
     }
     return *total;

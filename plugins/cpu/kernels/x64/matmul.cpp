@@ -67,19 +67,7 @@ MatMul::MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, Cod
 
     const std::int64_t rest_rows = std::min(strip_rows_, desc.rows);
     const bool bounded = !may_exceed_i32(desc.epilogue, 255.0 * 128 * static_cast<double>(desc.k));
-    const std::int64_t k_step = desc.transposed ? 1 : desc.columns;
-    const std::int64_t column_step = desc.transposed ? desc.k : 1;
-    code.later([to = weights_, blocks, panel, from = weights.data(), k_step, column_step] {
-        for (const ColumnBlock& block : blocks) {
-            if (k_step == 1) {
-                pack_columns(to + block.panel, block, panel, from, column_step);
-                continue;
-            }
-            pack_panel(to + block.panel, block, panel, [&](std::size_t, std::int64_t i, std::int64_t column) {
-                return from[i * k_step + column * column_step];
-            });
-        }
-    });
+    pack_later(weights, blocks, panel, code);
     for (const ColumnBlock& plain : blocks) {
         Block block;
         static_cast<ColumnBlock&>(block) = plain;
@@ -104,6 +92,23 @@ MatMul::MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, Cod
         block.rest = shape.rows != 0 ? add_tile(code, shape, desc.epilogue, bounded) : 0;
         blocks_.push_back(block);
     }
+}
+
+void MatMul::pack_later(std::span<const std::int8_t> weights, const std::vector<ColumnBlock>& blocks,
+                        const PanelShape& panel, CodeBlock& code) const {
+    const std::int64_t k_step = desc_.transposed ? 1 : desc_.columns;
+    const std::int64_t column_step = desc_.transposed ? desc_.k : 1;
+    code.later([to = weights_, blocks, panel, from = weights.data(), k_step, column_step] {
+        for (const ColumnBlock& block : blocks) {
+            if (k_step == 1) {
+                pack_columns(to + block.panel, block, panel, from, column_step);
+                continue;
+            }
+            pack_panel(to + block.panel, block, panel, [&](std::size_t, std::int64_t i, std::int64_t column) {
+                return from[i * k_step + column * column_step];
+            });
+        }
+    });
 }
 
 const std::int8_t* MatMul::first_panel(int thread, int threads) const {

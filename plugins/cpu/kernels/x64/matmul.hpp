@@ -53,6 +53,8 @@ public:
     void run(const Args& args, std::int64_t begin, std::int64_t end) const;
 
 private:
+    void pack_later(std::span<const std::int8_t> weights, const std::vector<ColumnBlock>& blocks,
+                    const PanelShape& panel, CodeBlock& code) const;
     void run_unit(const Args& args, std::int64_t unit, std::size_t last_block) const;
     std::size_t block_of(std::int64_t unit) const {
         return static_cast<std::size_t>(weights_first_ ? unit / strips_
