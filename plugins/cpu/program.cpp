@@ -339,11 +339,13 @@ Program program_of(const Graph& graph, const Group& group) {
     for (const SumPart& part : group.sum.parts) b.affine({{1.0}, scale_of(graph, part).shift});
     if (group.kind == Group::Kind::pool) {
         const Value data = graph.node(group.core).inputs[0];
-        if (stored(graph, data) != data)
-            b.affine(affine_of(low_precision::dequantization_of(graph.op(data).get<Dequantize>())));
-        if (graph.op(flight).is<ReduceSum>()) {
-            const auto results = graph.shape(flight).elements();
-            b.affine({{static_cast<double>(graph.shape(data).elements() / results)}, {0.0}});
+        if (stored(graph, data) != data) {
+            Affine meaning = affine_of(low_precision::dequantization_of(graph.op(data).get<Dequantize>()));
+            // Each of the codes of a sum has the zero point.
+            if (graph.op(flight).is<ReduceSum>())
+                for (double& shift : meaning.shift)
+                    shift *= static_cast<double>(graph.shape(data).elements() / graph.shape(flight).elements());
+            b.affine(meaning);
         }
     }
     if (group.kind == Group::Kind::elementwise) {

@@ -18,6 +18,7 @@ namespace {
 struct Problem {
     const Group& group;
     bool maximum = false;
+    bool divides = true;
     bool count_padding = false;
     float padding = 0;  // the code that stands for 0
     ir::Window window = {};
@@ -44,6 +45,7 @@ Problem problem_of(Planner& planner, const Group& group) {
         const auto nonzero = [](const Dims& d) { return std::ranges::any_of(d, [](auto x) { return x > 0; }); };
         p.count_padding = !average->exclude_pad && (nonzero(p.window.pads_begin) || nonzero(p.window.pads_end));
     } else {
+        p.divides = !node.op.is<ReduceSum>();
         const std::size_t spatial = p.data.size() - 2;
         const Dims extents(p.data.begin() + 2, p.data.end());
         p.window = {extents,          extents,          Dims(spatial, 1), Dims(spatial, 1),
@@ -79,6 +81,7 @@ Acceptance try_generated(Planner& planner, Problem& p) {
                                   dim(w.pads_begin, 0, 0), dim(w.pads_end, 1, 0), dim(w.pads_end, 0, 0)},
                        .channels = p.data[1],
                        .in_stride = static_cast<std::int64_t>(p.pitch),
+                       .divides = p.divides,
                        .count_padding = p.count_padding,
                        .epilogue = p.program.epilogue};
     // Rounding the result up means more padding at the far sides than the model names.
@@ -114,6 +117,7 @@ void plan_pool(Planner& planner, const Group& group) {
     kernel.kind = p.maximum         ? portable::Pool::Kind::max
                   : p.count_padding ? portable::Pool::Kind::average_with_padding
                                     : portable::Pool::Kind::average;
+    kernel.divides = p.divides;
     kernel.input = p.type;
     kernel.batch = static_cast<std::size_t>(p.data[0]);
     kernel.channels = static_cast<std::size_t>(p.data[1]);

@@ -76,8 +76,8 @@ void extremum(const Pool& pool, const Taps& taps, const T* input, std::size_t st
 }
 
 template <class T>
-void average(const Taps& taps, const T* input, std::size_t stride, std::size_t channels, std::size_t padded,
-             float padding, float* result) {
+void average(const Pool& pool, const Taps& taps, const T* input, std::size_t stride, std::size_t channels,
+             std::size_t padded, float* result) {
     using Sum = std::conditional_t<std::is_floating_point_v<T>, float, std::int32_t>;
     alignas(64) std::array<Sum, kTileValues> sums;
     std::fill_n(sums.data(), channels, Sum{0});
@@ -87,8 +87,8 @@ void average(const Taps& taps, const T* input, std::size_t stride, std::size_t c
         }
     });
     const std::size_t count = taps.count() + padded;
-    const float extra = static_cast<float>(padded) * padding;
-    const float divisor = static_cast<float>(count == 0 ? 1 : count);
+    const float extra = static_cast<float>(padded) * pool.padding;
+    const float divisor = static_cast<float>(count == 0 || !pool.divides ? 1 : count);
     for (std::size_t c = 0; c < channels; ++c) {
         result[c] = (static_cast<float>(sums[c]) + extra) / divisor;
     }
@@ -121,7 +121,7 @@ void pool_pixel(const Pool& pool, const T* input, std::size_t batch, const std::
             return;
         }
         const std::size_t padded = pool.kind == Pool::Kind::average ? 0 : padded_taps(pool.window, out, taps.count());
-        average(taps, from, stride, tile.channels, padded, pool.padding, values);
+        average(pool, taps, from, stride, tile.channels, padded, values);
     });
 }
 

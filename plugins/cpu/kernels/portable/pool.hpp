@@ -9,6 +9,7 @@ namespace octet::cpu::portable {
 struct Pool {
     enum class Kind : std::uint8_t { max, min, average, average_with_padding };
     Kind kind = Kind::max;
+    bool divides = true;  // false: an average is a sum
     DataType input = DataType::f32;
     std::size_t batch = 1;
     std::size_t channels = 1;

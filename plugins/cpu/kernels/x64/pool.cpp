@@ -305,7 +305,8 @@ void Pool::run_row(const Args& args, const Block& block, std::int64_t batch, std
         call.columns = pixels.count();
         call.count = run;
         call.initial = desc_.count_padding ? desc_.padding_value * static_cast<std::int32_t>(counted - taps) : 0;
-        call.divisor = static_cast<float>(std::max<std::int64_t>(1, desc_.count_padding ? counted : taps));
+        const std::int64_t values = std::max<std::int64_t>(1, desc_.count_padding ? counted : taps);
+        call.divisor = desc_.divides ? static_cast<float>(values) : 1;
         call.epilogue = epilogue_.at(args.operands, pixel, batch, block.channel);
         code_->call(taps == w.taps() ? block.full : block.any, call);
         x += run;

@@ -21,6 +21,7 @@ struct PoolDesc {
     std::int64_t channels = 0;
     std::int64_t in_stride = 0;  // elements between pixels; 0: dense
     std::int64_t out_stride = 0;
+    bool divides = true;         // false: the average is a sum
     bool count_padding = false;  // the average counts padding, as `padding_value`, within the given pads
     std::int32_t padding_value = 0;
     Epilogue epilogue = {};
