@@ -32,7 +32,7 @@ def check_extension(source, prefix, folder, cmake, compiler):
     """The component octet::transformations: the sample that extends them, built outside of the source tree."""
     sample = folder / "extend_transformations"
     shutil.copytree(source / "samples/extend_transformations", sample)
-    run(cmake, "-S", sample, "-B", sample / "build", f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_CXX_COMPILER={compiler}",
+    run(cmake, "-G", "Ninja", "-S", sample, "-B", sample / "build", f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_CXX_COMPILER={compiler}",
         "-DCMAKE_BUILD_TYPE=Release")
     run(cmake, "--build", sample / "build")
     model = folder / "tiny.xml"
@@ -56,7 +56,7 @@ def main(source, build, cmake, compiler):
         consumer.mkdir()
         (consumer / "CMakeLists.txt").write_text(CONSUMER, encoding="utf-8")
         (consumer / "main.cpp").write_text(readme_example(source), encoding="utf-8")
-        run(cmake, "-S", consumer, "-B", consumer / "build", f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_CXX_COMPILER={compiler}",
+        run(cmake, "-G", "Ninja", "-S", consumer, "-B", consumer / "build", f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_CXX_COMPILER={compiler}",
             "-DCMAKE_BUILD_TYPE=Release")
         run(cmake, "--build", consumer / "build")
         output = run(consumer / "build/consumer", model)
