@@ -194,7 +194,7 @@ private:
                             (shape_.steps - lengths[n]) * shape_.hidden, 0.0F);
     }
 
-    void prepare(const Frame& f, std::size_t d) const {
+    void prepare_direction(const Frame& f, std::size_t d) const {
         auto* factors = reinterpret_cast<float*>(f.scratch + factors_offset());
         for (std::size_t n = 0; n < shape_.batch; ++n) {
             const auto* state = reinterpret_cast<const float*>(f.at(b_.h_out)) +
@@ -211,7 +211,7 @@ private:
     }
 
     void step(const Frame& f, const std::size_t* lengths, std::size_t d, std::size_t i) const {
-        prepare(f, d);
+        prepare_direction(f, d);
         const std::size_t each = products_[d]->panels_per_unit();
         const std::size_t units = (shape_.panels() + each - 1) / each;
         const auto run_units = [&](std::size_t begin, std::size_t end, int thread) {
