@@ -22,7 +22,7 @@ struct Shared {
 
 [[noreturn]] void child(Shared& shared, std::uint64_t end, const std::function<std::string(std::uint64_t)>& check,
                         const IsolatedLimits& limits) {
-    const rlimit memory{limits.memory, limits.memory};
+    [[maybe_unused]] const rlimit memory{limits.memory, limits.memory};
     const rlimit no_core{0, 0};
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     setrlimit(RLIMIT_AS, &memory);  // the sanitizers keep their books in terabytes of address space
