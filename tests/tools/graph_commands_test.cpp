@@ -110,7 +110,8 @@ TEST_F(GraphCommands, OptWritesWhatOtherReadersQuantize) {
     const std::string before = octet("explain m.xml --json").out, after = octet("explain qdq.xml --json").out;
     const auto int8 = [](const std::string& text) {
         std::map<std::string, bool> layers;
-        for (const auto& row : nlohmann::json::parse(text)["layers"])
+        const nlohmann::json report = nlohmann::json::parse(text);
+        for (const auto& row : report["layers"])
             if (row["type"] == "Convolution" || row["type"] == "GroupConvolution" || row["type"] == "MatMul")
                 layers[row["name"]] = row["int8"];
         return layers;
