@@ -58,7 +58,8 @@ void check(const Case& test, int which, Guard guard) {
     code.seal();
     const x64::DenseConvolution::Args args{in.data(), result.data(), pointers(made.operands)};
     const std::int64_t middle = convolution.units() / 2;
-    convolution.run(args, middle, convolution.units());
+    convolution.run(args, middle, convolution.units() - 1);
+    convolution.run(args, convolution.units() - 1, convolution.units());
     convolution.run(args, 0, middle);
 
     expect_equal(
@@ -116,7 +117,8 @@ TEST(X64DenseConvolution, EveryWindowAndStride) {
 TEST(X64DenseConvolution, ManyUnits) {
     OCTET_NEEDS_VNNI();
     check({{1, 28, 28, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, 64, 64, 1, 0, 0, 0, 2}, 0, Guard::after);
-    check({{2, 7, 7, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, 128, 200, 1, 5, 0, 0, 8}, 0, Guard::before);
+    for (const int threads : {2, 5, 8})
+        check({{2, 7, 7, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, 128, 200, 1, 5, 0, 0, threads}, 0, Guard::before);
 }
 
 }  // namespace

@@ -70,7 +70,8 @@ void check(const Case& test, int which, Guard guard) {
     const x64::DepthwiseConvolution::Args args{in.data(), result.data(), pointers(made.operands)};
     const std::int64_t middle = (convolution.units() + 1) / 2;
     convolution.run(args, middle, convolution.units());
-    convolution.run(args, 0, middle);
+    convolution.run(args, 0, middle / 3);
+    convolution.run(args, middle / 3, middle);
 
     expect_equal(
         made.epilogue, made.operands, result, w.batch * pixels, pixels, c,
@@ -202,6 +203,27 @@ TEST(X64Depthwise, Declines) {
     desc.window = square(100, 100, 64, 1, 0);
     EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, vnni_machine()).reason,
               "a window of more than 1024 taps or 256 rows");
+}
+
+TEST(X64Depthwise, UnitsOfThreads) {
+    OCTET_NEEDS_VNNI();
+    for (const int threads : {2, 3, 8}) {
+        check({square(14, 14, 3, 1, 1), 200, 4, 0, 0, threads}, 3, Guard::after);
+        check({{2, 19, 11, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, 130, 5, 3, 7, threads}, 5, Guard::before);
+        check({square(28, 9, 5, 2, 2), 40, 9, 0, 0, threads}, 0, Guard::after);
+    }
+    const auto units = [](std::int64_t size, std::int64_t channels, int threads) {
+        x64::DepthwiseDesc desc;
+        desc.window = square(size, size, 3, 1, 1);
+        desc.channels = channels;
+        desc.threads = threads;
+        const std::vector<std::int8_t> weights(static_cast<std::size_t>(channels * 9));
+        x64::CodeBlock code;
+        return x64::DepthwiseConvolution(desc, weights, code).units();
+    };
+    EXPECT_EQ(units(14, 384, 2), 14) << "rows";
+    EXPECT_EQ(units(14, 384, 8), 84) << "rows of six blocks, as 14 rows leave some of eight threads idle";
+    EXPECT_EQ(units(7, 960, 2), 15) << "blocks, with code for seven rows";
 }
 
 }  // namespace

@@ -115,6 +115,33 @@ TEST(X64MatMul, LargeWeightsAndManyUnits) {
     }
 }
 
+TEST(X64MatMul, SharesOfThreads) {
+    OCTET_NEEDS_VNNI();
+    for (const int threads : {2, 3, 8, 16}) {
+        for (const std::int64_t rows : {1, 23, 24, 25, 49, 196}) {
+            check({rows, 20, 200, 3, 5, 1, true, threads, 7}, 3, Guard::after);  // blocks of 4, 3, 3 and 3 vectors
+            check({rows, 40, 40, 0, 0, 1, false, threads}, 0, Guard::before);
+        }
+        check({49, 1100, 300, 0, 0, 1, false, threads, 9}, 3, Guard::after);
+        check({30, 1100, 300, 0, 0, 3, false, threads, 9}, 5, Guard::after);
+    }
+}
+
+TEST(X64MatMul, ThreadsShareRowsOfSmallWeights) {
+    OCTET_NEEDS_VNNI();
+    x64::MatMulDesc desc;
+    desc.rows = 196;
+    desc.k = 96;
+    desc.columns = 576;  // nine blocks: two threads would get four and five
+    desc.threads = 2;
+    const auto weights = random_guarded<std::int8_t>(static_cast<std::size_t>(desc.k * desc.columns), Guard::after, 2);
+    x64::Aligned<std::byte> storage(x64::MatMul::packed_size(desc));
+    x64::CodeBlock code;
+    const x64::MatMul matmul(desc, weights.span(), code, {storage.data(), storage.size()});
+    EXPECT_EQ(matmul.units(), 2);
+    EXPECT_EQ(matmul.first_panel(1, 2), reinterpret_cast<const std::int8_t*>(storage.data()));
+}
+
 TEST(X64MatMul, KnowsWhatEachThreadReadsFirst) {
     OCTET_NEEDS_VNNI();
     x64::MatMulDesc desc;

@@ -17,6 +17,7 @@ using Xbyak::Zmm;
 
 constexpr std::int64_t kMaxProducts = 65793;  // 255 * 128 * products must fit 31 bits
 constexpr std::int64_t kUnroll = 4;
+constexpr std::int64_t kTilesForBalance = 4;  // of each thread
 
 class IndirectEmitter {
 public:
@@ -185,16 +186,13 @@ DenseConvolution::DenseConvolution(const DenseConvolutionDesc& desc, std::span<c
     std::fill_n(padding_.data(), padding_.size(), desc.zero_point);
     add_blocks(weights, code);
 
-    // A chunk is as many pixels as the table holds pointers for; small images are cut by columns too, so that threads find work.
     const std::int64_t pixels = desc_.window.out_height() * desc_.window.out_width();
-    const std::int64_t most = TapTable::kPointers / (desc.window.taps() * IndirectTile::kRows) * IndirectTile::kRows;
-    const std::int64_t wanted = desc.threads > 1 ? 4 * desc.threads : 1;
-    const std::int64_t share = ((pixels * desc.window.batch + wanted - 1) / wanted + IndirectTile::kRows - 1) /
-                               IndirectTile::kRows * IndirectTile::kRows;
-    chunk_pixels_ = std::min({most, pixels, std::max<std::int64_t>(share, 2 * IndirectTile::kRows)});
-    chunks_ = (pixels + chunk_pixels_ - 1) / chunk_pixels_;
-    const std::int64_t parts = (wanted + desc.window.batch * chunks_ - 1) / (desc.window.batch * chunks_);
-    column_parts_ = std::min(parts, static_cast<std::int64_t>(blocks_.size()));
+    longest_chunk_ = TapTable::kPointers / (desc.window.taps() * IndirectTile::kRows);
+    tiles_ = (pixels + IndirectTile::kRows - 1) / IndirectTile::kRows;
+    // Small images are cut by columns too, so that threads find work.
+    const std::int64_t wanted = desc.threads > 1 ? kTilesForBalance * desc.threads : 1;
+    const std::int64_t all = desc_.window.batch * tiles_;
+    column_parts_ = std::min((wanted + all - 1) / all, static_cast<std::int64_t>(blocks_.size()));
 }
 
 void DenseConvolution::add_blocks(std::span<const std::int8_t> weights, CodeBlock& code) {
@@ -227,15 +225,17 @@ void DenseConvolution::add_blocks(std::span<const std::int8_t> weights, CodeBloc
 }
 
 void DenseConvolution::run(const Args& args, std::int64_t begin, std::int64_t end) const {
-    const std::int64_t pixels = desc_.window.out_height() * desc_.window.out_width();
-    const std::size_t blocks = blocks_.size();
-    for (std::int64_t unit = begin; unit < end; ++unit) {
-        const std::size_t part = static_cast<std::size_t>(unit % column_parts_);
-        const std::size_t parts = static_cast<std::size_t>(column_parts_);
-        const std::int64_t chunk = unit / column_parts_ % chunks_;
-        const std::int64_t first = chunk * chunk_pixels_;
-        run_chunk(args, unit / column_parts_ / chunks_, first, std::min(chunk_pixels_, pixels - first),
+    const Window& w = desc_.window;
+    const std::int64_t pixels = w.out_height() * w.out_width();
+    const std::size_t blocks = blocks_.size(), parts = static_cast<std::size_t>(column_parts_);
+    for (std::int64_t unit = begin; unit < end;) {
+        const std::int64_t tile = unit % tiles_;
+        const std::int64_t tiles = std::min({longest_chunk_, tiles_ - tile, end - unit});
+        const std::int64_t first = tile * IndirectTile::kRows;
+        const auto part = static_cast<std::size_t>(unit / tiles_ / w.batch);
+        run_chunk(args, unit / tiles_ % w.batch, first, std::min(tiles * IndirectTile::kRows, pixels - first),
                   blocks * part / parts, blocks * (part + 1) / parts);
+        unit += tiles;
     }
 }
 

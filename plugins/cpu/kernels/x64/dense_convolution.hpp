@@ -67,7 +67,8 @@ public:
     DenseConvolution(const DenseConvolutionDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code,
                      std::span<std::byte> storage = {});
 
-    std::int64_t units() const { return desc_.window.batch * chunks_ * column_parts_; }
+    // A unit is a tile of pixels with a part of the columns. A range of many reads the weights fewer times.
+    std::int64_t units() const { return desc_.window.batch * tiles_ * column_parts_; }
     void run(const Args& args, std::int64_t begin, std::int64_t end) const;
 
 private:
@@ -94,8 +95,8 @@ private:
     DenseConvolutionDesc desc_;
     const CodeBlock* code_;
     std::vector<Block> blocks_;
-    std::int64_t chunk_pixels_ = 0;
-    std::int64_t chunks_ = 1;
+    std::int64_t longest_chunk_ = 1;  // tiles whose pointers the table holds
+    std::int64_t tiles_ = 1;          // of an image
     std::int64_t column_parts_ = 1;
     EpilogueData epilogue_;
     Aligned<std::uint8_t> padding_;  // a pixel of the zero point

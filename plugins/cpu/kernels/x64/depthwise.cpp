@@ -11,7 +11,8 @@ constexpr std::int64_t kMaxTableRows = 256;
 constexpr std::int64_t kMaxTaps = 1024;
 // Up to this height, code for exactly these rows: it skips the padding and the sums of rows that do not exist.
 constexpr std::int64_t kMaxFixedRows = 8;
-constexpr std::int64_t kLeastStripRows = 8;
+// Of the work: so much more balance is worth that threads read each other's results.
+constexpr double kWorthMixing = 1.1;
 
 std::int64_t window_rows(const Window& window) { return (window.kernel_height - 1) * window.dilation_height + 1; }
 
@@ -104,7 +105,7 @@ DepthwiseConvolution::DepthwiseConvolution(const DepthwiseDesc& desc, std::span<
     }
     weights_ = reinterpret_cast<std::int8_t*>(storage.data());
     blocks_ = blocks_of(desc);
-    plan_strips();
+    choose_units();
 
     const bool ordered = needs_channel_order(desc.epilogue);
     std::vector<std::int64_t> channel_of(blocks_.size() * 64, -1);
@@ -128,15 +129,20 @@ DepthwiseConvolution::DepthwiseConvolution(const DepthwiseDesc& desc, std::span<
     }
 }
 
-void DepthwiseConvolution::plan_strips() {
+// Threads that share rows find most of what they read in their own cache, as products are shared by rows, too; threads that share blocks
+// of channels and rows in one sequence are better balanced.
+void DepthwiseConvolution::choose_units() {
     const Window& w = desc_.window;
     const std::int64_t height = w.out_height();
-    const std::int64_t longest = (kMaxTableRows - window_rows(w)) / w.stride_height + 1;
-    const std::int64_t others = w.batch * static_cast<std::int64_t>(blocks_.size());
-    const std::int64_t wanted = desc_.threads > 1 ? (4 * desc_.threads + others - 1) / others : 1;
-    strip_rows_ = std::min({longest, height, std::max(kLeastStripRows, (height + wanted - 1) / wanted)});
-    strips_ = (height + strip_rows_ - 1) / strip_rows_;
-    fixed_ = strips_ == 1 && height <= kMaxFixedRows;
+    const auto blocks = static_cast<std::int64_t>(blocks_.size());
+    longest_strip_ = (kMaxTableRows - window_rows(w)) / w.stride_height + 1;
+    fixed_ = height <= std::min(kMaxFixedRows, longest_strip_);
+    const auto share = [&](std::int64_t units) { return (units + desc_.threads - 1) / desc_.threads; };
+    // Where a strip begins, rows are read for sums of which only some are wanted.
+    const std::int64_t begins = (window_rows(w) - 1 + w.stride_height - 1) / w.stride_height;
+    const std::int64_t of_rows = (share(w.batch * height) + begins) * blocks;
+    const std::int64_t of_both = share(w.batch * height * blocks) + begins * (share(w.batch * blocks) + 1);
+    by_rows_ = !fixed_ && static_cast<double>(of_rows) <= kWorthMixing * static_cast<double>(of_both);
 }
 
 void DepthwiseConvolution::pack(const Block& block, std::span<const std::int8_t> weights) {
@@ -202,12 +208,19 @@ void DepthwiseConvolution::add_steps(Block& block, CodeBlock& code, bool bounded
 }
 
 void DepthwiseConvolution::run(const Args& args, std::int64_t begin, std::int64_t end) const {
-    const std::int64_t count = static_cast<std::int64_t>(blocks_.size());
-    for (std::int64_t unit = begin; unit < end; ++unit) {
-        const std::size_t index = static_cast<std::size_t>(unit % count);
-        const std::int64_t first = unit / count % strips_ * strip_rows_;
-        const std::int64_t rows = std::min(strip_rows_, desc_.window.out_height() - first);
-        run_rows(args, index, unit / count / strips_, first, rows);
+    const std::size_t count = blocks_.size();
+    const std::int64_t height = desc_.window.out_height();
+    const std::int64_t all = fixed_ ? 1 : height;
+    for (std::int64_t unit = begin; unit < end;) {
+        const std::int64_t first = unit % all;
+        const std::int64_t rows = fixed_ ? height : std::min({longest_strip_, all - first, end - unit});
+        const auto group = static_cast<std::size_t>(unit / all);
+        if (by_rows_) {
+            for (std::size_t i = 0; i < count; ++i) run_rows(args, i, unit / all, first, rows);
+        } else {
+            run_rows(args, group % count, static_cast<std::int64_t>(group / count), first, rows);
+        }
+        unit += fixed_ ? 1 : rows;
     }
 }
 

@@ -104,7 +104,11 @@ public:
     DepthwiseConvolution(const DepthwiseDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code,
                          std::span<std::byte> storage = {});
 
-    std::int64_t units() const { return desc_.window.batch * strips_ * static_cast<std::int64_t>(blocks_.size()); }
+    // A unit is a row of the result, in all blocks of channels or in one; a block of all rows where the code is for all of them.
+    std::int64_t units() const {
+        return desc_.window.batch * (by_rows_ ? 1 : static_cast<std::int64_t>(blocks_.size())) *
+               (fixed_ ? 1 : desc_.window.out_height());
+    }
     void run(const Args& args, std::int64_t begin, std::int64_t end) const;
 
 private:
@@ -125,7 +129,7 @@ private:
     static std::int64_t block_bytes(const DepthwiseDesc& desc, const Block& block);
     static DepthwiseWalk walk_of(const DepthwiseDesc& desc, const Block& block);
 
-    void plan_strips();
+    void choose_units();
     void pack(const Block& block, std::span<const std::int8_t> weights);
     void add_steps(Block& block, CodeBlock& code, bool bounded);
     void run_rows(const Args& args, std::size_t index, std::int64_t batch, std::int64_t first, std::int64_t rows) const;
@@ -133,8 +137,8 @@ private:
     DepthwiseDesc desc_;
     const CodeBlock* code_;
     std::vector<Block> blocks_;
-    std::int64_t strip_rows_ = 0;
-    std::int64_t strips_ = 1;
+    std::int64_t longest_strip_ = 0;
+    bool by_rows_ = false;
     bool fixed_ = false;
     EpilogueData epilogue_;
     Aligned<std::uint8_t> padding_;  // a row of the zero points

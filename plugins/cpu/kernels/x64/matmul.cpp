@@ -1,6 +1,7 @@
 #include "plugins/cpu/kernels/x64/matmul.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace octet::cpu::x64 {
 namespace {
@@ -12,7 +13,10 @@ constexpr std::int64_t kSmallWeights = 256 * 1024;
 // Rows of A that stay in L1 while the column blocks pass.
 constexpr std::int64_t kStripBytes = 32 * 1024;
 
-std::int64_t round_up(std::int64_t value, std::int64_t to) { return (value + to - 1) / to * to; }
+// Cycles, about: of the epilogue for a vector of results, of a line that comes from the shared cache, of one that two threads write.
+constexpr double kEpilogueCycles = 10;
+constexpr double kLineCycles = 2;
+constexpr double kTornLineCycles = 30;
 
 }  // namespace
 
@@ -54,25 +58,16 @@ MatMul::MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, Cod
 
     const PanelShape panel{desc.k, 1, desc.zero_point};
     const std::vector<ColumnBlock> blocks = column_blocks(desc.columns, panel);
-    const std::int64_t count = static_cast<std::int64_t>(blocks.size());
-    weights_first_ = static_cast<std::int64_t>(packed_size(desc)) > kSmallWeights;
-    strip_rows_ = weights_first_ ? desc.rows : std::max(kTileRows, kStripBytes / desc.k / kTileRows * kTileRows);
-    if (has_spread(desc.epilogue, Spread::per_batch_channel) && desc.rows_per_batch > 0) {
-        strip_rows_ = desc.rows_per_batch;
-    } else {
-        const std::int64_t wanted = desc.threads > 1 ? (4 * desc.threads + count - 1) / count : 1;
-        strip_rows_ = std::min(strip_rows_, round_up((desc.rows + wanted - 1) / wanted, kTileRows));
-    }
-    strips_ = (desc.rows + strip_rows_ - 1) / strip_rows_;
-
-    const std::int64_t rest_rows = std::min(strip_rows_, desc.rows);
+    share_out(blocks, panel);
     const bool bounded = !may_exceed_i32(desc.epilogue, 255.0 * 128 * static_cast<double>(desc.k));
+    const std::int64_t least_rows = std::ranges::min_element(shares_, {}, &Share::rows)->rows;
+    const std::int64_t whole_rows = batches_apart() ? desc.rows_per_batch : desc.rows;
     pack_later(weights, blocks, panel, code);
     for (const ColumnBlock& plain : blocks) {
         Block block;
         static_cast<ColumnBlock&>(block) = plain;
         const int rows = tile_rows(plain.vectors());
-        const std::int64_t tiles = (desc.rows + rows - 1) / rows;
+        const std::int64_t tiles = (least_rows + rows - 1) / rows;
         block.prefetch_lines = static_cast<int>((panel.bytes(plain.columns) / 64 + tiles - 1) / tiles);
         TileShape shape{rows,
                         plain.columns,
@@ -84,14 +79,73 @@ MatMul::MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, Cod
                         epilogue_.strides(),
                         block.prefetch_lines,
                         desc.zero_point != 0};
-        block.full = rest_rows >= rows ? add_tile(code, shape, desc.epilogue, bounded) : 0;
-        // Strips are whole tiles but for the last one, or all alike.
-        const std::int64_t last_rows = strips_ > 1 && strip_rows_ % kTileRows == 0 ? desc.rows % strip_rows_
-                                                                                   : rest_rows;
-        shape.rows = static_cast<int>(last_rows % rows);
+        block.full = whole_rows >= rows ? add_tile(code, shape, desc.epilogue, bounded) : 0;
+        shape.rows = static_cast<int>(whole_rows % rows);
         block.rest = shape.rows != 0 ? add_tile(code, shape, desc.epilogue, bounded) : 0;
         blocks_.push_back(block);
     }
+}
+
+bool MatMul::batches_apart() const {
+    return has_spread(desc_.epilogue, Spread::per_batch_channel) && desc_.rows_per_batch > 0 &&
+           desc_.rows_per_batch < desc_.rows;
+}
+
+// What takes longest in the share: products and epilogue, and lines of the weights and of A.
+double MatMul::cycles(const Share& share, const std::vector<ColumnBlock>& blocks, const PanelShape& panel) const {
+    const auto dwords = static_cast<double>((desc_.k + 3) / 4);
+    double sum = static_cast<double>(share.rows * desc_.k / 64);
+    for (std::size_t i = share.first_block; i < share.first_block + share.blocks; ++i) {
+        const std::int64_t vectors = blocks[i].vectors(), tile = tile_rows(blocks[i].vectors());
+        const std::int64_t rest = share.rows % tile;
+        const std::int64_t steps = (share.rows - rest) * vectors +
+                                   (rest == 0 ? 0 : std::max(rest * vectors, rest + vectors));
+        sum += static_cast<double>(steps) * (dwords + kEpilogueCycles);
+        sum += kLineCycles * static_cast<double>(panel.bytes(blocks[i].columns) / 64);
+    }
+    const std::int64_t row_bytes = static_cast<std::int64_t>(size_of(desc_.epilogue.result));
+    const bool torn = share.first_block > 0 && blocks[share.first_block].first * row_bytes % 64 != 0;
+    return torn ? sum + kTornLineCycles * static_cast<double>(share.rows) : sum;
+}
+
+std::vector<MatMul::Share> MatMul::grid(const std::vector<ColumnBlock>& blocks, std::int64_t row_parts,
+                                        std::int64_t column_parts) const {
+    const std::int64_t steps = (desc_.rows + row_step_ - 1) / row_step_;
+    const auto count = static_cast<std::int64_t>(blocks.size());
+    std::vector<Share> shares;
+    for (std::int64_t r = 0; r < row_parts; ++r) {
+        const std::int64_t first = steps * r / row_parts * row_step_;
+        const std::int64_t last = std::min(desc_.rows, steps * (r + 1) / row_parts * row_step_);
+        for (std::int64_t c = 0; c < column_parts; ++c) {
+            const std::int64_t begin = count * c / column_parts, end = count * (c + 1) / column_parts;
+            shares.push_back(
+                {first, last - first, static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)});
+        }
+    }
+    return shares;
+}
+
+// The grid of rows and columns, at most one share for each thread, whose slowest share is the fastest.
+void MatMul::share_out(const std::vector<ColumnBlock>& blocks, const PanelShape& panel) {
+    row_step_ = 1;
+    for (const ColumnBlock& block : blocks) row_step_ = std::lcm(row_step_, std::int64_t{tile_rows(block.vectors())});
+    if (batches_apart()) row_step_ = desc_.rows_per_batch;
+    const std::int64_t steps = (desc_.rows + row_step_ - 1) / row_step_;
+    const auto count = static_cast<std::int64_t>(blocks.size());
+    double best = 0;
+    for (std::int64_t columns = 1; columns <= std::min<std::int64_t>(desc_.threads, count); ++columns) {
+        const auto shares = grid(blocks, std::min(steps, desc_.threads / columns), columns);
+        double slowest = 0;
+        for (const Share& share : shares) slowest = std::max(slowest, cycles(share, blocks, panel));
+        if (shares_.empty() || slowest < best) {
+            best = slowest;
+            shares_ = shares;
+        }
+    }
+    const ColumnBlock& last = blocks[shares_[0].first_block + shares_[0].blocks - 1];
+    weights_first_ = last.panel + panel.bytes(last.columns) > kSmallWeights;
+    strip_rows_ = weights_first_ ? desc_.rows : std::max(kTileRows, kStripBytes / desc_.k / kTileRows * kTileRows);
+    if (batches_apart()) strip_rows_ = desc_.rows_per_batch;
 }
 
 void MatMul::pack_later(std::span<const std::int8_t> weights, const std::vector<ColumnBlock>& blocks,
@@ -113,26 +167,42 @@ void MatMul::pack_later(std::span<const std::int8_t> weights, const std::vector<
 
 const std::int8_t* MatMul::first_panel(int thread, int threads) const {
     const std::int64_t active = std::min<std::int64_t>(threads, units());
-    return weights_ + (thread < active ? blocks_[block_of(units() * thread / active)].panel : 0);
+    if (thread >= active) return weights_;
+    return weights_ + blocks_[shares_[static_cast<std::size_t>(units() * thread / active)].first_block].panel;
 }
 
 void MatMul::run(const Args& args, std::int64_t begin, std::int64_t end) const {
     for (std::int64_t unit = begin; unit < end; ++unit) {
-        run_unit(args, unit, block_of(end - 1));
+        Args mine = args;
+        if (unit + 1 < end) mine.next_weights = nullptr;
+        run_share(mine, shares_[static_cast<std::size_t>(unit)]);
     }
 }
 
-void MatMul::run_unit(const Args& args, std::int64_t unit, std::size_t last_block) const {
-    const std::size_t index = block_of(unit);
+void MatMul::run_share(const Args& args, const Share& share) const {
+    const std::int64_t strips = (share.rows + strip_rows_ - 1) / strip_rows_;
+    const auto blocks = static_cast<std::int64_t>(share.blocks);
+    for (std::int64_t i = 0; i < strips * blocks; ++i) {
+        const std::int64_t strip = weights_first_ ? i % strips : i / blocks;
+        const std::int64_t block = weights_first_ ? i / strips : i % blocks;
+        const std::int64_t first = strip * strip_rows_;
+        run_block(args, share, share.first_block + static_cast<std::size_t>(block), first,
+                  std::min(strip_rows_, share.rows - first));
+    }
+}
+
+// `first`: within the share.
+void MatMul::run_block(const Args& args, const Share& share, std::size_t index, std::int64_t first,
+                       std::int64_t rows) const {
     const Block& block = blocks_[index];
-    const std::int64_t first = strip_of(unit) * strip_rows_;
-    const std::int64_t rows = std::min(strip_rows_, desc_.rows - first);
+    const std::int64_t first_row = share.first_row + first;
     const std::int64_t tile = tile_rows(block.vectors());
-    const std::int64_t batch = desc_.rows_per_batch > 0 ? first / desc_.rows_per_batch : 0;
+    const std::int64_t batch = desc_.rows_per_batch > 0 ? first_row / desc_.rows_per_batch : 0;
     const std::int64_t size = static_cast<std::int64_t>(size_of(desc_.epilogue.result));
 
-    const bool leaves = index == last_block && args.next_weights != nullptr;
-    const std::int8_t* next = leaves ? args.next_weights : weights_ + blocks_[(index + 1) % blocks_.size()].panel;
+    const bool leaves = index + 1 == share.first_block + share.blocks;
+    const std::int8_t* next = weights_ + blocks_[leaves ? share.first_block : index + 1].panel;
+    if (leaves && args.next_weights != nullptr) next = args.next_weights;
     TileArgs call;
     call.weights = weights_ + block.panel;
     call.ahead = next + first / tile * block.prefetch_lines * 64;
@@ -143,11 +213,11 @@ void MatMul::run_unit(const Args& args, std::int64_t unit, std::size_t last_bloc
         call.epilogue = epilogue_.at(args.operands, row, batch, block.first);
     };
     if (rows >= tile) {
-        at_row(first, rows / tile);
+        at_row(first_row, rows / tile);
         code_->call(block.full, call);
     }
     if (rows % tile != 0) {
-        at_row(first + rows / tile * tile, 1);
+        at_row(first_row + rows / tile * tile, 1);
         code_->call(block.rest, call);
     }
 }

@@ -47,22 +47,31 @@ public:
     MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code,
            std::span<std::byte> storage = {});
 
-    std::int64_t units() const { return strips_ * static_cast<std::int64_t>(blocks_.size()); }
+    // A unit is what one of `threads` threads does: a rectangle of the result.
+    std::int64_t units() const { return static_cast<std::int64_t>(shares_.size()); }
     // The packed weights that a thread reads first when `threads` share the units.
     const std::int8_t* first_panel(int thread, int threads) const;
     void run(const Args& args, std::int64_t begin, std::int64_t end) const;
 
 private:
+    struct Share {
+        std::int64_t first_row = 0;
+        std::int64_t rows = 0;
+        std::size_t first_block = 0;
+        std::size_t blocks = 0;
+    };
+
+    // Whether an epilogue operand changes from batch to batch, so that no tile may reach over a batch's end.
+    bool batches_apart() const;
+    void share_out(const std::vector<ColumnBlock>& blocks, const PanelShape& panel);
+    std::vector<Share> grid(const std::vector<ColumnBlock>& blocks, std::int64_t row_parts,
+                            std::int64_t column_parts) const;
+    double cycles(const Share& share, const std::vector<ColumnBlock>& blocks, const PanelShape& panel) const;
     void pack_later(std::span<const std::int8_t> weights, const std::vector<ColumnBlock>& blocks,
                     const PanelShape& panel, CodeBlock& code) const;
-    void run_unit(const Args& args, std::int64_t unit, std::size_t last_block) const;
-    std::size_t block_of(std::int64_t unit) const {
-        return static_cast<std::size_t>(weights_first_ ? unit / strips_
-                                                       : unit % static_cast<std::int64_t>(blocks_.size()));
-    }
-    std::int64_t strip_of(std::int64_t unit) const {
-        return weights_first_ ? unit % strips_ : unit / static_cast<std::int64_t>(blocks_.size());
-    }
+    void run_share(const Args& args, const Share& share) const;
+    void run_block(const Args& args, const Share& share, std::size_t index, std::int64_t first,
+                   std::int64_t rows) const;
 
     struct Block : ColumnBlock {
         std::size_t full = 0;  // code for whole tiles, and for the rows that remain
@@ -73,8 +82,9 @@ private:
     MatMulDesc desc_;
     const CodeBlock* code_;
     std::vector<Block> blocks_;
+    std::vector<Share> shares_;
+    std::int64_t row_step_ = 1;  // shares begin at multiples of it, where no tile is cut
     std::int64_t strip_rows_ = 0;
-    std::int64_t strips_ = 1;
     bool weights_first_ = false;  // every panel of weights meets all strips before the next panel is read
     EpilogueData epilogue_;
     Aligned<std::byte> own_;
