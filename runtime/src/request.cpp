@@ -70,13 +70,13 @@ Request::Request(std::shared_ptr<Compiled> compiled)
     host_inputs_.resize(inputs_.size());
 }
 
-bool Request::in_callback() const {
-    return std::ranges::find(callbacks_, std::this_thread::get_id()) != callbacks_.end();
+bool Request::Progress::in_callback() const {
+    return std::ranges::find(callbacks, std::this_thread::get_id()) != callbacks.end();
 }
 
 void Request::check_usable() const {
-    const std::scoped_lock lock(mutex_);
-    if (!usable()) throw Busy("the request is running, wait for it first");
+    const std::scoped_lock lock(progress_->mutex);
+    if (!progress_->usable()) throw Busy("the request is running, wait for it first");
 }
 
 void Request::set_input(std::size_t index, const Tensor& tensor) {
@@ -166,9 +166,9 @@ void Request::check_inputs() {
 
 void Request::begin() {
     {
-        const std::scoped_lock lock(mutex_);
-        if (!usable()) throw Busy("the request is running, wait for it first");
-        running_ = true;
+        const std::scoped_lock lock(progress_->mutex);
+        if (!progress_->usable()) throw Busy("the request is running, wait for it first");
+        progress_->running = true;
         error_ = nullptr;
     }
     try {
@@ -180,9 +180,9 @@ void Request::begin() {
 }
 
 void Request::end() {
-    const std::scoped_lock lock(mutex_);
-    running_ = false;
-    changed_.notify_all();
+    const std::scoped_lock lock(progress_->mutex);
+    progress_->running = false;
+    progress_->changed.notify_all();
 }
 
 void Request::execute(int stream) {
@@ -218,17 +218,19 @@ void Request::run(int stream) noexcept {
     } catch (...) {
         error = std::current_exception();
     }
-    const std::scoped_lock lock(mutex_);
+    const std::scoped_lock lock(progress_->mutex);
     error_ = error;
 }
 
-void Request::finish() noexcept {
+void Request::finish(std::shared_ptr<Job> self) noexcept {
     const auto me = std::this_thread::get_id();
-    std::unique_lock lock(mutex_);
-    running_ = false;
-    if (auto callback = callback_) {
+    const std::shared_ptr<Progress> progress = progress_;
+    std::unique_lock lock(progress->mutex);
+    auto callback = callback_;
+    if (callback) {
+        progress->running = false;  // the callback may start the request again
+        progress->callbacks.push_back(me);
         const std::exception_ptr error = error_;
-        callbacks_.push_back(me);
         lock.unlock();
         std::exception_ptr thrown;
         try {
@@ -238,34 +240,41 @@ void Request::finish() noexcept {
         }
         callback.reset();  // with the mutex free: what it holds may end here
         lock.lock();
-        callbacks_.erase(std::ranges::find(callbacks_, me));
         if (thrown) error_ = thrown;
     }
-    changed_.notify_all();
+    lock.unlock();
+    // Before those who wait go on: who ends the last handle then ends the model too, on a thread that is not one of its own.
+    self.reset();
+    lock.lock();
+    if (const auto it = std::ranges::find(progress->callbacks, me); it != progress->callbacks.end())
+        progress->callbacks.erase(it);
+    else progress->running = false;
+    progress->changed.notify_all();
 }
 
 void Request::wait() {
-    std::unique_lock lock(mutex_);
-    if (!in_callback()) changed_.wait(lock, [&] { return settled(); });
+    std::unique_lock lock(progress_->mutex);
+    if (!progress_->in_callback()) progress_->changed.wait(lock, [&] { return progress_->settled(); });
     if (error_) std::rethrow_exception(error_);
 }
 
 bool Request::wait_for(std::chrono::milliseconds timeout) {
-    std::unique_lock lock(mutex_);
-    if (!in_callback() && !changed_.wait_for(lock, timeout, [&] { return settled(); })) return false;
+    std::unique_lock lock(progress_->mutex);
+    if (!progress_->in_callback() && !progress_->changed.wait_for(lock, timeout, [&] { return progress_->settled(); }))
+        return false;
     if (error_) std::rethrow_exception(error_);
     return true;
 }
 
 void Request::wait_without_throwing() {
-    std::unique_lock lock(mutex_);
-    if (!in_callback()) changed_.wait(lock, [&] { return settled(); });
+    std::unique_lock lock(progress_->mutex);
+    if (!progress_->in_callback()) progress_->changed.wait(lock, [&] { return progress_->settled(); });
 }
 
 void Request::set_callback(std::function<void(std::exception_ptr)> callback) {
     check_usable();
     auto shared = callback ? std::make_shared<const Callback>(std::move(callback)) : nullptr;
-    const std::scoped_lock lock(mutex_);
+    const std::scoped_lock lock(progress_->mutex);
     callback_.swap(shared);
 }
 

@@ -60,16 +60,25 @@ public:
     void reset_state();
 
     void run(int stream) noexcept override;
-    void finish() noexcept override;
+    void finish(std::shared_ptr<Job> self) noexcept override;
 
 private:
     class Outputs;
     using Callback = std::function<void(std::exception_ptr)>;
 
-    // With mutex_ held.
-    bool in_callback() const;  // on this thread
-    bool settled() const { return !running_ && callbacks_.empty(); }
-    bool usable() const { return !running_ && (callbacks_.empty() || in_callback()); }
+    // How far an inference is; outlives the request where its last handle goes when the inference ends.
+    struct Progress {
+        std::mutex mutex;
+        std::condition_variable changed;
+        bool running = false;
+        std::vector<std::thread::id> callbacks;  // threads in the callback; two when it started the request again
+
+        // With the mutex held.
+        bool in_callback() const;  // on this thread
+        bool settled() const { return !running && callbacks.empty(); }
+        bool usable() const { return !running && (callbacks.empty() || in_callback()); }
+    };
+
     void check_usable() const;
     void end();
     void begin();
@@ -84,11 +93,8 @@ private:
     std::vector<HostTensor> host_inputs_;
     int last_stream_ = 0;
 
-    mutable std::mutex mutex_;
-    std::condition_variable changed_;
-    bool running_ = false;
-    std::vector<std::thread::id> callbacks_;  // threads in the callback; two when it started the request again
-    std::exception_ptr error_;
+    const std::shared_ptr<Progress> progress_ = std::make_shared<Progress>();
+    std::exception_ptr error_;  // with the mutex of progress_, as callback_
     std::shared_ptr<const Callback> callback_;
 };
 

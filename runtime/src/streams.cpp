@@ -108,8 +108,8 @@ void Streams::work(Shared& shared) {
         shared.free.push_back(stream);
         shared.serve();
         lock.unlock();
-        job->finish();
-        job.reset();  // which may be the last use of the compiled model: the mutex must be free
+        Job& finished = *job;
+        finished.finish(std::move(job));  // which may be the last use of the compiled model: the mutex must be free
         lock.lock();
     }
 }

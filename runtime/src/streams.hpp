@@ -4,12 +4,12 @@
 
 namespace octet::runtime {
 
-// Work for a stream. finish() comes after run(), when the stream is free again.
+// Work for a stream. finish() comes after run(), when the stream is free again, with the last use of the job that the streams have.
 class Job {
 public:
     virtual ~Job() = default;
     virtual void run(int stream) noexcept = 0;
-    virtual void finish() noexcept = 0;
+    virtual void finish(std::shared_ptr<Job> self) noexcept = 0;
 };
 
 // Serves in order of arrival. Threads, one a stream, start with the first asynchronous job, and anew in a child after fork(), where jobs

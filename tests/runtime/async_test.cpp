@@ -27,6 +27,20 @@ TEST(Async, StartAndWait) {
     EXPECT_EQ(values_of(request.get_output_tensor()), (std::vector<float>{0, 2, 0, 4, 0, 6}));
 }
 
+TEST(Async, ARequestEndsWithItsLastHandle) {
+    for (int i = 0; i < 200; ++i) {
+        InferRequest request = request_of(relu_model());
+        std::thread::id ended_on;
+        std::shared_ptr<void> noted(nullptr, [&](void*) { ended_on = std::this_thread::get_id(); });
+        request.set_callback([keep = std::move(noted)](std::exception_ptr) {});
+        fill<float>(request.get_input_tensor(), {-1, 2, -3, 4, -5, 6});
+        request.start_async();
+        request.wait();
+        request = {};
+        ASSERT_EQ(ended_on, std::this_thread::get_id()) << "in round " << i;
+    }
+}
+
 TEST(Async, BusyWhileItRuns) {
     InferRequest request = request_of(slow_model());
     request.start_async();
@@ -216,7 +230,7 @@ struct FakeJob final : runtime::Job {
         began.count_down();
         if (hold) let_go.wait();
     }
-    void finish() noexcept override { ended.count_down(); }
+    void finish(std::shared_ptr<Job>) noexcept override { ended.count_down(); }
     std::atomic<int> stream_used = -1;
     bool hold = false;
     std::latch began{1}, let_go{1}, ended{1};
