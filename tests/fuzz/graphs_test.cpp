@@ -106,6 +106,7 @@ TEST(Isolated, TellsWhatIsWrong) {
     const auto check_some = [](std::uint64_t i) -> std::string {
         if (i == 3) std::abort();
         if (i == 5) return "five is wrong";
+        if (i == 6) std::_Exit(23);
         if (i == 7)
             for (volatile bool forever = true; forever;) {}
         if (i == 8) std::vector<char> much(std::size_t{4} << 30);
@@ -113,7 +114,7 @@ TEST(Isolated, TellsWhatIsWrong) {
     };
     const auto wrong = run_isolated(0, 8, check_some, {.seconds = 1});
     EXPECT_EQ(wrong, (std::vector<std::string>{"3: it ends with signal 6", "5: five is wrong",
-                                               "7: it takes more than 1 seconds"}));
+                                               "6: it ends with exit code 23", "7: it takes more than 1 seconds"}));
     EXPECT_EQ(run_isolated(8, 1, check_some), std::vector<std::string>{"8: it throws std::bad_alloc"});
 }
 

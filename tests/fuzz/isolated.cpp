@@ -62,7 +62,9 @@ std::vector<std::string> run_isolated(std::uint64_t first, std::uint64_t count,
                                         WTERMSIG(status) == SIGALRM
                                             ? fmt::format("it takes more than {} seconds", limits.seconds)
                                             : fmt::format("it ends with signal {}", WTERMSIG(status))));
-        else if (WEXITSTATUS(status) != 0) wrong.push_back(fmt::format("{}: {}", shared->current.load(), shared->text));
+        else if (shared->text[0] != 0) wrong.push_back(fmt::format("{}: {}", shared->current.load(), shared->text));
+        else if (WEXITSTATUS(status) != 0)  // as sanitizers end a process
+            wrong.push_back(fmt::format("{}: it ends with exit code {}", shared->current.load(), WEXITSTATUS(status)));
     }
     munmap(memory, sizeof(Shared));
     return wrong;
