@@ -138,13 +138,16 @@ struct alignas(64) ThreadPool::Worker {
 };
 
 struct ThreadPool::Team {
-    explicit Team(std::size_t workers) : members(std::make_unique<Worker[]>(workers)), count(workers) {}
+    explicit Team(std::size_t workers) : members(workers) {}
 
     void stop() {
-        for (std::size_t i = 0; i < count && members[i].thread.joinable(); ++i) {
-            members[i].give(Worker::leave, nullptr);
-            members[i].thread.join();
-            members[i].state.store(Worker::idle, std::memory_order_relaxed);
+        for (Worker& member : members) {
+            if (!member.thread.joinable()) {
+                break;
+            }
+            member.give(Worker::leave, nullptr);
+            member.thread.join();
+            member.state.store(Worker::idle, std::memory_order_relaxed);
         }
         started = false;
     }
@@ -165,8 +168,7 @@ struct ThreadPool::Team {
     bool spread = false;
     cpu_set_t allowed{};
     cpu_set_t others{};
-    std::unique_ptr<Worker[]> members;
-    std::size_t count = 0;
+    std::vector<Worker> members;
     std::atomic<bool> started = false;  // read by callers that do not hold `turn`
     std::atomic<int> born = 0;          // value of `forks` in the process that started the threads
 };
@@ -228,7 +230,7 @@ void ThreadPool::start() {
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    for (std::size_t i = 0; i < team_->count; ++i) {
+    for (std::size_t i = 0; i < team_->members.size(); ++i) {
         Worker& worker = team_->members[i];
         worker.index = static_cast<int>(i) + 1;
         worker.pool = this;
@@ -263,7 +265,7 @@ void ThreadPool::run(std::size_t units, Task task) {
     const AtPlace here(this, 0);
     if (team_->started && team_->born != forks.load(std::memory_order_relaxed)) {
         // A lock that some thread of the parent held at the fork stays locked in the child for ever, so all of it is left behind.
-        const std::size_t count = team_->count;
+        const std::size_t count = team_->members.size();
         static_cast<void>(team_.release());
         team_ = std::make_unique<Team>(count);
     }
