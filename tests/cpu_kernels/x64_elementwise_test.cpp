@@ -146,24 +146,30 @@ TEST(X64Functions, BeforeCodes) {
     OCTET_NEEDS_VNNI();
     for (const EpilogueOp& op :
          {function(Function::gelu_erf), function(Function::swish, 1), function(Function::swish, 1.702F)})
-        for (const float scale : {20.F, 1000.F, 1e5F}) {
+        for (const float scale : {0.01F, 1.F, 5.F, 20.F, 1000.F, 1e5F}) {
             const EpilogueOp to_codes{EpilogueOp::Kind::scale_shift, {scale}, {100}};
             const x64::ElementwiseDesc desc{.type = DataType::f32,
                                             .rows = 1,
                                             .channels = 4096,
                                             .epilogue = {{op, to_codes}, DataType::u8, 0, 255}};
-            EXPECT_EQ(x64::is_looked_up(desc.epilogue, 0), scale < 1e4F);
+            const x64::Lookup* lookup = x64::lookup_of(desc.epilogue, 0);
+            ASSERT_EQ(lookup != nullptr, scale < 1e4F);
+            if (scale <= 1) {
+                EXPECT_EQ(lookup->degree, 3) << "steps are coarse";
+            } else if (scale == 1000.F) {
+                EXPECT_EQ(lookup->degree, 5);
+            }
             x64::CodeBlock code;
             const x64::Elementwise kernel(desc, code);
             code.seal();
             std::vector<float> in(4096);
             for (std::size_t i = 0; i < in.size(); ++i)
-                in[i] = (static_cast<float>(i) - 2048) * (scale < 100 ? 0.01F : 5e-4F);
+                in[i] = (static_cast<float>(i) - 2048) * (scale <= 1 ? 0.1F : scale < 100 ? 0.01F : 5e-4F);
             std::vector<std::uint8_t> out(in.size());
             kernel.run({in.data(), out.data()}, 0, kernel.units());
             for (std::size_t i = 0; i < in.size(); ++i) {
                 const double x = function_value(op, static_cast<double>(in[i])) * static_cast<double>(scale) + 100;
-                ASSERT_NEAR(out[i], std::min(std::max(x, 0.0), 255.0), 0.505)
+                ASSERT_NEAR(out[i], std::min(std::max(x, 0.0), 255.0), scale < 100 ? 0.5002 : 0.505)
                     << "function " << static_cast<int>(op.function) << " of " << in[i] << " times " << scale;
             }
             EXPECT_EQ(out[2048], 100) << "0 stays 0";

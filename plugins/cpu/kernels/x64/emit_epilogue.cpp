@@ -117,7 +117,7 @@ void EpilogueEmitter::apply_one(const Zmm& x, int row, int vector, bool integers
                 }
                 id += 1;
                 break;
-            case Kind::function: emit_function(code_, op, x, first_temp_, is_looked_up(epilogue_, i)); break;
+            case Kind::function: emit_function(code_, op, x, first_temp_, lookup_of(epilogue_, i)); break;
             case Kind::combine:
                 load_operand(op, temp(1), row, vector, partial);
                 if (vectors_of_combine(op) != 0) {

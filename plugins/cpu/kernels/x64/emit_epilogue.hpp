@@ -61,6 +61,6 @@ private:
 
 // x = function(x) for a whole register, relative error below 2e-6, or, looked up, the absolute error of epilogue_data.hpp; uses five
 // temporaries and k3.
-void emit_function(Emitter& code, const EpilogueOp& op, const Xbyak::Zmm& x, int first_temp, bool looked_up);
+void emit_function(Emitter& code, const EpilogueOp& op, const Xbyak::Zmm& x, int first_temp, const Lookup* lookup);
 
 }  // namespace octet::cpu::x64

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <initializer_list>
 #include <limits>
+#include <map>
+#include <tuple>
 
 #include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
 #include "plugins/cpu/kernels/x64/segments.hpp"
@@ -18,7 +20,7 @@ public:
         : c(emitter), t0(first_temp), t1(first_temp + 1), t2(first_temp + 2), t3(first_temp + 3), t4(first_temp + 4) {}
 
     void emit(const EpilogueOp& op, const Zmm& x);
-    void emit_looked_up(const EpilogueOp& op, const Zmm& x);
+    void emit_looked_up(const EpilogueOp& op, const Lookup& lookup, const Zmm& x);
 
 private:
     // x into [low, high]; NaN stays, because min and max return their second operand then.
@@ -197,13 +199,17 @@ void FunctionEmitter::minus_segments(const Zmm& x, const Segments& segments) {
 
 // gelu(x) = max(x, 0) - |x|/2 erfc(|x| / sqrt 2), swish(x) = max(x, 0) - |x| / (1 + exp(alpha |x|)); at the ends what is left of the
 // second terms is below the error that is allowed.
-void FunctionEmitter::emit_looked_up(const EpilogueOp& op, const Zmm& x) {
-    static const Segments kGelu = segments_of([](double a) { return a / 2 * std::erfc(a * std::sqrt(0.5)); }, 5.63, 5);
-    static const Segments kSwish = segments_of([](double a) { return a / (1 + std::exp(a)); }, 17, 6);
-    if (op.function == Function::gelu_erf) return minus_segments(x, kGelu);
-    if (op.alpha == 1.F) return minus_segments(x, kSwish);
-    const double alpha = static_cast<double>(op.alpha);
-    minus_segments(x, segments_of([alpha](double a) { return a / (1 + std::exp(alpha * a)); }, 17 / alpha, 6));
+void FunctionEmitter::emit_looked_up(const EpilogueOp& op, const Lookup& lookup, const Zmm& x) {
+    const bool gelu = op.function == Function::gelu_erf;
+    const double alpha = gelu ? 1 : static_cast<double>(op.alpha);
+    const auto rest = [&](double a) {
+        return gelu ? a / 2 * std::erfc(a * std::sqrt(0.5)) : a / (1 + std::exp(alpha * a));
+    };
+    // Code repeats a function for every vector of a tile.
+    thread_local std::map<std::tuple<bool, double, int>, Segments> made;
+    auto [segments, fresh] = made.try_emplace({gelu, alpha, lookup.degree});
+    if (fresh) segments->second = segments_of(rest, lookup.end / alpha, lookup.degree);
+    minus_segments(x, segments->second);
 }
 
 void FunctionEmitter::emit(const EpilogueOp& op, const Zmm& x) {
@@ -262,9 +268,9 @@ void FunctionEmitter::emit(const EpilogueOp& op, const Zmm& x) {
 
 }  // namespace
 
-void emit_function(Emitter& code, const EpilogueOp& op, const Zmm& x, int first_temp, bool looked_up) {
+void emit_function(Emitter& code, const EpilogueOp& op, const Zmm& x, int first_temp, const Lookup* lookup) {
     FunctionEmitter emitter(code, first_temp);
-    if (looked_up) emitter.emit_looked_up(op, x);
+    if (lookup != nullptr) emitter.emit_looked_up(op, *lookup, x);
     else emitter.emit(op, x);
 }
 

@@ -1,6 +1,7 @@
 #include "plugins/cpu/kernels/x64/epilogue_data.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -131,39 +132,52 @@ Acceptance accepts(const Epilogue& epilogue, std::int64_t channels) {
     return accepted();
 }
 
-bool allows_error(const Epilogue& epilogue, std::size_t op, double error) {
+double steps_of_error(const Epilogue& epilogue, std::size_t op, double error) {
     if (epilogue.result == DataType::f32) {
-        return false;
+        return std::numeric_limits<double>::infinity();
     }
     for (std::size_t i = op + 1; i < epilogue.ops.size(); ++i) {
         if (epilogue.ops[i].kind != Kind::scale_shift) {
-            return false;
+            return std::numeric_limits<double>::infinity();
         }
         error *= largest(epilogue.ops[i].scale, 1);
     }
-    return error <= 0.002;
+    return error;
 }
 
-bool is_looked_up(const Epilogue& epilogue, std::size_t op) {
+const Lookup* lookup_of(const Epilogue& epilogue, std::size_t op) {
+    // What follows the end is left out, which is the larger part of the errors of gelu.
+    static constexpr std::array<Lookup, 3> kGelu{{{3, 4.75, 6e-6}, {4, 5.5, 3e-7}, {5, 5.63, 1e-7}}};
+    static constexpr std::array<Lookup, 3> kSwish{{{3, 13, 3.5e-5}, {4, 14.5, 8e-6}, {5, 17, 1e-6}}};
+    // Of a step: an error that is less than what the order of sums before does, and one that the last resort may have.
+    constexpr double kUnseen = 1e-4, kMost = 2e-3;
     const EpilogueOp& function = epilogue.ops[op];
-    if (function.kind != Kind::function) {
-        return false;
+    const bool swish = function.kind == Kind::function && function.function == Function::swish &&
+                       function.alpha >= 0.5F;
+    if (!swish && (function.kind != Kind::function || function.function != Function::gelu_erf)) {
+        return nullptr;
     }
-    return (function.function == Function::gelu_erf && allows_error(epilogue, op, kGeluError)) ||
-           (function.function == Function::swish && function.alpha >= 0.5F &&
-            allows_error(epilogue, op, kSwishError / static_cast<double>(function.alpha)));
+    const double stretch = swish ? 1 / static_cast<double>(function.alpha) : 1;
+    const auto& lookups = swish ? kSwish : kGelu;
+    for (const Lookup& lookup : lookups) {
+        if (steps_of_error(epilogue, op, lookup.error * stretch) <= (&lookup == &lookups.back() ? kMost : kUnseen)) {
+            return &lookup;
+        }
+    }
+    return nullptr;
 }
 
 std::string key_of(const Epilogue& epilogue) {
     std::string key = fmt::format("{}[{},{}]", static_cast<int>(epilogue.result), epilogue.low, epilogue.high);
     for (std::size_t i = 0; i < epilogue.ops.size(); ++i) {
         const EpilogueOp& op = epilogue.ops[i];
+        const Lookup* lookup = lookup_of(epilogue, i);
         switch (op.kind) {
             case Kind::scale_shift: key += ";s"; break;
             case Kind::prelu: key += ";p"; break;
             case Kind::function:
                 key += fmt::format(";f{},{},{},{}", static_cast<int>(op.function), op.alpha, op.beta,
-                                   is_looked_up(epilogue, i));
+                                   lookup == nullptr ? 0 : lookup->degree);
                 break;
             case Kind::combine:
                 key += fmt::format(";c{},{},{},{},{}", static_cast<int>(op.combine), op.operand,

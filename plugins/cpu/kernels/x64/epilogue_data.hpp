@@ -30,13 +30,17 @@ bool has_spread(const Epilogue& epilogue, Spread spread);
 // Whether anything depends on the channel or the row; otherwise rows may be cut anywhere.
 bool depends_on_place(const Epilogue& epilogue);
 
-// Whether the function that is operation `op` may have an absolute error of this size, whatever its value: it becomes a code, and the
-// error is no more than 1/500 of a step.
-bool allows_error(const Epilogue& epilogue, std::size_t op, double error);
-// Absolute errors of functions that are looked up where their results allow it.
-inline constexpr double kGeluError = 1e-7;
-inline constexpr double kSwishError = 8e-7;
-bool is_looked_up(const Epilogue& epilogue, std::size_t op);
+// The steps of a code that an absolute error of the function that is operation `op` amounts to, whatever its value; infinite where it
+// does not become a code.
+double steps_of_error(const Epilogue& epilogue, std::size_t op, double error);
+// How the function that is operation `op` is looked up where its results allow it: polynomials of this degree from 0 to `end`; null
+// where it is computed. Of swish with alpha: `end` and `error` times 1 / alpha.
+struct Lookup {
+    int degree = 0;
+    double end = 0;
+    double error = 0;  // absolute
+};
+const Lookup* lookup_of(const Epilogue& epilogue, std::size_t op);
 
 // Names everything that the generated code depends on. Values of scale and shift are data and do not count.
 std::string key_of(const Epilogue& epilogue);
