@@ -159,7 +159,8 @@ CpuExecutable::Cached& CpuExecutable::cached(const std::vector<Dims>& shapes) {
         return cache_.front();
     }
     const auto graph = static_shapes_ ? lowered_.graph : specialise(*lowered_.graph, shapes);
-    auto plan = std::make_shared<const Plan>(Planner(graph, machine_, settings_.threads_per_stream()).run());
+    auto plan = std::make_shared<const Plan>(
+        Planner(graph, machine_, settings_.threads_per_stream(), settings_.bf16).run());
     auto report = std::make_shared<const StepReport>(report_of(lowered_, *plan, machine_));
     cache_.push_front(
         {shapes, std::move(plan), std::move(report),

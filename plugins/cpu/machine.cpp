@@ -53,6 +53,13 @@ bool has(const Xbyak::util::Cpu& cpu, Isa isa) {
     return false;
 }
 
+// Multiply-adds of vdpbf16ps against those of vfmadd231ps, in registers: twice as many on Zen 4 and Zen 5, half as many on Intel's cores
+// before those with AMX, and on these without their tiles.
+bool has_fast_bf16(const Xbyak::util::Cpu& cpu) {
+    using Xbyak::util::Cpu;
+    return has(cpu, Isa::avx512_vnni) && cpu.has(Cpu::tAVX512_BF16) && cpu.has(Cpu::tAMD);
+}
+
 std::string processor_name() {
     std::array<unsigned, 12> words{};
     for (unsigned i = 0; i < 3; ++i) {
@@ -78,6 +85,7 @@ void detect_instructions(Machine& machine, Isa cap) {
         }
     }
     machine.vbmi = machine.isa >= Isa::avx512_vnni && cpu.has(Xbyak::util::Cpu::tAVX512_VBMI);
+    machine.bf16 = machine.amx() || (cap == Isa::amx && has_fast_bf16(cpu));
     machine.name = processor_name();
 }
 

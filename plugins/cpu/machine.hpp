@@ -21,6 +21,7 @@ struct Machine {
     Isa isa = Isa::sse41;
     std::optional<Isa> cap = std::nullopt;  // the level above which nothing may be used, where the user named one
     bool vbmi = false;                      // AVX512_VBMI, never above the cap
+    bool bf16 = false;                      // products of bf16 are faster than those of f32; never above the cap
     int cores = 1;                          // allowed by affinity and control groups
     std::size_t l1_bytes = 32 * 1024;
     std::size_t l2_bytes = 1024 * 1024;

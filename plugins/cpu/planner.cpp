@@ -9,6 +9,7 @@
 
 #include "ir/ops/all.hpp"
 #include "ir/support/mapped_file.hpp"
+#include "plugins/cpu/kernels/portable/bfloat.hpp"
 #include "plugins/cpu/kernels/portable/copy.hpp"
 #if defined(__x86_64__)
 #include "plugins/cpu/kernels/x64/code.hpp"
@@ -64,8 +65,12 @@ private:
 
 }  // namespace
 
-Planner::Planner(std::shared_ptr<const Graph> graph, const Machine& machine, int threads)
-    : graph_(std::move(graph)), machine_(machine), threads_(threads), code_(std::make_shared<x64::CodeBlock>()) {
+Planner::Planner(std::shared_ptr<const Graph> graph, const Machine& machine, int threads, bool bf16)
+    : graph_(std::move(graph)),
+      machine_(machine),
+      threads_(threads),
+      bf16_(bf16 && OCTET_ONEDNN),
+      code_(std::make_shared<x64::CodeBlock>()) {
     plan_.graph = graph_;
 }
 
@@ -149,6 +154,10 @@ bool Planner::is_part(const Place& place, const Place& whole, std::size_t first)
 }
 
 Place Planner::output_in_place(Value v, const Place& operand) {
+    if (operand.type.element != graph_->element(v)) {
+        ++sharers_[operand.buffer];
+        return bfloats_[v] = operand;
+    }
     alias(v, operand);
     return places_[v].back();
 }
@@ -192,7 +201,69 @@ Place Planner::reorder(const Place& from, Layout layout, const std::string& name
     return to;
 }
 
+// Floats in the other type, laid out alike.
+Place Planner::converted(const Place& from, Element to, const std::string& name) {
+    const auto count = static_cast<std::size_t>(product(from.dims()));
+    Place place = from;
+    place.type.element = to;
+    place.buffer = buffer(bytes_of(to, count), Buffer::Home::arena);
+    Step step;
+    step.name = name + "/" + std::string(name_of(to));
+    step.kernel = "portable_convert";
+    step.data = from.type.element;
+    step.result = to;
+    step.reads = {from.buffer};
+    step.writes = {place.buffer};
+    step.work = work(
+        [count, narrow = to == Element::bf16, source = from.buffer, target = place.buffer](const Frame& f) {
+            f.pool->parallel((count + portable::kBfloatUnit - 1) / portable::kBfloatUnit,
+                             [&](std::size_t begin, std::size_t end, int) {
+                                 const std::size_t first = begin * portable::kBfloatUnit;
+                                 const std::size_t values = std::min(count, end * portable::kBfloatUnit) - first;
+                                 if (narrow)
+                                     portable::to_bfloat(reinterpret_cast<const float*>(f.at(source)) + first, values,
+                                                         reinterpret_cast<std::uint16_t*>(f.at(target)) + first);
+                                 else
+                                     portable::from_bfloat(reinterpret_cast<const std::uint16_t*>(f.at(source)) + first,
+                                                           values, reinterpret_cast<float*>(f.at(target)) + first);
+                             });
+        });
+    ++plan_.reorders;
+    add(std::move(step));
+    return place;
+}
+
+Place Planner::input_bfloat(Value v, Layout layout) {
+    if (const auto it = bfloats_.find(v);
+        it != bfloats_.end() && (it->second.layout == layout || same_in_memory(it->second.dims())))
+        return it->second;
+    const Place place = converted(input(v, layout), Element::bf16, graph_->node(v).name);
+    ++sharers_[place.buffer];
+    return bfloats_[v] = place;
+}
+
+Place Planner::output_bfloat(Value v, Layout layout) {
+    Type type = graph_->type(v);
+    type.element = Element::bf16;
+    const std::size_t bytes = bytes_of(type.element, static_cast<std::size_t>(type.shape.elements()));
+    const Place place{buffer(bytes, Buffer::Home::arena), layout, type};
+    ++sharers_[place.buffer];
+    return bfloats_[v] = place;
+}
+
+void Planner::read_bfloat_operands(Program& program) const {
+    for (EpilogueOp& op : program.epilogue.ops) {
+        if (op.kind != EpilogueOp::Kind::combine || op.spread != Spread::full) continue;
+        const ProgramOperand& operand = program.operands[op.operand];
+        if (!operand.constant && bfloats_.contains(operand.value)) op.operand_type = DataType::bf16;
+    }
+}
+
 Place Planner::input(Value v, Layout layout) {
+    if (const auto it = bfloats_.find(v); it != bfloats_.end() && !places_.contains(v)) {
+        const Place place = converted(it->second, graph_->element(v), graph_->node(v).name);
+        alias(v, place);
+    }
     if (const Tensor* t = graph_->constant(v); t && !places_.contains(v))
         places_[v].push_back({constant(*t), Layout::plain, t->type()});
     auto& places = places_.at(v);
@@ -228,7 +299,16 @@ Place Planner::input(Value v) { return input(v, layout_of(v)); }
 
 std::vector<BufferId> Planner::operands(const Program& program, Layout layout, const Type& result) {
     std::vector<BufferId> ids;
+    const auto reads_bfloat = [&](std::size_t operand) {
+        return std::ranges::any_of(program.epilogue.ops, [&](const EpilogueOp& op) {
+            return op.kind == EpilogueOp::Kind::combine && op.operand == operand && op.operand_type == DataType::bf16;
+        });
+    };
     for (const ProgramOperand& o : program.operands) {
+        if (!o.constant && reads_bfloat(ids.size())) {
+            ids.push_back(input_bfloat(o.value, layout).buffer);
+            continue;
+        }
         if (!o.constant) {
             const bool same_rank = graph_->shape(o.value).rank() == result.shape.rank();
             ids.push_back(input(o.value, same_rank ? layout : Layout::plain).buffer);
@@ -387,6 +467,7 @@ Plan Planner::run() {
     Stopwatch watch(plan_.load);
     slices_ = slices_of(*graph_);
     const auto groups = partition(*graph_);
+    if (bf16_) bfloat_ = bfloat_of(*graph_, groups);
     for (const Group& group : groups)
         for (Value v : group.inputs) ++reads_left_[v];
     for (NodeId id : graph_->results()) ++reads_left_[graph_->node(id).inputs[0]];

@@ -5,6 +5,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "plugins/cpu/bfloat.hpp"
 #include "plugins/cpu/chain.hpp"
 #include "plugins/cpu/kernels/acceptance.hpp"
 #include "plugins/cpu/machine.hpp"
@@ -36,7 +37,8 @@ std::shared_ptr<const Work> work(F function) {
 
 class Planner {
 public:
-    Planner(std::shared_ptr<const ir::Graph> graph, const Machine& machine, int threads);
+    // bf16: float layers that gain from it compute in bf16; only where the machine is fast with it.
+    Planner(std::shared_ptr<const ir::Graph> graph, const Machine& machine, int threads, bool bf16 = false);
     Plan run();
 
     const ir::Graph& graph() const { return *graph_; }
@@ -57,6 +59,14 @@ public:
     Place output(ir::Value v, Layout layout);
     // For a writer that can leave a pitch: the value's part of the concatenation that reads it, where it is such a part.
     Place output_rows(ir::Value v, Layout layout);
+    // Whether the group's products are of bf16; its data is then read by input_bfloat, and its result stored by output_bfloat where
+    // stores_bfloat says so. Reading such a value by the other functions costs a conversion, too.
+    bool computes_bfloat(const Group& group) const { return bfloat_.cores.contains(group.core); }
+    bool stores_bfloat(ir::Value v) const { return bfloat_.values.contains(v); }
+    Place input_bfloat(ir::Value v, Layout layout);
+    Place output_bfloat(ir::Value v, Layout layout);
+    // Operands that are stored as bf16 become such in the program.
+    void read_bfloat_operands(Program& program) const;
     // The value lies in rows of `whole`, from this element on.
     Place output_part(ir::Value v, const Place& whole, std::size_t first, std::size_t pitch);
     // The concatenation, where parts of it were written already.
@@ -64,7 +74,7 @@ public:
     // Whether `place` is the part of `whole` that begins at this element.
     bool is_part(const Place& place, const Place& whole, std::size_t first) const;
     // Whether it is stored at all; what is not is found at run time, in Frame::dynamic.
-    bool has_place(ir::Value v) const { return graph_->constant(v) || places_.contains(v); }
+    bool has_place(ir::Value v) const { return graph_->constant(v) || places_.contains(v) || bfloats_.contains(v); }
     // The value is stored in memory that exists.
     void alias(ir::Value v, const Place& place);
     // The result overwrites an operand's buffer. Only where `last_read` holds for it.
@@ -87,16 +97,20 @@ private:
     void put_off_packing(const Group& group);
     void pack();
     Place reorder(const Place& from, Layout layout, const std::string& name);
+    Place converted(const Place& from, ir::Element to, const std::string& name);
     BufferId buffer(std::size_t bytes, Buffer::Home home, std::size_t index = 0);
     void touch(BufferId id);
 
     std::shared_ptr<const ir::Graph> graph_;
     const Machine& machine_;
     int threads_;
+    bool bf16_;
     std::shared_ptr<x64::CodeBlock> code_;
     std::shared_ptr<const x64::MatMul*> next_product_;
     Plan plan_;
     std::map<ir::Value, std::vector<Place>> places_;
+    std::map<ir::Value, Place> bfloats_;  // f32 values that are stored as bf16, too or only
+    Bfloat bfloat_;
     std::map<ir::Value, ConcatPart> slices_;
     std::map<ir::Value, std::size_t> reads_left_;  // groups and results that still read a value
     std::vector<std::uint32_t> sharers_;           // values that lie in a buffer

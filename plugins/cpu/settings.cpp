@@ -29,6 +29,7 @@ Settings settings_of(const Config& config, const Machine& machine) {
     Settings s;
     int streams = 0;
     int threads = 0;
+    std::string precision = "dynamic";
     for (const auto& [key, value] : config) {
         if (key == "NUM_STREAMS") {
             streams = value == "AUTO" ? 0 : whole_number(key, value);
@@ -53,7 +54,9 @@ Settings settings_of(const Config& config, const Machine& machine) {
                         "property '{}': got '{}', wanted LATENCY, THROUGHPUT or CUMULATIVE_THROUGHPUT", key, value);
             s.hint = value;
         } else if (key == "INFERENCE_PRECISION_HINT") {
-            ir::require(value == "f32" || value == "dynamic", "property '{}': got '{}', wanted f32", key, value);
+            ir::require(value == "f32" || value == "bf16" || value == "dynamic",
+                        "property '{}': got '{}', wanted f32, bf16 or dynamic", key, value);
+            precision = value;
         } else if (key != "PERFORMANCE_HINT_NUM_REQUESTS") {
             ir::fail(
                 "the CPU has no property '{}'; it has ENABLE_CPU_PINNING, EXECUTION_MODE_HINT, "
@@ -66,6 +69,8 @@ Settings settings_of(const Config& config, const Machine& machine) {
             whole_number(key, value);
         }
     }
+    // A wish for bf16 is one for speed, so it is not heard where bf16 is slower.
+    s.bf16 = machine.bf16 && (precision == "bf16" || (precision == "dynamic" && !s.accuracy));
     s.threads = threads > 0 ? threads : machine.cores;
     s.streams = streams > 0 ? streams : s.hint == "LATENCY" ? 1 : s.threads;
     s.threads = std::max(s.threads, s.streams);
@@ -79,7 +84,7 @@ Config effective(const Settings& s) {
             {"ENABLE_CPU_PINNING", s.pinning ? "YES" : "NO"},
             {"EXECUTION_MODE_HINT", s.accuracy ? "ACCURACY" : "PERFORMANCE"},
             {"INFERENCE_LOW_PRECISION", s.low_precision ? "YES" : "NO"},
-            {"INFERENCE_PRECISION_HINT", "f32"},
+            {"INFERENCE_PRECISION_HINT", s.bf16 ? "bf16" : "f32"},
             {"LOW_PRECISION_PLAN", s.upstream_plan ? "UPSTREAM" : "CHEAPEST"},
             {"PERFORMANCE_HINT", s.hint},
             {"OPTIMAL_NUMBER_OF_INFER_REQUESTS", std::to_string(s.streams)}};

@@ -14,6 +14,7 @@ struct Settings {
     bool low_precision = true;   // INFERENCE_LOW_PRECISION: NO runs every layer in float
     bool upstream_plan = false;  // LOW_PRECISION_PLAN: which layers run on integers, CHEAPEST or UPSTREAM
     bool accuracy = false;       // EXECUTION_MODE_HINT
+    bool bf16 = false;           // INFERENCE_PRECISION_HINT: float layers may compute in bf16
     std::string hint = "LATENCY";
 
     low_precision::Policy policy() const {

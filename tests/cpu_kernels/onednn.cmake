@@ -1,5 +1,5 @@
 if(OCTET_ONEDNN)
-  add_executable(test_cpu_onednn onednn_main.cpp onednn_convolution_test.cpp onednn_deconvolution_test.cpp
+  add_executable(test_cpu_onednn onednn_main.cpp onednn_bfloat_test.cpp onednn_convolution_test.cpp onednn_deconvolution_test.cpp
                  onednn_matmul_test.cpp)
   target_link_libraries(test_cpu_onednn PRIVATE octet_settings octet_cpu_kernels GTest::gtest)
   add_test(NAME test_cpu_onednn COMMAND test_cpu_onednn)

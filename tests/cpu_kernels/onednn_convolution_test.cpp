@@ -366,7 +366,7 @@ TEST(OneDnnConvolution, ReasonsOfDeclines) {
     ASSERT_EQ(reason(p), "");
     Convolution bad = p;
     bad.source = DataType::s8;
-    EXPECT_EQ(reason(bad), "onednn convolution: the source is neither u8 nor f32");
+    EXPECT_EQ(reason(bad), "onednn convolution: the source is neither u8, f32 nor bf16");
     bad = p;
     bad.epilogue.result = DataType::f16;
     EXPECT_EQ(reason(bad), "onednn convolution: the result is neither 8-bit, s32 nor f32");
@@ -382,7 +382,7 @@ TEST(OneDnnConvolution, ReasonsOfDeclines) {
     bad.epilogue.ops = {combine_op(Combine::reverse_divide, DataType::f32, Spread::full)};
     EXPECT_EQ(reason(bad), "onednn: an operand of the epilogue is divided by the result");
     bad.epilogue.ops = {combine_op(Combine::add, DataType::f16, Spread::full)};
-    EXPECT_EQ(reason(bad), "onednn: an operand of the epilogue is neither 8-bit, s32 nor f32");
+    EXPECT_EQ(reason(bad), "onednn: an operand of the epilogue is neither 8-bit, s32, f32 nor bf16");
     bad.epilogue.ops = {combine_op(Combine::add, DataType::u8, Spread::full)};
     bad.in_place = 0;
     EXPECT_EQ(reason(bad), "onednn: the operand replaced in place has not the size of the result");

@@ -1,8 +1,10 @@
 // What moves or converts elements, against index arithmetic.
+#include <bit>
 #include <cstring>
 #include <numeric>
 #include <stdexcept>
 
+#include "plugins/cpu/kernels/portable/bfloat.hpp"
 #include "plugins/cpu/kernels/portable/copy.hpp"
 #include "plugins/cpu/kernels/portable/quantize.hpp"
 #include "tests/cpu_kernels/portable_support.hpp"
@@ -256,6 +258,25 @@ TEST(PortableDequantize, IsBitExact) {
                 }
             }
         }
+    }
+}
+
+TEST(PortableBfloat, RoundsHalfToEvenAndKeepsNaN) {
+    const std::uint32_t cases[][2] = {{0x3F800000U, 0x3F80U}, {0x3F808000U, 0x3F80U}, {0x3F818000U, 0x3F82U},
+                                      {0x3F808001U, 0x3F81U}, {0x80000000U, 0x8000U}, {0x7F800000U, 0x7F80U},
+                                      {0x7F7FFFFFU, 0x7F80U}, {0xFF800001U, 0xFFC0U}, {0x7FC00000U, 0x7FC0U},
+                                      {0x00000001U, 0x0000U}, {0x0001FFFFU, 0x0002U}};
+    constexpr std::size_t kCount = 11 * 7;  // more than a vector, and a rest
+    Guarded<float> in(kCount, Guard::after);
+    Guarded<std::uint16_t> out(kCount, Guard::after);
+    Guarded<float> back(kCount, Guard::before);
+    for (std::size_t i = 0; i < kCount; ++i) in[i] = std::bit_cast<float>(cases[i % 11][0]);
+    portable::to_bfloat(in.data(), kCount, out.data());
+    portable::from_bfloat(out.data(), kCount, back.data());
+    ASSERT_TRUE(out.intact() && back.intact());
+    for (std::size_t i = 0; i < kCount; ++i) {
+        EXPECT_EQ(out[i], cases[i % 11][1]) << std::hex << cases[i % 11][0];
+        EXPECT_EQ(std::bit_cast<std::uint32_t>(back[i]), cases[i % 11][1] << 16);
     }
 }
 

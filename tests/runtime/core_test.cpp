@@ -152,6 +152,10 @@ TEST(CoreProperties, Errors) {
                   core.compile_model(relu_model(), "CPU", {{"EXECUTION_MODE_HINT", "EXACT"}});
               }),
               "property 'EXECUTION_MODE_HINT': got 'EXACT', wanted PERFORMANCE or ACCURACY");
+    EXPECT_EQ(error_of([&] {
+                  core.compile_model(relu_model(), "CPU", {{"INFERENCE_PRECISION_HINT", "f64"}});
+              }),
+              "property 'INFERENCE_PRECISION_HINT': got 'f64', wanted f32, bf16 or dynamic");
     EXPECT_THAT(error_of([&] {
                     core.compile_model(relu_model(), "REFERENCE", {{"FAST", "YES"}});
                 }),

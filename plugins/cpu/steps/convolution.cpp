@@ -34,11 +34,17 @@ Problem problem_of(Planner& planner, const Group& group) {
     const Graph& graph = planner.graph();
     const Node& node = graph.node(group.core);
     Problem p{group, node};
-    p.data = planner.input_rows(node.inputs[0], Layout::channels_last);
+    const bool bfloat = planner.computes_bfloat(group);
+    p.data = bfloat ? planner.input_bfloat(node.inputs[0], Layout::channels_last)
+                    : planner.input_rows(node.inputs[0], Layout::channels_last);
     p.batch = p.data.dims()[0];
     p.source = data_type(p.data.type.element);
     p.weights = graph.constant(node.inputs[1])->aligned();
     p.program = program_of(graph, group);
+    if (bfloat) {
+        planner.read_bfloat_operands(p.program);
+        if (planner.stores_bfloat(group.output)) p.program.epilogue.result = DataType::bf16;
+    }
     if (const auto* a = node.op.as<Convolution>()) read_fields(p, *a);
     else if (const auto* b = node.op.as<GroupConvolution>()) read_fields(p, *b);
     else if (const auto* c = node.op.as<ConvolutionBackpropData>()) read_fields(p, *c);
@@ -58,7 +64,7 @@ int operand_in_place(const Planner& planner, const Problem& p, const std::vector
         if (op.kind != EpilogueOp::Kind::combine || op.combine != Combine::add || op.spread != Spread::full) continue;
         const ProgramOperand& operand = p.program.operands[op.operand];
         if (operand.constant || planner.graph().type(operand.value) != result) continue;
-        if (operand.value == p.node.inputs[0]) continue;
+        if (operand.value == p.node.inputs[0] || op.operand_type != p.program.epilogue.result) continue;
         if (planner.last_read(operand.value, {buffers[op.operand], Layout::channels_last, result}))
             return static_cast<int>(op.operand);
     }
@@ -66,16 +72,21 @@ int operand_in_place(const Planner& planner, const Problem& p, const std::vector
 }
 
 void use_onednn(Planner& planner, const Problem& p, onednn::Creation& made, StepBuffers b, int in_place) {
+    const bool bfloat = p.program.epilogue.result == DataType::bf16;
+    Type type = planner.graph().type(p.group.output);
+    if (bfloat) type.element = Element::bf16;
     if (in_place >= 0)
         b.out = planner
-                    .output_in_place(p.group.output, {b.operands[static_cast<std::size_t>(in_place)],
-                                                      Layout::channels_last, planner.graph().type(p.group.output)})
+                    .output_in_place(p.group.output,
+                                     {b.operands[static_cast<std::size_t>(in_place)], Layout::channels_last, type})
                     .buffer;
+    else if (bfloat) b.out = planner.output_bfloat(p.group.output, Layout::channels_last).buffer;
     else b.out = planner.output(p.group.output, Layout::channels_last).buffer;
     const std::string name = "onednn_" + made.kernel->implementation();
     const std::size_t scratch = made.kernel->scratch_bytes();
     const std::size_t packed = made.kernel->packed_bytes();
-    add_step(planner, p.group, b, name, std::make_shared<OneDnnWork>(std::move(made.kernel), b), scratch, packed, {});
+    add_step(planner, p.group, b, name, std::make_shared<OneDnnWork>(std::move(made.kernel), b), scratch, packed, {},
+             p.source);
 }
 
 onednn::Creation create_backward(const Problem& p, int place, int threads) {
@@ -213,6 +224,14 @@ Acceptance try_portable(Planner& planner, const Problem& p, const Acceptance& be
 void plan_convolution(Planner& planner, const Group& group) {
     Problem p = problem_of(planner, group);
     Acceptance last = declined("no faster kernel is built in");
+#if OCTET_ONEDNN
+    if (p.source == DataType::bf16) {
+        if (try_onednn(planner, p)) return;
+        p.data = planner.input(p.node.inputs[0], Layout::channels_last);
+        p.source = DataType::f32;
+        p.program = program_of(planner.graph(), group);
+    }
+#endif
     if (try_window_sum(planner, p)) return;
 #if defined(__x86_64__)
     if (try_depthwise(planner, p)) return;

@@ -39,7 +39,7 @@ struct ConvolutionProblem {
     }
     std::int64_t pitch() const { return static_cast<std::int64_t>(data.pitch); }
     std::int64_t zero_point() const { return zero_points.empty() ? 0 : zero_points[0]; }
-    bool integer() const { return source != DataType::f32; }
+    bool integer() const { return source != DataType::f32 && source != DataType::bf16; }
 };
 
 inline StepBuffers buffers_of(Planner& planner, const ConvolutionProblem& p) {

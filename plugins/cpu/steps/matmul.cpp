@@ -41,7 +41,7 @@ Dims with_rank(Dims dims, std::size_t rank) {
     return dims;
 }
 
-std::optional<Problem> problem_of(Planner& planner, const Group& group) {
+std::optional<Problem> problem_of(Planner& planner, const Group& group, bool bfloat) {
     const Graph& graph = planner.graph();
     const Node& node = graph.node(group.core);
     Problem p{group, node, node.op.get<MatMul>()};
@@ -57,12 +57,17 @@ std::optional<Problem> problem_of(Planner& planner, const Group& group) {
     p.depth = p.a[rank - (p.op.transpose_a ? 2 : 1)];
     p.columns = p.b[rank - (p.op.transpose_b ? 2 : 1)];
     for (std::size_t i = 0; i + 2 < rank; ++i) p.outer.push_back(std::max(p.a[i], p.b[i]));
-    const Place data = planner.input(node.inputs[0], Layout::plain);
+    const Place data = bfloat ? planner.input_bfloat(node.inputs[0], Layout::plain)
+                              : planner.input(node.inputs[0], Layout::plain);
     p.source = data_type(data.type.element);
     p.second = data_type(graph.element(node.inputs[1]));
     p.zero_point = p.op.zp_a.empty() ? 0 : p.op.zp_a[0];
     p.second_zero_point = p.op.zp_w.empty() ? 0 : p.op.zp_w[0];
     p.program = program_of(graph, group);
+    if (bfloat) {
+        planner.read_bfloat_operands(p.program);
+        if (planner.stores_bfloat(group.output)) p.program.epilogue.result = DataType::bf16;
+    }
     p.buffers.in = data.buffer;
     if (!p.weights) {
         p.buffers.second = planner.input(node.inputs[1], Layout::plain).buffer;
@@ -113,12 +118,14 @@ Acceptance try_onednn(Planner& planner, Problem& p) {
     if (!p.outer.empty() || p.op.transpose_a) desc.source_strides = strides_of(p.a, p.op.transpose_a, p.outer);
     onednn::Creation made = create(desc);
     if (!made.kernel) return made.acceptance;
-    p.buffers.out = planner.output(p.group.output, Layout::plain).buffer;
+    p.buffers.out = (p.program.epilogue.result == DataType::bf16 ? planner.output_bfloat(p.group.output, Layout::plain)
+                                                                 : planner.output(p.group.output, Layout::plain))
+                        .buffer;
     const std::string name = "onednn_" + made.kernel->implementation();
     const std::size_t scratch = made.kernel->scratch_bytes();
     const std::size_t packed = made.kernel->packed_bytes();
     add_step(planner, p.group, p.buffers, name, std::make_shared<OneDnnWork>(std::move(made.kernel), p.buffers),
-             scratch, packed, {});
+             scratch, packed, {}, p.source);
     return accepted();
 }
 #endif
@@ -247,9 +254,15 @@ void use_portable(Planner& planner, Problem& p, const Acceptance& better) {
 }  // namespace
 
 void plan_matmul(Planner& planner, const Group& group) {
-    auto p = problem_of(planner, group);
-    if (!p) return plan_fallback(planner, group, "a product with a vector");
     Acceptance last = declined("no faster kernel is built in");
+#if OCTET_ONEDNN
+    if (planner.computes_bfloat(group)) {
+        auto narrow = problem_of(planner, group, true);
+        if (narrow && try_onednn(planner, *narrow)) return;
+    }
+#endif
+    auto p = problem_of(planner, group, false);
+    if (!p) return plan_fallback(planner, group, "a product with a vector");
 #if defined(__x86_64__)
     if (try_product(planner, *p)) return;
     if (!(planner.machine().amx() && OCTET_ONEDNN) && try_own(planner, *p)) return;

@@ -34,12 +34,17 @@ struct StepBuffers {
     }
 };
 
-// The step of a group. `better`: why a kernel of higher priority did not take it; accepted when there was none.
+// The step of a group. `better`: why a kernel of higher priority did not take it; accepted when there was none. `source`: bf16 where
+// that is what it computes in.
 inline void add_step(Planner& planner, const Group& group, const StepBuffers& buffers, std::string kernel,
                      std::shared_ptr<const Work> work, std::size_t scratch, std::size_t packed,
-                     const Acceptance& better) {
+                     const Acceptance& better, DataType source = DataType::f32) {
     Step step = planner.step_for(group, std::move(kernel));
     buffers.note(step);
+    if (source == DataType::bf16) {
+        step.data = ir::Element::bf16;
+        if (planner.stores_bfloat(group.output)) step.result = ir::Element::bf16;
+    }
     step.work = std::move(work);
     step.scratch_bytes = scratch;
     step.packed_bytes = packed;

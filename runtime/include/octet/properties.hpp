@@ -110,6 +110,8 @@ inline constexpr Property<std::uint32_t> num_requests{"PERFORMANCE_HINT_NUM_REQU
 /// sixteenth of its quantization step before it is quantized where being exact costs time, at the border of an image whose zero point is
 /// no integer, and by zero points of weights that are nearly 0.
 inline constexpr Property<ExecutionMode> execution_mode{"EXECUTION_MODE_HINT"};
+/// What float layers compute in: f32, bf16 (where the processor is faster with it, else f32), or dynamic (the default: f32 with
+/// execution_mode ACCURACY, else as bf16). Asked for, it is what the model computes in.
 inline constexpr Property<std::string> inference_precision{"INFERENCE_PRECISION_HINT"};
 inline constexpr Property<bool> enable_cpu_pinning{"ENABLE_CPU_PINNING"};
 /// NO: every layer runs in float, also where the model is quantized.

@@ -131,7 +131,7 @@ private:
         const bool grouped = p_.groups != 1;
         const dims shape = grouped ? dims{p_.groups, p_.oc, p_.ic, p_.kernel_h, p_.kernel_w}
                                    : dims{p_.oc, p_.ic, p_.kernel_h, p_.kernel_w};
-        const dnnl::memory::desc any(shape, w_.weights_type(), format_tag::any);
+        const dnnl::memory::desc any(shape, w_.packed_type(), format_tag::any);
         const dnnl::memory::desc plain(shape, w_.weights_type(), grouped ? format_tag::goihw : format_tag::oihw);
         const dnnl::memory::desc bias = w_.bias_desc(window, 1);
         const dnnl::primitive_attr attr = w_.attributes(window, grouped ? 3 : 1);

@@ -1,5 +1,5 @@
 #pragma once
-// Convolutions of u8 with s8 weights and of f32, over channels-last images.
+// Convolutions of u8 with s8 weights and of floats, over channels-last images.
 #include <cstdint>
 
 #include "plugins/cpu/kernels/epilogue.hpp"
@@ -9,7 +9,7 @@ namespace octet::cpu::onednn {
 
 // source [batch, height, width, groups * ic], result [batch, out_height(), out_width(), groups * oc].
 struct Convolution {
-    DataType source = DataType::u8;  // u8 with s8 weights, or f32 with f32 weights
+    DataType source = DataType::u8;  // u8 with s8 weights; f32 or bf16 with f32 weights, which are rounded for bf16
     std::int64_t batch = 1;
     std::int64_t height = 1;
     std::int64_t width = 1;

@@ -81,6 +81,9 @@ private:
                                             strides->outer.size(), p_.outer.size()));
             }
         }
+        if (p_.weights == nullptr && p_.source == DataType::bf16) {
+            return declined("onednn matmul: bf16 with weights of run time");
+        }
         if (p_.weights != nullptr && !p_.outer.empty()) {
             return declined("onednn matmul: constant weights with outer extents, which belong to the rows");
         }
@@ -176,8 +179,9 @@ private:
         }
         const dnnl::memory::desc src(source_extents, type_of(p_.source), source_strides);
         const dnnl::memory::desc plain(weights_extents, w_.weights_type(), weights_strides);
-        const dnnl::memory::desc weights =
-            p_.weights == nullptr ? plain : dnnl::memory::desc(weights_extents, w_.weights_type(), format_tag::any);
+        const dnnl::memory::desc weights = p_.weights == nullptr
+                                               ? plain
+                                               : dnnl::memory::desc(weights_extents, w_.packed_type(), format_tag::any);
         const dnnl::memory::desc dst = desc_of(here, p_.epilogue.result);
         const dnnl::memory::desc bias = w_.bias_desc(here, outer + 2);
         const dnnl::primitive_attr attr = w_.attributes(here, 1 << (outer + 1));

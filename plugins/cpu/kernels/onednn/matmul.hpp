@@ -1,5 +1,5 @@
 #pragma once
-// Matrix products of u8 with s8 and of f32, the second operand constant or not, over any number of outer extents.
+// Matrix products of u8 with s8 and of floats, the second operand constant or not, over any number of outer extents.
 #include <cstdint>
 #include <vector>
 
@@ -18,7 +18,7 @@ struct MatrixStrides {
 
 // result[outer, rows, columns] = source[outer, rows, depth] * weights[outer, depth, columns]; the channels are the columns.
 struct MatMul {
-    DataType source = DataType::u8;  // u8 with s8, or f32 with f32
+    DataType source = DataType::u8;  // u8 with s8, f32 with f32, or bf16 with constant f32, which are rounded
     std::vector<std::int64_t> outer = {};
     std::int64_t rows = 1;
     std::int64_t depth = 1;

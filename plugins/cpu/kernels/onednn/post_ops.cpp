@@ -153,8 +153,8 @@ private:
 
     Acceptance combine(const EpilogueOp& op) {
         if (op.operand_type != DataType::u8 && op.operand_type != DataType::s8 && op.operand_type != DataType::s32 &&
-            op.operand_type != DataType::f32) {
-            return declined("onednn: an operand of the epilogue is neither 8-bit, s32 nor f32");
+            op.operand_type != DataType::f32 && op.operand_type != DataType::bf16) {
+            return declined("onednn: an operand of the epilogue is neither 8-bit, s32, f32 nor bf16");
         }
         if (op.spread == Spread::per_row) {
             return declined(

@@ -30,22 +30,22 @@ std::int64_t parts_worth(std::int64_t work, int threads) {
 
 Acceptance Weighted::check_types(const char* op, DataType source, const Epilogue& epilogue,
                                  std::int32_t source_zero) const {
-    if (source != DataType::u8 && source != DataType::f32) {
-        return declined(fmt::format("onednn {}: the source is neither u8 nor f32", op));
+    if (source != DataType::u8 && source != DataType::f32 && source != DataType::bf16) {
+        return declined(fmt::format("onednn {}: the source is neither u8, f32 nor bf16", op));
     }
     const DataType result = epilogue.result;
     if (quantized_ && result != DataType::u8 && result != DataType::s8 && result != DataType::s32 &&
         result != DataType::f32) {
         return declined(fmt::format("onednn {}: the result is neither 8-bit, s32 nor f32", op));
     }
-    if (!quantized_ && result != DataType::f32) {
-        return declined(fmt::format("onednn {}: f32 in, but the result is not f32", op));
+    if (!quantized_ && result != DataType::f32 && result != source) {
+        return declined(fmt::format("onednn {}: floats in, but the result is neither f32 nor like the source", op));
     }
     if (result == DataType::s32 && !epilogue.ops.empty()) {
         return declined(fmt::format("onednn {}: an s32 result takes no epilogue", op));
     }
     if (!quantized_ && source_zero != 0) {
-        return declined(fmt::format("onednn {}: a zero point of an f32 source", op));
+        return declined(fmt::format("onednn {}: a zero point of a float source", op));
     }
     return accepted();
 }

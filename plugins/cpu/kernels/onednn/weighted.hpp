@@ -26,11 +26,15 @@ class Weighted {
 public:
     // `pack_later`: 8-bit weights are packed by Kernel::pack.
     Weighted(Kernel::Impl& impl, DataType source, bool pack_later = false)
-        : impl_(impl), quantized_(source == DataType::u8), pack_later_(pack_later && quantized_) {}
+        : impl_(impl), source_(source), quantized_(source == DataType::u8), pack_later_(pack_later && quantized_) {}
 
     bool quantized() const { return quantized_; }
+    // As they are given, and as they are packed.
     dnnl::memory::data_type weights_type() const {
         return quantized_ ? dnnl::memory::data_type::s8 : dnnl::memory::data_type::f32;
+    }
+    dnnl::memory::data_type packed_type() const {
+        return source_ == DataType::bf16 ? dnnl::memory::data_type::bf16 : weights_type();
     }
 
     // Types this folder computes; `op` begins the reason.
@@ -60,6 +64,7 @@ public:
 
 private:
     Kernel::Impl& impl_;
+    DataType source_;
     bool quantized_;
     bool pack_later_;
     std::int32_t zero_ = 0;

@@ -1,0 +1,17 @@
+#pragma once
+// Which float layers compute in bf16 where the machine gains from it, and which values stay bf16 between them.
+#include <set>
+#include <vector>
+
+#include "plugins/cpu/partition.hpp"
+
+namespace octet::cpu {
+
+struct Bfloat {
+    std::set<ir::NodeId> cores;  // of the groups
+    std::set<ir::Value> values;  // f32 in the graph, stored as bf16: nobody but these groups reads them
+};
+
+Bfloat bfloat_of(const ir::Graph& graph, const std::vector<Group>& groups);
+
+}  // namespace octet::cpu

@@ -1,0 +1,100 @@
+// Which layers compute in bf16 and what lies between them, on numbers that bf16 holds exactly.
+#include <fmt/format.h>
+
+#include "plugins/cpu/settings.hpp"
+#include "tests/cpu/support.hpp"
+
+namespace octet::cpu::testing {
+namespace {
+
+using namespace ir;
+
+const Dims kImage{1, 16, 6, 7};
+
+Value image(Edit& edit, const Dims& dims = kImage) {
+    return edit.add(Parameter{Element::f32, Shape(dims), {}}, {}, "x");
+}
+
+// The steps of bf16 as "data>result", in order.
+std::string steps_of(const Plan& plan) {
+    std::string text;
+    for (const Step& step : plan.steps)
+        if (step.data == Element::bf16 || step.result == Element::bf16)
+            text += fmt::format("{}{}>{}", text.empty() ? "" : " ", name_of(step.data), name_of(step.result));
+    return text;
+}
+
+std::string run(const Graph& graph, bool bf16 = true) {
+    const Plan plan = Planner(std::make_shared<const Graph>(graph), detect_machine(), 2, bf16).run();
+    Tensors inputs;
+    for (NodeId id : graph.parameters()) inputs.push_back(random_tensor(graph.type({id, 0}), 5, -8, 8, 4));
+    const Tensors wanted = eval::evaluate(graph, inputs), got = run_plan(plan, inputs, 2);
+    for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_EQ(wanted[i], got[i]);
+    return steps_of(plan);
+}
+
+#define OCTET_NEEDS_BF16()                                    \
+    if (!detect_machine().bf16) {                             \
+        GTEST_SKIP() << "products of bf16 gain nothing here"; \
+    }
+
+TEST(Bfloat, ValuesBetweenConvolutionsStayNarrow) {
+    OCTET_NEEDS_BF16();
+    Graph graph;
+    Edit edit(graph);
+    const Value a = edit.add(Relu{}, {identity_convolution(edit, kImage, image(edit))});
+    const Value b = identity_convolution(edit, kImage, a);
+    const Value sum = edit.add(Add{}, {identity_convolution(edit, kImage, b), a});  // read beside a result
+    edit.add(Result{}, {identity_convolution(edit, kImage, sum)});
+    EXPECT_EQ(run(graph), "f32>bf16 bf16>bf16 bf16>bf16 bf16>bf16 bf16>f32");
+    EXPECT_EQ(run(graph, false), "");
+}
+
+TEST(Bfloat, OtherReadersGetFloats) {
+    OCTET_NEEDS_BF16();
+    Graph graph;
+    Edit edit(graph);
+    const Value a = identity_convolution(edit, kImage, image(edit));
+    edit.add(Result{}, {edit.add(Abs{}, {edit.add(Transpose{},
+                                                  {a, edit.constant(Tensor::vector<std::int64_t>({0, 1, 3, 2}))})})});
+    edit.add(Result{}, {identity_convolution(edit, kImage, a)});
+    EXPECT_EQ(run(graph), "f32>bf16 bf16>f32 f32>bf16 bf16>f32");
+}
+
+TEST(Bfloat, ProductsOfWeights) {
+    OCTET_NEEDS_BF16();
+    Graph graph;
+    Edit edit(graph);
+    const Value x = image(edit, {3, 16});
+    const Value w = edit.constant(identity_weights({1, 16}));
+    const Value a = edit.add(Relu{}, {edit.add(MatMul{}, {x, w})});
+    edit.add(Result{}, {edit.add(MatMul{}, {a, w})});
+    edit.add(Result{}, {edit.add(MatMul{.transpose_b = true}, {x, x})});  // two activations
+    EXPECT_EQ(run(graph), "f32>bf16 bf16>bf16 bf16>f32");
+}
+
+TEST(Bfloat, AskedForByPrecisionAndMode) {
+    Machine machine;
+    const auto used = [&](const Config& config) {
+        return effective(settings_of(config, machine)).at("INFERENCE_PRECISION_HINT");
+    };
+    EXPECT_EQ(used({}), "f32");
+    EXPECT_EQ(used({{"INFERENCE_PRECISION_HINT", "bf16"}}), "f32") << "it is slower here";
+    machine.bf16 = true;
+    EXPECT_EQ(used({}), "bf16");
+    EXPECT_EQ(used({{"INFERENCE_PRECISION_HINT", "dynamic"}}), "bf16");
+    EXPECT_EQ(used({{"INFERENCE_PRECISION_HINT", "f32"}}), "f32");
+    EXPECT_EQ(used({{"EXECUTION_MODE_HINT", "ACCURACY"}}), "f32");
+    EXPECT_EQ(used({{"EXECUTION_MODE_HINT", "ACCURACY"}, {"INFERENCE_PRECISION_HINT", "bf16"}}), "bf16");
+}
+
+TEST(Bfloat, FewChannelsStayFloat) {
+    Graph graph;
+    Edit edit(graph);
+    const Dims few{1, 15, 6, 7};
+    edit.add(Result{}, {identity_convolution(edit, few, image(edit, few))});
+    EXPECT_EQ(run(graph, detect_machine().bf16), "");
+}
+
+}  // namespace
+}  // namespace octet::cpu::testing
