@@ -131,11 +131,12 @@ TEST_F(ModelCommands, BenchEndsInOneObject) {
         const Answer a = octet(std::string("bench m.xml -d REFERENCE --seconds 0.05 --json") + streams);
         ASSERT_EQ(a.status, 0) << a.error;
         const json result = json::parse(a.out);
-        for (const char* key : {"median_ms", "p95_ms", "throughput", "load_ms", "first_ms", "rss_mb"}) {
+        for (const char* key : {"median_ms", "p95_ms", "min_ms", "throughput", "load_ms", "first_ms", "rss_mb"}) {
             ASSERT_TRUE(result.contains(key)) << key;
             EXPECT_GE(result[key].get<double>(), 0) << key;
         }
         EXPECT_LE(result["median_ms"], result["p95_ms"]);
+        EXPECT_LE(result["min_ms"], result["median_ms"]);
         EXPECT_LE(result["read_ms"], result["load_ms"]);
         EXPECT_GT(result["throughput"], 0);
     }
