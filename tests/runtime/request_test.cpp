@@ -163,7 +163,8 @@ TEST_P(Requests, ErrorsOfAnInferenceLeaveTheRequestUsable) {
 }
 
 TEST_P(Requests, ProfilingRows) {
-    const CompiledModel compiled = core_.compile_model(slow_model(), GetParam(), enable_profiling(true));
+    const CompiledModel compiled = core_.compile_model(slow_model(), GetParam(), enable_profiling(true),
+                                                       hint::inference_precision("f32"));
     InferRequest request = compiled.create_infer_request();
     for (const ProfilingInfo& row : request.get_profiling_info()) EXPECT_EQ(row.status, ProfilingInfo::Status::NOT_RUN);
     request.infer();
