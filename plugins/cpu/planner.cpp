@@ -62,10 +62,18 @@ private:
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+std::shared_ptr<x64::CodeBlock> make_code([[maybe_unused]] const Machine& machine) {
+#if defined(__x86_64__)
+    return std::make_shared<x64::CodeBlock>(x64::vector_isa_of(machine));
+#else
+    return std::make_shared<x64::CodeBlock>();
+#endif
+}
+
 }  // namespace
 
 Planner::Planner(std::shared_ptr<const Graph> graph, const Machine& machine, int threads)
-    : graph_(std::move(graph)), machine_(machine), threads_(threads), code_(std::make_shared<x64::CodeBlock>()) {
+    : graph_(std::move(graph)), machine_(machine), threads_(threads), code_(make_code(machine)) {
     plan_.graph = graph_;
 }
 
