@@ -9,8 +9,6 @@
 namespace octet::cpu::x64 {
 namespace {
 
-using Xbyak::Zmm;
-
 constexpr std::int64_t kMostRows = 3;       // sums of two digits times four vectors fill 24 registers
 constexpr std::int64_t kMostDepth = 65536;  // 128 * 128 * depth must fit 31 bits
 constexpr int kUnroll = 4;
@@ -28,9 +26,26 @@ public:
         : c(code), d(desc), rows_(rows), parts_(desc.integer || rows == 1 ? 2 : 1) {}
 
     void emit() {
+        c.mov(sums, c.ptr[c.rdi + offsetof(Call, sums)]);
+        const int all = d.vectors * 16 / c.lanes();
+        // AVX2: a part of the columns at a time, whose sums fit 12 registers.
+        const int most = c.wide() ? all : rows_ == 1 ? 4 : 2;
+        for (first_ = 0; first_ < all; first_ += most) {
+            vectors_ = std::min(most, all - first_);
+            columns();
+        }
+        c.leave();
+    }
+
+private:
+    // Of integers the parts are the digits, high and low; of floats two sums of every other product, which hide each other's latency.
+    Vec sum(int row, int part, int vector) const { return c.vec((row * parts_ + part) * vectors_ + vector); }
+    Vec temp(int i) const { return c.vec((c.wide() ? 24 : 12) + i); }
+    std::int64_t offset(int vector) const { return (first_ + vector) * c.isa().bytes(); }
+
+    void columns() {
         c.mov(state, c.ptr[c.rdi + offsetof(Call, state)]);
         c.mov(panel, c.ptr[c.rdi + offsetof(Call, panel)]);
-        c.mov(sums, c.ptr[c.rdi + offsetof(Call, sums)]);
         start();
         const std::int64_t steps = d.integer ? d.digits() / 4 : d.depth;
         if (steps >= kUnroll) {
@@ -49,21 +64,16 @@ public:
             step(i);
         }
         finish();
-        c.leave();
     }
-
-private:
-    // Of integers the parts are the digits, high and low; of floats two sums of every other product, which hide each other's latency.
-    Zmm sum(int row, int part, int vector) const { return Zmm((row * parts_ + part) * d.vectors + vector); }
 
     void start() {
         for (int r = 0; r < rows_; ++r) {
             for (int p = 0; p < parts_; ++p) {
-                for (int v = 0; v < d.vectors; ++v) {
+                for (int v = 0; v < vectors_; ++v) {
                     if (d.integer) {
-                        c.vmovdqu32(sum(r, p, v), c.at(panel, v * 64));
+                        c.move(sum(r, p, v), c.at(panel, offset(v)));
                     } else {
-                        c.vpxord(sum(r, p, v), sum(r, p, v), sum(r, p, v));
+                        c.zero(sum(r, p, v));
                     }
                 }
             }
@@ -73,24 +83,38 @@ private:
         }
     }
 
+    // Factors in memory where there are no registers for them.
+    bool held() const { return c.wide() || vectors_ <= 2; }
+
+    void multiply(const Vec& to, const Vec& x, const Xbyak::Operand& weight) {
+        if (d.integer) {
+            const bool vex = c.isa().dot == VectorIsa::Dot::vex;
+            c.vpdpbusd(to, x, weight, vex ? Xbyak::VexEncoding : Xbyak::EvexEncoding);
+        } else {
+            c.vfmadd231ps(to, x, weight);
+        }
+    }
+
     void step(int i) {
-        for (int v = 0; v < d.vectors; ++v) {
-            c.vmovups(Zmm(24 + v), c.at(panel, (i * d.vectors + v) * 64));
+        const auto weight = [&](int v) { return c.at(panel, i * d.vectors * 64 + offset(v)); };
+        for (int v = 0; v < vectors_ && held(); ++v) {
+            c.vmovups(temp(v), weight(v));
         }
         for (int r = 0; r < rows_; ++r) {
             const std::int64_t at = r * d.state_stride() + i * 4;
             for (int p = 0; p < (d.integer ? 2 : 1); ++p) {
-                const Zmm x(28 + (r * 2 + p) % 4);
+                const Vec x = c.wide() ? temp(4 + (r * 2 + p) % 4) : temp(2 + (r * 2 + p) % 2);
                 if (d.integer) {
                     c.vpbroadcastd(x, c.at(state, at + p * d.digits()));
                 } else {
                     c.vbroadcastss(x, c.at(state, at));
                 }
-                for (int v = 0; v < d.vectors; ++v) {
-                    if (d.integer) {
-                        c.vpdpbusd(sum(r, p, v), x, Zmm(24 + v));
+                for (int v = 0; v < vectors_; ++v) {
+                    const Vec to = sum(r, d.integer ? p : i % parts_, v);
+                    if (held()) {
+                        multiply(to, x, temp(v));
                     } else {
-                        c.vfmadd231ps(sum(r, i % parts_, v), x, Zmm(24 + v));
+                        multiply(to, x, weight(v));
                     }
                 }
             }
@@ -99,8 +123,8 @@ private:
 
     void finish() {
         for (int r = 0; r < rows_; ++r) {
-            for (int v = 0; v < d.vectors; ++v) {
-                const Zmm result = sum(r, parts_ - 1, v);
+            for (int v = 0; v < vectors_; ++v) {
+                const Vec result = sum(r, parts_ - 1, v);
                 if (d.integer) {
                     c.vcvtdq2ps(sum(r, 0, v), sum(r, 0, v));
                     c.vcvtdq2ps(result, result);
@@ -108,7 +132,7 @@ private:
                 } else if (parts_ == 2) {
                     c.vaddps(result, result, sum(r, 0, v));
                 }
-                c.vmovups(c.at(sums, (r * d.vectors + v) * 64), result);
+                c.vmovups(c.at(sums, r * d.vectors * 64 + offset(v)), result);
             }
         }
     }
@@ -117,6 +141,8 @@ private:
     const RecurrentProductDesc& d;
     const int rows_;
     const int parts_;
+    int first_ = 0;  // of the vectors in hand
+    int vectors_ = 0;
     const Xbyak::Reg64 state = Xbyak::util::rax, panel = Xbyak::util::rcx, sums = Xbyak::util::rdx;
     const Xbyak::Reg64 count = Xbyak::util::r8;
 };
@@ -124,11 +150,11 @@ private:
 }  // namespace
 
 Acceptance RecurrentProduct::accepts(const RecurrentProductDesc& desc, const Machine& machine) {
-    if (desc.integer && machine.isa < Isa::avx512_vnni) {
-        return declined("needs AVX-512 VNNI");
+    if (desc.integer && !machine.vnni()) {
+        return declined("needs VNNI");
     }
-    if (!machine.avx512()) {
-        return declined("needs AVX-512");
+    if (!machine.avx2()) {
+        return declined("needs AVX2");
     }
     if (desc.rows < 1 || desc.depth < 1 || desc.panels < 1 || desc.vectors < 1 || desc.vectors > 4) {
         return declined("an empty product, or panels wider than 64 columns");
