@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "plugins/cpu/kernels/x64/emitter.hpp"
+#include "plugins/cpu/kernels/x64/tile.hpp"
 
 namespace octet::cpu::x64 {
 namespace {
@@ -47,7 +48,7 @@ private:
         c.mov(state, c.ptr[c.rdi + offsetof(Call, state)]);
         c.mov(panel, c.ptr[c.rdi + offsetof(Call, panel)]);
         start();
-        const std::int64_t steps = d.integer ? d.digits() / 4 : d.depth;
+        const std::int64_t steps = d.steps();
         if (steps >= kUnroll) {
             Xbyak::Label loop;
             c.mov(count, static_cast<std::uint64_t>(steps / kUnroll));
@@ -56,7 +57,7 @@ private:
                 step(i);
             }
             c.advance(state, kUnroll * 4);
-            c.advance(panel, kUnroll * d.vectors * 64);
+            c.advance(panel, kUnroll * d.step_bytes(c.isa()));
             c.dec(count);
             c.jnz(loop, Xbyak::CodeGenerator::T_NEAR);
         }
@@ -78,9 +79,7 @@ private:
                 }
             }
         }
-        if (d.integer) {
-            c.advance(panel, d.vectors * 64);
-        }
+        c.advance(panel, d.start_bytes());
     }
 
     // Factors in memory where there are no registers for them.
@@ -95,8 +94,30 @@ private:
         }
     }
 
+    // Codes and weights of 16 bits, 0 and 2 of each four, then 1 and 3.
+    void step_of_pairs(int i) {
+        const Vec even = temp(0), odd = temp(1), product = temp(2);
+        for (int r = 0; r < rows_; ++r) {
+            for (int p = 0; p < 2; ++p) {
+                c.vpbroadcastd(odd, c.at(state, r * d.state_stride() + i * 4 + p * d.digits()));
+                c.wide() ? c.vpandd(even, odd, c.all_lanes(0x00FF00FFU)) : c.vpand(even, odd, c.all_lanes(0x00FF00FFU));
+                c.vpsrlw(odd, odd, 8);
+                for (int v = 0; v < vectors_; ++v) {
+                    const std::int64_t at = i * d.step_bytes(c.isa()) + offset(v);
+                    c.vpmaddwd(product, even, c.at(panel, at));
+                    c.vpaddd(sum(r, p, v), sum(r, p, v), product);
+                    c.vpmaddwd(product, odd, c.at(panel, at + d.vectors * 64));
+                    c.vpaddd(sum(r, p, v), sum(r, p, v), product);
+                }
+            }
+        }
+    }
+
     void step(int i) {
-        const auto weight = [&](int v) { return c.at(panel, i * d.vectors * 64 + offset(v)); };
+        if (d.integer && c.isa().pairs()) {
+            return step_of_pairs(i);
+        }
+        const auto weight = [&](int v) { return c.at(panel, i * d.step_bytes(c.isa()) + offset(v)); };
         for (int v = 0; v < vectors_ && held(); ++v) {
             c.vmovups(temp(v), weight(v));
         }
@@ -150,9 +171,6 @@ private:
 }  // namespace
 
 Acceptance RecurrentProduct::accepts(const RecurrentProductDesc& desc, const Machine& machine) {
-    if (desc.integer && !machine.vnni()) {
-        return declined("needs VNNI");
-    }
     if (!machine.avx2()) {
         return declined("needs AVX2");
     }
@@ -166,7 +184,7 @@ Acceptance RecurrentProduct::accepts(const RecurrentProductDesc& desc, const Mac
 }
 
 RecurrentProduct::RecurrentProduct(const RecurrentProductDesc& desc, CodeBlock& code, const Column& weights)
-    : desc_(desc), code_(&code), packed_(static_cast<std::size_t>(desc.panel_bytes() * desc.panels)) {
+    : desc_(desc), code_(&code), packed_(static_cast<std::size_t>(desc.panel_bytes(code.isa()) * desc.panels)) {
     const auto add = [&](std::int64_t rows) {
         const std::string key = fmt::format("recurrent {} {} {} {}", rows, desc.depth, desc.vectors, desc.integer);
         return code.add(key, [&](Emitter& emitter) { ProductEmitter(emitter, desc, static_cast<int>(rows)).emit(); });
@@ -186,7 +204,10 @@ RecurrentProduct::RecurrentProduct(const RecurrentProductDesc& desc, CodeBlock& 
 
 void RecurrentProduct::pack(std::int64_t panel, const Column& weights) {
     const std::int64_t columns = desc_.columns();
-    std::byte* to = packed_.data() + panel * desc_.panel_bytes();
+    const bool pairs = desc_.integer && code_->isa().pairs();
+    std::byte* to = packed_.data() + panel * desc_.panel_bytes(code_->isa());
+    auto* const all = reinterpret_cast<std::int8_t*>(to + desc_.start_bytes());
+    auto* const values = all + (pairs ? desc_.steps() * columns * 4 : 0);
     for (std::int64_t c = 0; c < columns; ++c) {
         const std::byte* column = weights(panel, c);
         if (column == nullptr) {
@@ -200,7 +221,6 @@ void RecurrentProduct::pack(std::int64_t panel, const Column& weights) {
             continue;
         }
         const auto* from = reinterpret_cast<const std::int8_t*>(column);
-        auto* values = reinterpret_cast<std::int8_t*>(to) + columns * 4;
         std::int32_t sum = 0;
         for (std::int64_t k = 0; k < desc_.depth; k += 4) {
             const std::int64_t count = std::min<std::int64_t>(desc_.depth - k, 4);
@@ -211,11 +231,12 @@ void RecurrentProduct::pack(std::int64_t panel, const Column& weights) {
         }
         reinterpret_cast<std::int32_t*>(to)[c] = -128 * sum;
     }
+    if (pairs) widen_weights(all, desc_.steps(), columns);
 }
 
 void RecurrentProduct::run(const std::byte* state, std::int64_t panel, float* sums) const {
     Call call;
-    call.panel = packed_.data() + panel * desc_.panel_bytes();
+    call.panel = packed_.data() + panel * desc_.panel_bytes(code_->isa());
     for (std::int64_t row = 0; row < desc_.rows; row += kMostRows) {
         call.state = state + row * desc_.state_stride();
         call.sums = sums + row * desc_.columns();
