@@ -38,13 +38,18 @@ EpilogueEmitter::EpilogueEmitter(Emitter& code, const Epilogue& epilogue, std::s
       first_temp_(first_temp),
       bounded_(bounded),
       vectors_(channel_vectors(epilogue)) {
-    const bool many = std::any_of(epilogue.ops.begin(), epilogue.ops.end(), [](const EpilogueOp& op) {
-        return op.kind == Kind::function && !needs_two_temps(op.function);
-    });
-    if (!code.wide() && many && first_temp > kFirstTempOfSpilled) {
+    bool four = false, five = false;  // temporaries
+    for (std::size_t i = 0; i < epilogue.ops.size(); ++i) {
+        if (epilogue.ops[i].kind == Kind::function && !needs_two_temps(epilogue.ops[i].function)) {
+            (is_looked_up(epilogue, i) ? four : five) = true;
+        }
+    }
+    const bool few = !code.wide() && first_temp > kFirstTempOfSpilled;
+    if (few && five) {
         spills_ = true;
         first_temp_ = kFirstTempOfSpilled;
     }
+    holds_constants_ = vectors_ <= 2 && !(few && four && !five);
     std::copy_n(strides.begin(), std::min<std::size_t>(strides.size(), kMaxOperands), strides_.begin());
 }
 
@@ -133,8 +138,8 @@ void EpilogueEmitter::apply(int rows, int columns, const Accumulator& acc, bool 
     const int lanes = code_.lanes();
     const int vectors = (columns + lanes - 1) / lanes;
     for (int v = 0; v < vectors; ++v) {
-        // Two vectors stay in registers for all rows; with more, every use reads memory.
-        for (int id = 0; id < vectors_ && vectors_ <= 2; ++id) {
+        // Two vectors stay in registers for all rows, if there are any; else every use reads memory.
+        for (int id = 0; id < vectors_ && holds_constants_; ++id) {
             code_.vmovups(constant_register(id), constant(id, v));
         }
         for (int r = first_row; r < first_row + rows; ++r) {
@@ -181,7 +186,7 @@ void EpilogueEmitter::negative_times(const Vec& x, int id, int vector) {
         code_.vpmovd2m(code_.k3, x);
     }
     const Vec to = code_.wide() ? x | code_.k3 : temp(0);
-    if (vectors_ <= 2) {
+    if (holds_constants_) {
         code_.vmulps(to, x, constant_register(id));
     } else {
         code_.vmulps(to, x, constant(id, vector));
@@ -192,7 +197,7 @@ void EpilogueEmitter::negative_times(const Vec& x, int id, int vector) {
 }
 
 void EpilogueEmitter::scale_and_shift(const Vec& x, int first_vector, int vector) {
-    if (vectors_ <= 2) {
+    if (holds_constants_) {
         code_.vfmadd213ps(x, constant_register(first_vector), constant_register(first_vector + 1));
         return;
     }

@@ -70,9 +70,10 @@ private:
     bool bounded_;
     int vectors_;
     bool spills_ = false;
+    bool holds_constants_ = false;
 };
 
-// Whether AVX2 code for it makes do with two temporaries, the first two of the five.
+// Whether AVX2 code for it makes do with two temporaries, the first two of the five; looked up, it takes four.
 bool needs_two_temps(Function function);
 
 // x = function(x) for a whole register, relative error below 2e-6, or, looked up, the absolute error of epilogue_data.hpp; uses five

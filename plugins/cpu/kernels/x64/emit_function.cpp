@@ -70,13 +70,18 @@ private:
         c.vpslld(n, n, 23);
     }
 
-    // x = p 2^n, n whole within [-252, 254]; changes n. AVX2 multiplies by two halves of the power.
-    void scale(const Vec& x, const Vec& p, const Vec& n) {
+    // x = p 2^n, n whole within [-252, 254]; changes n. AVX2 multiplies by two halves of the power, unless it is `normal`, within [-126, 127].
+    void scale(const Vec& x, const Vec& p, const Vec& n, bool normal) {
         if (c.wide()) {
             c.vscalefps(x, p, n);
             return;
         }
         c.vcvtps2dq(n, n);
+        if (normal) {
+            power(n);
+            c.vmulps(x, p, n);
+            return;
+        }
         c.vpsrad(x, n, 1);
         c.vpsubd(n, n, x);
         power(x);
@@ -96,11 +101,11 @@ private:
         }
     }
 
-    // x = e^x, x within [-174, 174]; n, p are scratch.
-    void exp(const Vec& x, const Vec& n, const Vec& p) {
+    // x = e^x, x within [-174, 174], or [-87, 87] for a normal number; n, p are scratch.
+    void exp(const Vec& x, const Vec& n, const Vec& p, bool normal = false) {
         reduce(n, x);
         polynomial(p, x, {1.F / 720, 1.F / 120, 1.F / 24, 1.F / 6, 0.5F, 1.F, 1.F});
-        scale(x, p, n);
+        scale(x, p, n, normal);
     }
 
     // x = e^x - 1 = (2^n - 1) + 2^n (e^r - 1)
@@ -138,7 +143,7 @@ private:
     void sigmoid(const Vec& y, const Vec& x) {
         c.vxorps(t0, x, c.all_lanes(-0.F));
         bound(t0, t0, -87.F, 87.F);
-        exp(t0, t1, t2);
+        exp(t0, t1, t2, true);
         c.vaddps(t0, t0, c.all_lanes(1.F));
         reciprocal(y, t0);
     }
@@ -253,13 +258,16 @@ void FunctionEmitter::minus_segments(const Vec& x, const Segments& segments) {
 
 // gelu(x) = max(x, 0) - |x|/2 erfc(|x| / sqrt 2), swish(x) = max(x, 0) - |x| / (1 + exp(alpha |x|)); at the ends what is left of the
 // second terms is below the error that is allowed.
+// The error of 8 segments of a higher degree is that of 16.
 void FunctionEmitter::emit_looked_up(const EpilogueOp& op, const Vec& x) {
-    static const Segments kGelu = segments_of([](double a) { return a / 2 * std::erfc(a * std::sqrt(0.5)); }, 5.63, 5);
-    static const Segments kSwish = segments_of([](double a) { return a / (1 + std::exp(a)); }, 17, 6);
-    if (op.function == Function::gelu_erf) return minus_segments(x, kGelu);
-    if (op.alpha == 1.F) return minus_segments(x, kSwish);
+    const auto gelu = [](double a) { return a / 2 * std::erfc(a * std::sqrt(0.5)); };
+    const auto swish = [](double alpha) { return [alpha](double a) { return a / (1 + std::exp(alpha * a)); }; };
+    static const Segments kGelu = segments_of(gelu, 5.63, 5, 16), kGeluOf8 = segments_of(gelu, 5.63, 6, 8);
+    static const Segments kSwish = segments_of(swish(1), 17, 6, 16), kSwishOf8 = segments_of(swish(1), 17, 8, 8);
+    if (op.function == Function::gelu_erf) return minus_segments(x, c.wide() ? kGelu : kGeluOf8);
+    if (op.alpha == 1.F) return minus_segments(x, c.wide() ? kSwish : kSwishOf8);
     const double alpha = static_cast<double>(op.alpha);
-    minus_segments(x, segments_of([alpha](double a) { return a / (1 + std::exp(alpha * a)); }, 17 / alpha, 6));
+    minus_segments(x, segments_of(swish(alpha), 17 / alpha, c.wide() ? 6 : 8, c.wide() ? 16 : 8));
 }
 
 void FunctionEmitter::emit(const EpilogueOp& op, const Vec& x) {
@@ -330,9 +338,9 @@ bool needs_two_temps(Function function) {
 }
 
 void emit_function(Emitter& code, const EpilogueOp& op, const Vec& x, int first_temp, bool looked_up) {
-    const int last_temp = first_temp + (!code.wide() && needs_two_temps(op.function) ? 1 : 4);
+    const int last_temp = first_temp + (code.wide() ? 4 : needs_two_temps(op.function) ? 1 : looked_up ? 3 : 4);
     FunctionEmitter emitter(code, first_temp, last_temp);
-    if (looked_up && code.wide()) emitter.emit_looked_up(op, x);
+    if (looked_up) emitter.emit_looked_up(op, x);
     else emitter.emit(op, x);
 }
 
