@@ -41,7 +41,7 @@ bool has(const Xbyak::util::Cpu& cpu, Isa isa) {
     switch (isa) {
         case Isa::sse41: return true;
         case Isa::avx2: return cpu.has(Cpu::tAVX2) && cpu.has(Cpu::tFMA);
-        case Isa::avx2_vnni: return has(cpu, Isa::avx2) && cpu.has(Cpu::tAVX_VNNI);
+        case Isa::avx2_vnni: return has(cpu, Isa::avx512_vnni) || (has(cpu, Isa::avx2) && cpu.has(Cpu::tAVX_VNNI));
         case Isa::avx512:
             return has(cpu, Isa::avx2) && cpu.has(Cpu::tAVX512F) && cpu.has(Cpu::tAVX512BW) &&
                    cpu.has(Cpu::tAVX512VL) && cpu.has(Cpu::tAVX512DQ);
@@ -84,6 +84,7 @@ void detect_instructions(Machine& machine, Isa cap) {
             break;
         }
     }
+    machine.evex_dot = machine.isa == Isa::avx2_vnni && !cpu.has(Xbyak::util::Cpu::tAVX_VNNI);
     machine.vbmi = machine.isa >= Isa::avx512_vnni && cpu.has(Xbyak::util::Cpu::tAVX512_VBMI);
     machine.bf16 = machine.amx() || (cap == Isa::amx && has_fast_bf16(cpu));
     machine.name = processor_name();

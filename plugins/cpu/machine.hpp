@@ -22,6 +22,7 @@ struct Machine {
     std::optional<Isa> cap = std::nullopt;  // the level above which nothing may be used, where the user named one
     bool vbmi = false;                      // AVX512_VBMI, never above the cap
     bool bf16 = false;                      // products of bf16 are faster than those of f32; never above the cap
+    bool evex_dot = false;                  // at avx2_vnni: AVX-VNNI is missing, AVX-512 encodes its dot product
     int cores = 1;                          // allowed by affinity and control groups
     std::size_t l1_bytes = 32 * 1024;
     std::size_t l2_bytes = 1024 * 1024;
@@ -35,7 +36,7 @@ struct Machine {
     bool amx() const { return isa == Isa::amx; }
 };
 
-// The best level not above `cap` that the processor has. Without AVX-512 and AMX on other architectures: sse41 stands for "portable".
+// The best level not above `cap` that the processor has; avx2_vnni stands for what AVX-512 VNNI does with 256 bits, too. Without AVX-512 and AMX on other architectures: sse41 stands for "portable".
 Machine detect_machine(std::optional<Isa> cap);
 
 // detect_machine under the cap OCTET_MAX_CPU_ISA; an unknown value is an octet::Error that lists the known ones.

@@ -63,6 +63,14 @@ private:
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+std::shared_ptr<x64::CodeBlock> make_code([[maybe_unused]] const Machine& machine) {
+#if defined(__x86_64__)
+    return std::make_shared<x64::CodeBlock>(x64::vector_isa_of(machine));
+#else
+    return std::make_shared<x64::CodeBlock>();
+#endif
+}
+
 }  // namespace
 
 Planner::Planner(std::shared_ptr<const Graph> graph, const Machine& machine, int threads, bool bf16)
@@ -70,7 +78,7 @@ Planner::Planner(std::shared_ptr<const Graph> graph, const Machine& machine, int
       machine_(machine),
       threads_(threads),
       bf16_(bf16 && OCTET_ONEDNN),
-      code_(std::make_shared<x64::CodeBlock>()) {
+      code_(make_code(machine)) {
     plan_.graph = graph_;
 }
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "plugins/cpu/kernels/x64/dense_convolution.hpp"
@@ -137,9 +138,13 @@ Prepared finish(std::shared_ptr<Kernel> kernel, std::shared_ptr<x64::CodeBlock> 
     return prepared;
 }
 
-Prepared own(const Layer& layer, Buffers& buffers) {
+Prepared own(const Layer& layer, Buffers& buffers, Isa cap) {
+    const Machine machine = detect_machine(cap);
+    const auto require = [](const Acceptance& acceptance) {
+        if (!acceptance) throw std::runtime_error(acceptance.reason);
+    };
     const std::vector<std::int8_t> weights = random_weights(layer);
-    auto code = std::make_shared<x64::CodeBlock>();
+    auto code = std::make_shared<x64::CodeBlock>(x64::vector_isa_of(machine));
     if (layer.groups > 1) {
         x64::DepthwiseDesc desc;
         desc.window = layer.window;
@@ -148,8 +153,10 @@ Prepared own(const Layer& layer, Buffers& buffers) {
             desc.zero_points.push_back(static_cast<std::uint8_t>(100 + i));
         }
         desc.epilogue = requantize(layer);
+        require(x64::DepthwiseConvolution::accepts(desc, machine));
         return finish(std::make_shared<x64::DepthwiseConvolution>(desc, weights, *code), code,
-                      {buffers.in.data(), buffers.out.data()}, x64::DepthwiseConvolution::packed_size(desc));
+                      {buffers.in.data(), buffers.out.data()},
+                      x64::DepthwiseConvolution::packed_size(desc, code->isa()));
     }
     if (layer.ic <= 4) {
         x64::ImageConvolutionDesc desc;
@@ -162,10 +169,11 @@ Prepared own(const Layer& layer, Buffers& buffers) {
         for (std::int64_t i = 0; i < layer.window.height * layer.window.width * layer.ic; ++i) {
             image[i] = static_cast<float>(i % 600);
         }
+        require(x64::ImageConvolution::accepts(desc, machine));
         auto kernel = std::make_shared<x64::ImageConvolution>(desc, weights, *code);
         auto scratch = std::make_shared<x64::Aligned<std::byte>>(kernel->scratch_size());
         Prepared prepared = finish(kernel, code, {buffers.in.data(), buffers.out.data(), {}, scratch->data()},
-                                   x64::ImageConvolution::packed_size(desc));
+                                   x64::ImageConvolution::packed_size(desc, code->isa()));
         prepared.keep.push_back(scratch);
         return prepared;
     }
@@ -175,8 +183,9 @@ Prepared own(const Layer& layer, Buffers& buffers) {
         desc.ic = layer.ic;
         desc.oc = layer.oc;
         desc.epilogue = requantize(layer);
+        require(x64::DenseConvolution::accepts(desc, machine));
         return finish(std::make_shared<x64::DenseConvolution>(desc, weights, *code), code,
-                      {buffers.in.data(), buffers.out.data()}, x64::DenseConvolution::packed_size(desc));
+                      {buffers.in.data(), buffers.out.data()}, x64::DenseConvolution::packed_size(desc, code->isa()));
     }
     x64::MatMulDesc desc;
     desc.rows = layer.window.height * layer.window.width;
@@ -184,8 +193,9 @@ Prepared own(const Layer& layer, Buffers& buffers) {
     desc.columns = layer.oc;
     desc.transposed = true;
     desc.epilogue = requantize(layer);
+    require(x64::MatMul::accepts(desc, machine));
     return finish(std::make_shared<x64::MatMul>(desc, weights, *code), code, {buffers.in.data(), buffers.out.data()},
-                  x64::MatMul::packed_size(desc));
+                  x64::MatMul::packed_size(desc, code->isa()));
 }
 
 #ifdef OCTET_BENCH_ONEDNN
@@ -224,9 +234,9 @@ Prepared onednn_layer(const Layer& layer, Buffers& buffers) {
 }
 #endif
 
-using Prepare = Prepared (*)(const Layer&, Buffers&);
+using Prepare = std::function<Prepared(const Layer&, Buffers&)>;
 
-void measure(benchmark::State& state, const Layer& layer, Prepare prepare, bool cold) {
+void measure(benchmark::State& state, const Layer& layer, const Prepare& prepare, bool cold) {
     Buffers buffers(layer);
     std::vector<Prepared> copies;
     try {
@@ -249,7 +259,7 @@ void measure(benchmark::State& state, const Layer& layer, Prepare prepare, bool 
                                                 benchmark::Counter::kIsIterationInvariantRate);
 }
 
-void add(const Layer& layer, const char* who, Prepare prepare) {
+void add(const Layer& layer, const char* who, const Prepare& prepare) {
     for (const bool cold : {false, true}) {
         if (cold && layer.oc * layer.ic / layer.groups < 65536) {
             continue;
@@ -301,7 +311,13 @@ void add_recurrent() {
 int main(int argc, char** argv) {
     benchmark::Initialize(&argc, argv);
     for (const octet::cpu::Layer& layer : octet::cpu::layers()) {
-        octet::cpu::add(layer, "own", octet::cpu::own);
+        using octet::cpu::Isa;
+        for (const auto& [who, cap] :
+             {std::pair{"own", Isa::amx}, {"own_avx2_vnni", Isa::avx2_vnni}, {"own_avx2", Isa::avx2}}) {
+            octet::cpu::add(layer, who, [cap = cap](const octet::cpu::Layer& one, octet::cpu::Buffers& buffers) {
+                return octet::cpu::own(one, buffers, cap);
+            });
+        }
 #ifdef OCTET_BENCH_ONEDNN
         if (layer.zero_points > 0) {
             continue;

@@ -81,6 +81,16 @@ TEST(Machine, VnniIsNotInclusion) {
     EXPECT_TRUE(machine.avx512());
 }
 
+// Where AVX-512 VNNI is, the level avx2_vnni is too, whichever encoding the dot product has.
+TEST(Machine, Avx2VnniIsReachedBelowAvx512Vnni) {
+    if (detect_machine(std::nullopt).isa < Isa::avx512_vnni) {
+        GTEST_SKIP() << "needs AVX-512 VNNI";
+    }
+    EXPECT_EQ(detect_machine(Isa::avx2_vnni).isa, Isa::avx2_vnni);
+    EXPECT_FALSE(detect_machine(Isa::avx512_vnni).evex_dot);
+    EXPECT_FALSE(detect_machine(Isa::avx2).evex_dot);
+}
+
 TEST(Machine, EnvironmentCaps) {
     const Environment environment("AVX2");
     EXPECT_LE(detect_machine().isa, Isa::avx2);

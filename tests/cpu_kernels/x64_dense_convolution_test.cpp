@@ -27,7 +27,7 @@ std::string name_of(const Case& test, int which) {
         test.out_gap, test.threads, which);
 }
 
-void check(const Case& test, int which, Guard guard) {
+void check_on(const Machine& machine, const Case& test, int which, Guard guard) {
     const x64::Window& w = test.window;
     const std::int64_t pixels = w.out_height() * w.out_width();
     const std::int64_t channels = test.groups * test.oc;
@@ -45,7 +45,7 @@ void check(const Case& test, int which, Guard guard) {
     desc.epilogue = made.epilogue;
     desc.operand_strides = made.strides;
     desc.threads = test.threads;
-    const Acceptance acceptance = x64::DenseConvolution::accepts(desc, vnni_machine());
+    const Acceptance acceptance = x64::DenseConvolution::accepts(desc, machine);
     ASSERT_TRUE(acceptance) << what << ": " << acceptance.reason;
 
     const auto in = random_guarded<std::uint8_t>(static_cast<std::size_t>((w.batch * w.height * w.width - 1) * stride +
@@ -53,7 +53,7 @@ void check(const Case& test, int which, Guard guard) {
                                                  guard, 1);
     const auto weights = random_guarded<std::int8_t>(static_cast<std::size_t>(channels * test.ic * w.taps()), guard, 2);
     TestResult result(made.epilogue.result, w.batch * pixels, channels, channels + test.out_gap, guard);
-    x64::CodeBlock code;
+    x64::CodeBlock code(x64::vector_isa_of(machine));
     const x64::DenseConvolution convolution(desc, weights.span(), code);
     code.seal();
     const x64::DenseConvolution::Args args{in.data(), result.data(), pointers(made.operands)};
@@ -84,8 +84,12 @@ void check(const Case& test, int which, Guard guard) {
         what);
 }
 
+void check(const Case& test, int which, Guard guard) {
+    on_every_isa([&](const Machine& machine) { check_on(machine, test, which, guard); });
+}
+
 TEST(X64DenseConvolution, EveryChannelTail) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const Guard guard : kGuards) {
         for (std::int64_t ic = 1; ic <= 36; ++ic) {
             check({{1, 5, 6, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, ic, 20, 1, 7}, 0, guard);
@@ -97,7 +101,7 @@ TEST(X64DenseConvolution, EveryChannelTail) {
 }
 
 TEST(X64DenseConvolution, EveryWindowAndStride) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     const x64::Window windows[] = {{1, 8, 7, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, {2, 7, 7, 1, 1, 2, 2},
                                    {1, 9, 9, 5, 5, 1, 1, 1, 1, 2, 2, 2, 2}, {1, 10, 10, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2},
                                    {2, 6, 9, 1, 7, 1, 1, 1, 1, 0, 3, 0, 3}, {1, 12, 5, 4, 2, 4, 2},
@@ -115,7 +119,7 @@ TEST(X64DenseConvolution, EveryWindowAndStride) {
 }
 
 TEST(X64DenseConvolution, ManyUnits) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     check({{1, 28, 28, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, 64, 64, 1, 0, 0, 0, 2}, 0, Guard::after);
     for (const int threads : {2, 5, 8})
         check({{2, 7, 7, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, 128, 200, 1, 5, 0, 0, threads}, 0, Guard::before);

@@ -38,7 +38,7 @@ std::vector<std::uint8_t> zero_points_of(const Case& test) {
     return values;
 }
 
-void check(const Case& test, int which, Guard guard) {
+void check_on(const Machine& machine, const Case& test, int which, Guard guard) {
     const x64::Window& w = test.window;
     const std::int64_t c = test.channels;
     const std::int64_t pixels = w.out_height() * w.out_width();
@@ -53,7 +53,7 @@ void check(const Case& test, int which, Guard guard) {
     desc.epilogue = made.epilogue;
     desc.operand_strides = made.strides;
     desc.threads = test.threads;
-    const Acceptance acceptance = x64::DepthwiseConvolution::accepts(desc, vnni_machine());
+    const Acceptance acceptance = x64::DepthwiseConvolution::accepts(desc, machine);
     ASSERT_TRUE(acceptance) << what << ": " << acceptance.reason;
 
     const std::int64_t stride = c + test.in_gap;
@@ -62,9 +62,10 @@ void check(const Case& test, int which, Guard guard) {
                                      1);
     const auto weights = random_guarded<std::int8_t>(static_cast<std::size_t>(c * w.taps()), guard, 2);
     TestResult result(made.epilogue.result, w.batch * pixels, c, c + test.out_gap, guard);
-    Guarded<std::byte> storage((x64::DepthwiseConvolution::packed_size(desc) + 4095) / 4096 * 4096, Guard::after);
+    x64::CodeBlock code(x64::vector_isa_of(machine));
+    Guarded<std::byte> storage((x64::DepthwiseConvolution::packed_size(desc, code.isa()) + 4095) / 4096 * 4096,
+                               Guard::after);
 
-    x64::CodeBlock code;
     const x64::DepthwiseConvolution convolution(desc, weights.span(), code, storage.span());
     code.seal();
     const x64::DepthwiseConvolution::Args args{in.data(), result.data(), pointers(made.operands)};
@@ -98,13 +99,17 @@ void check(const Case& test, int which, Guard guard) {
         what);
 }
 
+void check(const Case& test, int which, Guard guard) {
+    on_every_isa([&](const Machine& machine) { check_on(machine, test, which, guard); });
+}
+
 x64::Window square(std::int64_t height, std::int64_t width, std::int64_t kernel, std::int64_t stride,
                    std::int64_t padding, std::int64_t batch = 1) {
     return {batch, height, width, kernel, kernel, stride, stride, 1, 1, padding, padding, padding, padding};
 }
 
 TEST(X64Depthwise, EveryChannelTail) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const Guard guard : kGuards) {
         for (std::int64_t channels = 1; channels <= 130; ++channels) {
             check({square(5, 6, 3, 1, 1), channels, 9}, 0, guard);
@@ -114,7 +119,7 @@ TEST(X64Depthwise, EveryChannelTail) {
 }
 
 TEST(X64Depthwise, EverySize) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const std::int64_t kernel : {1, 2, 3, 5}) {
         for (const std::int64_t stride : {1, 2, 3}) {
             for (std::int64_t size = kernel; size <= 13; ++size) {
@@ -131,7 +136,7 @@ TEST(X64Depthwise, EverySize) {
 }
 
 TEST(X64Depthwise, EveryEpilogue) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const Guard guard : kGuards) {
         for (int which = 0; which < kEpilogues; ++which) {
             for (const std::int64_t channels : {1, 16, 24, 33, 64, 96}) {
@@ -144,7 +149,7 @@ TEST(X64Depthwise, EveryEpilogue) {
 }
 
 TEST(X64Depthwise, UnequalSidesAndDilation) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const Guard guard : kGuards) {
         for (const std::int64_t channels : {3, 16, 70}) {
             check({{1, 14, 9, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1}, channels, 5}, 0, guard);
@@ -159,7 +164,7 @@ TEST(X64Depthwise, UnequalSidesAndDilation) {
 }
 
 TEST(X64Depthwise, TallMapsAndManyUnits) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     check({square(600, 5, 3, 1, 1), 48, 4}, 0, Guard::after);
     check({square(56, 56, 3, 2, 1), 96, 0, 0, 0, 4}, 0, Guard::before);
     check({square(70, 40, 31, 1, 15), 20, 4}, 0, Guard::after);
@@ -168,7 +173,7 @@ TEST(X64Depthwise, TallMapsAndManyUnits) {
 }
 
 TEST(X64Depthwise, ZeroPointOfEachChannel) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const Guard guard : kGuards) {
         for (std::int64_t channels = 1; channels <= 130; ++channels) {
             const int which = static_cast<int>(channels % kEpilogues);
@@ -195,7 +200,7 @@ TEST(X64Depthwise, Declines) {
     desc.window = square(3, 3, 3, 1, 0);
     EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, vnni_machine()).reason, "an empty convolution");
     desc.channels = 1;
-    EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, Machine{}).reason, "needs AVX-512 VNNI");
+    EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, Machine{}).reason, "needs AVX2");
     desc.zero_points = {1, 2};
     EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, vnni_machine()).reason,
               "zero points that are neither one nor one for each channel");

@@ -15,7 +15,7 @@ struct Case {
     std::int64_t in_gap = 0, out_gap = 0;
 };
 
-void check(const Case& test, int which, Guard guard) {
+void check_on(const Machine& machine, const Case& test, int which, Guard guard) {
     const std::string what = fmt::format("type {} {} batches of {} x {} gaps {},{} epilogue {}",
                                          static_cast<int>(test.type), test.batches, test.rows, test.channels,
                                          test.in_gap, test.out_gap, which);
@@ -30,12 +30,12 @@ void check(const Case& test, int which, Guard guard) {
     desc.epilogue = made.epilogue;
     desc.operand_strides = made.strides;
     desc.rows_per_batch = test.rows;
-    ASSERT_TRUE(x64::Elementwise::accepts(desc, vnni_machine()));
+    ASSERT_TRUE(x64::Elementwise::accepts(desc, machine));
 
     const TestOperand in(test.type, Spread::full, rows, test.batches, test.channels, test.channels + test.in_gap, guard,
                          1);
     TestResult result(made.epilogue.result, rows, test.channels, test.channels + test.out_gap, guard);
-    x64::CodeBlock code;
+    x64::CodeBlock code(x64::vector_isa_of(machine));
     const x64::Elementwise kernel(desc, code);
     code.seal();
     const x64::Elementwise::Args args{in.bytes.data(), result.data(), pointers(made.operands)};
@@ -47,8 +47,12 @@ void check(const Case& test, int which, Guard guard) {
         [&](std::int64_t row, std::int64_t channel) { return in.value(row, 0, channel, test.channels); }, what);
 }
 
+void check(const Case& test, int which, Guard guard) {
+    on_every_isa([&](const Machine& machine) { check_on(machine, test, which, guard); });
+}
+
 TEST(X64Elementwise, EverySize) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const Guard guard : kGuards) {
         for (std::int64_t channels = 1; channels <= 130; ++channels) {
             check({DataType::u8, 7, channels}, 0, guard);
@@ -60,7 +64,7 @@ TEST(X64Elementwise, EverySize) {
 }
 
 TEST(X64Elementwise, EveryEpilogueAndType) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const Guard guard : kGuards) {
         for (const DataType type : {DataType::u8, DataType::s8, DataType::s32, DataType::f32}) {
             for (int which = 0; which < kEpilogues; ++which) {
@@ -75,20 +79,20 @@ TEST(X64Elementwise, EveryEpilogueAndType) {
 }
 
 TEST(X64Elementwise, ManyUnits) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     check({DataType::f32, 3000, 24}, 0, Guard::after);
     check({DataType::u8, 100001, 1}, 1, Guard::before);
     check({DataType::f32, 700, 40, 3}, 5, Guard::before);
 }
 
 // Results of a single function on these inputs, f32 to f32.
-std::vector<float> computed(const EpilogueOp& op, const std::vector<float>& in) {
+std::vector<float> computed(const Machine& machine, const EpilogueOp& op, const std::vector<float>& in) {
     x64::ElementwiseDesc desc;
     desc.type = DataType::f32;
     desc.rows = static_cast<std::int64_t>(in.size());
     desc.channels = 1;
     desc.epilogue.ops = {op};
-    x64::CodeBlock code;
+    x64::CodeBlock code(x64::vector_isa_of(machine));
     const x64::Elementwise kernel(desc, code);
     code.seal();
     std::vector<float> out(in.size());
@@ -101,7 +105,7 @@ EpilogueOp function(Function which, float alpha = 0, float beta = 0) {
 }
 
 TEST(X64Functions, RelativeError) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     const EpilogueOp ops[] = {function(Function::relu),
                               function(Function::leaky_relu, 0.01F),
                               function(Function::clamp, -3, 4.5F),
@@ -128,64 +132,71 @@ TEST(X64Functions, RelativeError) {
         for (const float x : {0.F, -0.F, 1e-6F, -1e-6F, 0.5F, -0.5F, 1.5F, 2.5F, -2.5F, 1e-20F, -1e-20F, 60.F, -60.F}) {
             in.push_back(x);
         }
-        const std::vector<float> out = computed(op, in);
-        for (std::size_t i = 0; i < in.size(); ++i) {
-            const double wanted = function_value(op, static_cast<double>(in[i]));
-            // hswish and hsigmoid end at -3 where x + 3 has lost the digits of x.
-            const double slack = op.function == Function::hswish || op.function == Function::hsigmoid ? 3e-7 : 1e-30;
-            // The rounding of the square in exp(-x^2 / 2) shows where the result is below 1e-6.
-            const bool steep = (op.function == Function::gelu_erf || op.function == Function::gelu_tanh) && in[i] < -5;
-            ASSERT_NEAR(static_cast<double>(out[i]), wanted, std::abs(wanted) * (steep ? 2e-5 : 2e-6) + slack)
-                << "function " << static_cast<int>(op.function) << " of " << in[i];
-        }
+        on_every_isa([&](const Machine& machine) {
+            const std::vector<float> out = computed(machine, op, in);
+            for (std::size_t i = 0; i < in.size(); ++i) {
+                const double wanted = function_value(op, static_cast<double>(in[i]));
+                // hswish and hsigmoid end at -3 where x + 3 has lost the digits of x.
+                const double slack = op.function == Function::hswish || op.function == Function::hsigmoid ? 3e-7
+                                                                                                          : 1e-30;
+                // The rounding of the square in exp(-x^2 / 2) shows where the result is below 1e-6.
+                const bool steep = (op.function == Function::gelu_erf || op.function == Function::gelu_tanh) &&
+                                   in[i] < -5;
+                ASSERT_NEAR(static_cast<double>(out[i]), wanted, std::abs(wanted) * (steep ? 2e-5 : 2e-6) + slack)
+                    << "function " << static_cast<int>(op.function) << " of " << in[i];
+            }
+        });
     }
 }
 
 // Functions that become codes are looked up; where steps are fine they are computed.
 TEST(X64Functions, BeforeCodes) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const EpilogueOp& op :
          {function(Function::gelu_erf), function(Function::swish, 1), function(Function::swish, 1.702F)})
-        for (const float scale : {0.01F, 1.F, 5.F, 20.F, 1000.F, 1e5F}) {
-            const EpilogueOp to_codes{EpilogueOp::Kind::scale_shift, {scale}, {100}};
-            const x64::ElementwiseDesc desc{.type = DataType::f32,
-                                            .rows = 1,
-                                            .channels = 4096,
-                                            .epilogue = {{op, to_codes}, DataType::u8, 0, 255}};
-            const x64::Lookup* lookup = x64::lookup_of(desc.epilogue, 0);
-            ASSERT_EQ(lookup != nullptr, scale < 1e4F);
-            if (scale <= 1) {
-                EXPECT_EQ(lookup->degree, 3) << "steps are coarse";
-            } else if (scale == 1000.F) {
-                EXPECT_EQ(lookup->degree, 5);
-            }
-            x64::CodeBlock code;
-            const x64::Elementwise kernel(desc, code);
-            code.seal();
-            std::vector<float> in(4096);
-            for (std::size_t i = 0; i < in.size(); ++i)
-                in[i] = (static_cast<float>(i) - 2048) * (scale <= 1 ? 0.1F : scale < 100 ? 0.01F : 5e-4F);
-            std::vector<std::uint8_t> out(in.size());
-            kernel.run({in.data(), out.data()}, 0, kernel.units());
-            for (std::size_t i = 0; i < in.size(); ++i) {
-                const double x = function_value(op, static_cast<double>(in[i])) * static_cast<double>(scale) + 100;
-                ASSERT_NEAR(out[i], std::min(std::max(x, 0.0), 255.0), scale < 100 ? 0.5002 : 0.505)
-                    << "function " << static_cast<int>(op.function) << " of " << in[i] << " times " << scale;
-            }
-            EXPECT_EQ(out[2048], 100) << "0 stays 0";
-        }
+        for (const float scale : {0.01F, 1.F, 5.F, 20.F, 1000.F, 1e5F})
+            on_every_isa([&](const Machine& machine) {
+                const EpilogueOp to_codes{EpilogueOp::Kind::scale_shift, {scale}, {100}};
+                const x64::ElementwiseDesc desc{.type = DataType::f32,
+                                                .rows = 1,
+                                                .channels = 4096,
+                                                .epilogue = {{op, to_codes}, DataType::u8, 0, 255}};
+                const x64::Lookup* lookup = x64::lookup_of(desc.epilogue, 0);
+                ASSERT_EQ(lookup != nullptr, scale < 1e4F);
+                if (scale <= 1) {
+                    EXPECT_EQ(lookup->degree, 3) << "steps are coarse";
+                } else if (scale == 1000.F) {
+                    EXPECT_EQ(lookup->degree, 5);
+                }
+                x64::CodeBlock code(x64::vector_isa_of(machine));
+                const x64::Elementwise kernel(desc, code);
+                code.seal();
+                std::vector<float> in(4096);
+                for (std::size_t i = 0; i < in.size(); ++i)
+                    in[i] = (static_cast<float>(i) - 2048) * (scale <= 1 ? 0.1F : scale < 100 ? 0.01F : 5e-4F);
+                std::vector<std::uint8_t> out(in.size());
+                kernel.run({in.data(), out.data()}, 0, kernel.units());
+                for (std::size_t i = 0; i < in.size(); ++i) {
+                    const double x = function_value(op, static_cast<double>(in[i])) * static_cast<double>(scale) + 100;
+                    ASSERT_NEAR(out[i], std::min(std::max(x, 0.0), 255.0), scale < 100 ? 0.5002 : 0.505)
+                        << "function " << static_cast<int>(op.function) << " of " << in[i] << " times " << scale;
+                }
+                EXPECT_EQ(out[2048], 100) << "0 stays 0";
+            });
 }
 
 TEST(X64Functions, Extremes) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     const float infinity = std::numeric_limits<float>::infinity();
     const std::vector<float> in = {-infinity, -3e38F, -1000, -104, 104, 1000, 3e38F, infinity};
     const auto expect = [&](const EpilogueOp& op, const std::vector<float>& wanted) {
-        const std::vector<float> out = computed(op, in);
-        for (std::size_t i = 0; i < in.size(); ++i) {
-            EXPECT_TRUE(out[i] == wanted[i] || std::abs(out[i] - wanted[i]) < 1e-35F)
-                << "function " << static_cast<int>(op.function) << " of " << in[i] << ": " << out[i];
-        }
+        on_every_isa([&](const Machine& machine) {
+            const std::vector<float> out = computed(machine, op, in);
+            for (std::size_t i = 0; i < in.size(); ++i) {
+                EXPECT_TRUE(out[i] == wanted[i] || std::abs(out[i] - wanted[i]) < 1e-35F)
+                    << "function " << static_cast<int>(op.function) << " of " << in[i] << ": " << out[i];
+            }
+        });
     };
     expect(function(Function::sigmoid), {0, 0, 0, 0, 1, 1, 1, 1});
     expect(function(Function::tanh), {-1, -1, -1, -1, 1, 1, 1, 1});
@@ -196,31 +207,32 @@ TEST(X64Functions, Extremes) {
 }
 
 TEST(X64Functions, HugeValuesSaturate) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     const std::vector<float> in = {-1e30F, -3e9F, -1.5F, 0.5F, 1.5F, 254.5F, 255.5F, 3e9F, 1e30F};
     const std::vector<int> unsigned_codes = {0, 0, 0, 0, 2, 254, 255, 255, 255};
     const std::vector<int> signed_codes = {-128, -128, -2, 0, 2, 127, 127, 127, 127};
-    for (const DataType type : {DataType::u8, DataType::s8}) {
-        x64::ElementwiseDesc desc;
-        desc.type = DataType::f32;
-        desc.rows = static_cast<std::int64_t>(in.size());
-        desc.channels = 1;
-        desc.epilogue = {{}, type, type == DataType::u8 ? 0.F : -128.F, type == DataType::u8 ? 255.F : 127.F};
-        x64::CodeBlock code;
-        const x64::Elementwise kernel(desc, code);
-        code.seal();
-        std::vector<std::uint8_t> out(in.size());
-        kernel.run({in.data(), out.data()}, 0, kernel.units());
-        for (std::size_t i = 0; i < in.size(); ++i) {
-            EXPECT_EQ(type == DataType::u8 ? int{out[i]} : int{static_cast<std::int8_t>(out[i])},
-                      type == DataType::u8 ? unsigned_codes[i] : signed_codes[i])
-                << in[i];
-        }
-    }
+    for (const DataType type : {DataType::u8, DataType::s8})
+        on_every_isa([&](const Machine& machine) {
+            x64::ElementwiseDesc desc;
+            desc.type = DataType::f32;
+            desc.rows = static_cast<std::int64_t>(in.size());
+            desc.channels = 1;
+            desc.epilogue = {{}, type, type == DataType::u8 ? 0.F : -128.F, type == DataType::u8 ? 255.F : 127.F};
+            x64::CodeBlock code(x64::vector_isa_of(machine));
+            const x64::Elementwise kernel(desc, code);
+            code.seal();
+            std::vector<std::uint8_t> out(in.size());
+            kernel.run({in.data(), out.data()}, 0, kernel.units());
+            for (std::size_t i = 0; i < in.size(); ++i) {
+                EXPECT_EQ(type == DataType::u8 ? int{out[i]} : int{static_cast<std::int8_t>(out[i])},
+                          type == DataType::u8 ? unsigned_codes[i] : signed_codes[i])
+                    << in[i];
+            }
+        });
 }
 
 TEST(X64Code, EqualKernelsAreShared) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     x64::ElementwiseDesc desc;
     desc.rows = 100;
     desc.channels = 64;

@@ -50,7 +50,7 @@ std::string name_of(const Case& test, int which) {
         test.zero_point, which);
 }
 
-void check(const Case& test, int which, Guard guard) {
+void check_on(const Machine& machine, const Case& test, int which, Guard guard) {
     const x64::Window& w = test.window;
     const std::int64_t pixels = w.out_height() * w.out_width();
     const std::string what = name_of(test, which);
@@ -68,7 +68,7 @@ void check(const Case& test, int which, Guard guard) {
     desc.out_stride = test.out_gap != 0 ? test.out_channels + test.out_gap : 0;
     desc.epilogue = made.epilogue;
     desc.operand_strides = made.strides;
-    const Acceptance acceptance = x64::ImageConvolution::accepts(desc, vnni_machine());
+    const Acceptance acceptance = x64::ImageConvolution::accepts(desc, machine);
     ASSERT_TRUE(acceptance) << what << ": " << acceptance.reason;
 
     const std::size_t values = static_cast<std::size_t>(w.batch * w.height * w.width * test.in_channels);
@@ -80,7 +80,7 @@ void check(const Case& test, int which, Guard guard) {
     TestResult result(made.epilogue.result, w.batch * pixels, test.out_channels, test.out_channels + test.out_gap,
                       guard);
 
-    x64::CodeBlock code;
+    x64::CodeBlock code(x64::vector_isa_of(machine));
     const x64::ImageConvolution convolution(desc, weights.span(), code);
     code.seal();
     Guarded<std::byte> scratch(convolution.scratch_size(), guard);
@@ -115,8 +115,12 @@ void check(const Case& test, int which, Guard guard) {
         what);
 }
 
+void check(const Case& test, int which, Guard guard) {
+    on_every_isa([&](const Machine& machine) { check_on(machine, test, which, guard); });
+}
+
 TEST(X64ImageConvolution, EveryWidthAndChannelCount) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const Guard guard : kGuards) {
         for (std::int64_t width = 3; width <= 40; ++width) {
             for (std::int64_t channels = 1; channels <= 4; ++channels) {
@@ -132,7 +136,7 @@ TEST(X64ImageConvolution, EveryWidthAndChannelCount) {
 }
 
 TEST(X64ImageConvolution, EveryWindow) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     const x64::Window windows[] = {{1, 32, 30, 7, 7, 2, 2, 1, 1, 3, 3, 3, 3},
                                    {2, 33, 16, 7, 7, 2, 2, 1, 1, 2, 2, 3, 3},
                                    {1, 12, 12, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1},
@@ -153,7 +157,7 @@ TEST(X64ImageConvolution, EveryWindow) {
 }
 
 TEST(X64ImageConvolution, EveryEpilogue) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const Guard guard : kGuards) {
         for (int which = 0; which < kEpilogues; ++which) {
             check({{2, 11, 14, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, 3, 40, Source::planar_f32, 20}, which, guard);
@@ -162,31 +166,32 @@ TEST(X64ImageConvolution, EveryEpilogue) {
 }
 
 TEST(X64ImageQuantize, EveryWidth) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const Guard guard : kGuards) {
         for (std::int64_t width = 1; width <= 50; ++width) {
-            for (std::int64_t channels = 1; channels <= 4; ++channels) {
-                const x64::ImageQuantizeDesc desc{
-                    2, 3, width, channels, random_floats(channels, 3, 100.F, 160.F), {127.5F}, 2, 250};
-                const auto in = random_guarded<float>(static_cast<std::size_t>(6 * width * channels), guard, 1);
-                Guarded<std::uint8_t> out(in.size(), guard);
-                x64::CodeBlock code;
-                const x64::ImageQuantize kernel(desc, code);
-                code.seal();
-                kernel.run({in.data(), out.data()}, 2, kernel.units());
-                kernel.run({in.data(), out.data()}, 0, 2);
-                ASSERT_TRUE(out.intact());
-                for (std::int64_t i = 0; i < static_cast<std::int64_t>(out.size()); ++i) {
-                    const std::int64_t channel = i % channels;
-                    const std::int64_t pixel = i / channels;
-                    const float x = in[static_cast<std::size_t>((pixel / (3 * width) * channels + channel) * 3 * width +
-                                                                pixel % (3 * width))];
-                    const float value = std::fma(x, desc.scale[static_cast<std::size_t>(channel)], 127.5F);
-                    ASSERT_EQ(static_cast<float>(out[static_cast<std::size_t>(i)]),
-                              std::nearbyint(std::min(std::max(value, 2.F), 250.F)))
-                        << "width " << width << ", channels " << channels << ", value " << i;
-                }
-            }
+            for (std::int64_t channels = 1; channels <= 4; ++channels)
+                on_every_isa([&](const Machine& machine) {
+                    const x64::ImageQuantizeDesc desc{
+                        2, 3, width, channels, random_floats(channels, 3, 100.F, 160.F), {127.5F}, 2, 250};
+                    const auto in = random_guarded<float>(static_cast<std::size_t>(6 * width * channels), guard, 1);
+                    Guarded<std::uint8_t> out(in.size(), guard);
+                    x64::CodeBlock code(x64::vector_isa_of(machine));
+                    const x64::ImageQuantize kernel(desc, code);
+                    code.seal();
+                    kernel.run({in.data(), out.data()}, 2, kernel.units());
+                    kernel.run({in.data(), out.data()}, 0, 2);
+                    ASSERT_TRUE(out.intact());
+                    for (std::int64_t i = 0; i < static_cast<std::int64_t>(out.size()); ++i) {
+                        const std::int64_t channel = i % channels;
+                        const std::int64_t pixel = i / channels;
+                        const float x = in[static_cast<std::size_t>(
+                            (pixel / (3 * width) * channels + channel) * 3 * width + pixel % (3 * width))];
+                        const float value = std::fma(x, desc.scale[static_cast<std::size_t>(channel)], 127.5F);
+                        ASSERT_EQ(static_cast<float>(out[static_cast<std::size_t>(i)]),
+                                  std::nearbyint(std::min(std::max(value, 2.F), 250.F)))
+                            << "width " << width << ", channels " << channels << ", value " << i;
+                    }
+                });
         }
     }
 }

@@ -16,7 +16,7 @@ struct Shape {
     std::uint8_t zero_point = 0;
 };
 
-void check(const Shape& shape, int which, Guard guard) {
+void check_on(const Machine& machine, const Shape& shape, int which, Guard guard) {
     const std::string what = fmt::format("{}x{}x{} gaps {} {} batches {} transposed {} threads {} epilogue {}",
                                          shape.rows, shape.k, shape.columns, shape.a_gap, shape.out_gap, shape.batches,
                                          shape.transposed, shape.threads, which);
@@ -34,15 +34,16 @@ void check(const Shape& shape, int which, Guard guard) {
     desc.rows_per_batch = shape.rows;
     desc.threads = shape.threads;
     desc.zero_point = shape.zero_point;
-    ASSERT_TRUE(x64::MatMul::accepts(desc, vnni_machine())) << x64::MatMul::accepts(desc, vnni_machine()).reason;
+    ASSERT_TRUE(x64::MatMul::accepts(desc, machine)) << x64::MatMul::accepts(desc, machine).reason;
 
     const std::int64_t a_stride = shape.k + shape.a_gap;
     const auto a = random_guarded<std::uint8_t>(static_cast<std::size_t>((rows - 1) * a_stride + shape.k), guard, 1);
     const auto weights = random_guarded<std::int8_t>(static_cast<std::size_t>(shape.k * shape.columns), guard, 2);
-    Guarded<std::byte> storage(x64::MatMul::packed_size(desc) / 4096 * 4096 + 4096, Guard::after);
+    Guarded<std::byte> storage(x64::MatMul::packed_size(desc, x64::vector_isa_of(machine)) / 4096 * 4096 + 4096,
+                               Guard::after);
     TestResult result(made.epilogue.result, rows, shape.columns, shape.columns + shape.out_gap, guard);
 
-    x64::CodeBlock code;
+    x64::CodeBlock code(x64::vector_isa_of(machine));
     const x64::MatMul matmul(desc, weights.span(), code, storage.span());
     code.seal();
     x64::MatMul::Args args{a.data(), result.data(), pointers(made.operands)};
@@ -64,8 +65,12 @@ void check(const Shape& shape, int which, Guard guard) {
         what);
 }
 
+void check(const Shape& shape, int which, Guard guard) {
+    on_every_isa([&](const Machine& machine) { check_on(machine, shape, which, guard); });
+}
+
 TEST(X64MatMul, EveryColumnTailAndEpilogue) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const Guard guard : kGuards) {
         for (std::int64_t columns = 1; columns <= 80; ++columns) {
             check({13, 9, columns, 0, 0, 1, false, 1, static_cast<std::uint8_t>(columns % 2 * 77)},
@@ -80,7 +85,7 @@ TEST(X64MatMul, EveryColumnTailAndEpilogue) {
 }
 
 TEST(X64MatMul, EveryTailOfRowsAndK) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const Guard guard : kGuards) {
         for (std::int64_t k = 1; k <= 24; ++k) {
             check({7, k, 33}, 0, guard);
@@ -96,7 +101,7 @@ TEST(X64MatMul, EveryTailOfRowsAndK) {
 }
 
 TEST(X64MatMul, Batches) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const std::int64_t rows : {1, 5, 24, 49}) {
         check({rows, 16, 40, 0, 0, 3}, 5, Guard::after);
         check({rows, 16, 40, 0, 0, 3, false, 4}, 5, Guard::before);
@@ -104,7 +109,7 @@ TEST(X64MatMul, Batches) {
 }
 
 TEST(X64MatMul, LargeWeightsAndManyUnits) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     check({49, 1100, 260}, 0, Guard::after);
     check({49, 1100, 260, 4, 4, 1, true, 2}, 3, Guard::before);
     check({1000, 64, 24, 0, 0, 1, false, 8}, 0, Guard::after);
@@ -116,7 +121,7 @@ TEST(X64MatMul, LargeWeightsAndManyUnits) {
 }
 
 TEST(X64MatMul, SharesOfThreads) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const int threads : {2, 3, 8, 16}) {
         for (const std::int64_t rows : {1, 23, 24, 25, 49, 196}) {
             check({rows, 20, 200, 3, 5, 1, true, threads, 7}, 3, Guard::after);  // blocks of 4, 3, 3 and 3 vectors
@@ -135,8 +140,8 @@ TEST(X64MatMul, ThreadsShareRowsOfSmallWeights) {
     desc.columns = 576;  // nine blocks: two threads would get four and five
     desc.threads = 2;
     const auto weights = random_guarded<std::int8_t>(static_cast<std::size_t>(desc.k * desc.columns), Guard::after, 2);
-    x64::Aligned<std::byte> storage(x64::MatMul::packed_size(desc));
     x64::CodeBlock code;
+    x64::Aligned<std::byte> storage(x64::MatMul::packed_size(desc, code.isa()));
     const x64::MatMul matmul(desc, weights.span(), code, {storage.data(), storage.size()});
     EXPECT_EQ(matmul.units(), 2);
     EXPECT_EQ(matmul.first_panel(1, 2), reinterpret_cast<const std::int8_t*>(storage.data()));
@@ -150,8 +155,8 @@ TEST(X64MatMul, KnowsWhatEachThreadReadsFirst) {
     desc.columns = 256;
     desc.threads = 2;
     const auto weights = random_guarded<std::int8_t>(static_cast<std::size_t>(desc.k * desc.columns), Guard::after, 2);
-    x64::Aligned<std::byte> storage(x64::MatMul::packed_size(desc));
     x64::CodeBlock code;
+    x64::Aligned<std::byte> storage(x64::MatMul::packed_size(desc, code.isa()));
     const x64::MatMul matmul(desc, weights.span(), code, {storage.data(), storage.size()});
     const auto* begin = reinterpret_cast<const std::int8_t*>(storage.data());
     EXPECT_EQ(matmul.first_panel(0, 1), begin);
@@ -163,9 +168,7 @@ TEST(X64MatMul, KnowsWhatEachThreadReadsFirst) {
 TEST(X64MatMul, Declines) {
     x64::MatMulDesc desc;
     desc.rows = desc.k = desc.columns = 1;
-    Machine machine;
-    machine.isa = Isa::avx2_vnni;
-    EXPECT_EQ(x64::MatMul::accepts(desc, machine).reason, "needs AVX-512 VNNI");
+    EXPECT_EQ(x64::MatMul::accepts(desc, Machine()).reason, "needs AVX2");
     desc.k = 65794;
     EXPECT_EQ(x64::MatMul::accepts(desc, vnni_machine()).reason, "sums of so many products may leave 32 bits");
     desc.k = 0;

@@ -59,7 +59,7 @@ float scalar_pool(const Case& test, const TestOperand& in, std::int64_t row, std
     return sum / static_cast<float>(std::max(1, test.count_padding ? counted : real));
 }
 
-void check(const Case& test, int which, Guard guard) {
+void check_on(const Machine& machine, const Case& test, int which, Guard guard) {
     const x64::Window& w = test.window;
     const std::int64_t c = test.channels;
     const std::int64_t pixels = w.out_height() * w.out_width();
@@ -86,11 +86,11 @@ void check(const Case& test, int which, Guard guard) {
     desc.padding_value = 11;
     desc.epilogue = made.epilogue;
     desc.operand_strides = made.strides;
-    ASSERT_TRUE(x64::Pool::accepts(desc, vnni_machine())) << what;
+    ASSERT_TRUE(x64::Pool::accepts(desc, machine)) << what;
 
     const TestOperand in(test.type, Spread::full, w.batch * w.height * w.width, 1, c, c + test.in_gap, guard, 1);
     TestResult result(made.epilogue.result, w.batch * pixels, c, c + test.out_gap, guard);
-    x64::CodeBlock code;
+    x64::CodeBlock code(x64::vector_isa_of(machine));
     const x64::Pool pool(desc, code);
     code.seal();
     const x64::Pool::Args args{in.bytes.data(), result.data(), pointers(made.operands)};
@@ -102,8 +102,12 @@ void check(const Case& test, int which, Guard guard) {
         [&](std::int64_t row, std::int64_t channel) { return scalar_pool(test, in, row, channel, 11); }, what);
 }
 
+void check(const Case& test, int which, Guard guard) {
+    on_every_isa([&](const Machine& machine) { check_on(machine, test, which, guard); });
+}
+
 TEST(X64Pool, EveryChannelTail) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     const x64::Window window{2, 7, 8, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1};
     for (const Guard guard : kGuards) {
         for (std::int64_t channels = 1; channels <= 130; ++channels) {
@@ -116,7 +120,7 @@ TEST(X64Pool, EveryChannelTail) {
 }
 
 TEST(X64Pool, EveryWindow) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     const x64::Window windows[] = {{1, 7, 7, 7, 7},
                                    {1, 14, 3, 14, 3},
                                    {2, 9, 6, 2, 2, 2, 2},
@@ -139,7 +143,7 @@ TEST(X64Pool, EveryWindow) {
 }
 
 TEST(X64Pool, EveryEpilogue) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const Guard guard : kGuards) {
         for (int which = -1; which < kEpilogues; ++which) {
             for (const std::int64_t channels : {5, 64, 90}) {

@@ -54,7 +54,7 @@ x64::ProductDesc desc_of(const Shape& s, const TestEpilogue& made, const Lay& a,
             .threads = s.threads};
 }
 
-void check(const Shape& s, int which, Guard guard) {
+void check_on(const Machine& machine, const Shape& s, int which, Guard guard) {
     const std::string what =
         fmt::format("{} of {}x{}x{} transposed {} signed {} zeros {} {} threads {} in turns {} epilogue {}", s.batch,
                     s.rows, s.k, s.columns, s.transposed, s.w_signed, s.a_zero, s.w_zero, s.threads, s.interleaved,
@@ -64,13 +64,12 @@ void check(const Shape& s, int which, Guard guard) {
     const Lay w(s, s.transposed ? s.columns : s.k, s.transposed ? s.k : s.columns, s.gap);
     const Lay out(s, s.rows, s.columns, 0);
     const x64::ProductDesc desc = desc_of(s, made, a, w, out);
-    ASSERT_TRUE(x64::Product::accepts(desc, vnni_machine()))
-        << what << x64::Product::accepts(desc, vnni_machine()).reason;
+    ASSERT_TRUE(x64::Product::accepts(desc, machine)) << what << x64::Product::accepts(desc, machine).reason;
 
     const auto a_codes = random_guarded<std::uint8_t>(static_cast<std::size_t>(a.size), guard, 1);
     const auto w_codes = random_guarded<std::uint8_t>(static_cast<std::size_t>(w.size), guard, 2);
     TestResult result(made.epilogue.result, 1, out.size, out.size, guard);
-    x64::CodeBlock code;
+    x64::CodeBlock code(x64::vector_isa_of(machine));
     const x64::Product product(desc, code);
     code.seal();
     Guarded<std::byte> scratch((product.scratch_size() + 4095) / 4096 * 4096, Guard::after);
@@ -100,7 +99,7 @@ void check(const Shape& s, int which, Guard guard) {
 }
 
 // Small integers: float sums are exact, whatever their order.
-void check_floats(std::int64_t k, std::int64_t columns, bool transposed, Guard guard) {
+void check_floats_on(const Machine& machine, std::int64_t k, std::int64_t columns, bool transposed, Guard guard) {
     const Shape s{.rows = 31, .k = k, .columns = columns, .batch = 2, .transposed = transposed, .gap = 2};
     const TestEpilogue made = make_epilogue(2, s.rows * s.batch, s.batch, columns, k, guard, 5);
     const Lay a(s, s.rows, k, s.gap), w(s, transposed ? columns : k, transposed ? k : columns, s.gap);
@@ -112,7 +111,7 @@ void check_floats(std::int64_t k, std::int64_t columns, bool transposed, Guard g
     for (float& v : x.span()) v = static_cast<float>(random.below(33)) - 16;
     for (float& v : y.span()) v = static_cast<float>(random.below(33)) - 16;
     TestResult result(DataType::f32, 1, out.size, out.size, guard);
-    x64::CodeBlock code;
+    x64::CodeBlock code(x64::vector_isa_of(machine));
     const x64::Product product(desc, code);
     code.seal();
     Guarded<std::byte> scratch((product.scratch_size() + 4095) / 4096 * 4096, Guard::after);
@@ -130,8 +129,16 @@ void check_floats(std::int64_t k, std::int64_t columns, bool transposed, Guard g
             }
 }
 
+void check(const Shape& s, int which, Guard guard) {
+    on_every_isa([&](const Machine& machine) { check_on(machine, s, which, guard); });
+}
+
+void check_floats(std::int64_t k, std::int64_t columns, bool transposed, Guard guard) {
+    on_every_isa([&](const Machine& machine) { check_floats_on(machine, k, columns, transposed, guard); });
+}
+
 TEST(X64Product, EveryTail) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const Guard guard : kGuards)
         for (const bool transposed : {false, true}) {
             for (std::int64_t columns = 1; columns <= 70; ++columns)
@@ -146,7 +153,7 @@ TEST(X64Product, EveryTail) {
 }
 
 TEST(X64Product, ZeroPointsOfBothSides) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const bool w_signed : {false, true})
         for (const int a_zero : {0, 1, 128, 255})
             for (const int w_zero : {0, 1, 127, 128, 255})
@@ -161,7 +168,7 @@ TEST(X64Product, ZeroPointsOfBothSides) {
 }
 
 TEST(X64Product, EpiloguesAndOperands) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const Guard guard : kGuards)
         for (const int which : {0, 1, 2, 3, 4, 6, 7})
             for (const std::int64_t columns : {16, 31, 64, 100})
@@ -170,7 +177,7 @@ TEST(X64Product, EpiloguesAndOperands) {
 }
 
 TEST(X64Product, BatchesThreadsAndHeadsInTurns) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const Guard guard : kGuards)
         for (const bool interleaved : {false, true})
             for (const bool transposed : {false, true})
@@ -189,7 +196,7 @@ TEST(X64Product, BatchesThreadsAndHeadsInTurns) {
 }
 
 TEST(X64Product, ExtremesStayInRange) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     check({.rows = 6, .k = 3000, .columns = 16, .a_zero = 255, .w_zero = 255}, 2, Guard::after);
     check({.rows = 6, .k = 3000, .columns = 16, .a_zero = 0, .w_zero = 0}, 2, Guard::after);
 }
@@ -198,9 +205,7 @@ TEST(X64Product, Declines) {
     x64::ProductDesc desc;
     x64::PanelProductDesc& one = desc.one;
     one.rows = one.k = one.columns = 1;
-    Machine machine;
-    machine.isa = Isa::avx2_vnni;
-    EXPECT_EQ(x64::Product::accepts(desc, machine).reason, "needs AVX-512 VNNI");
+    EXPECT_EQ(x64::Product::accepts(desc, Machine()).reason, "needs AVX2");
     one.k = 65794;
     EXPECT_EQ(x64::Product::accepts(desc, vnni_machine()).reason, "sums of so many products may leave 32 bits");
     one.k = 1;
@@ -216,7 +221,7 @@ TEST(X64Product, Declines) {
 }
 
 TEST(X64Product, Floats) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const Guard guard : kGuards)
         for (const bool transposed : {false, true})
             for (const std::int64_t columns : {1, 16, 33, 64, 100})

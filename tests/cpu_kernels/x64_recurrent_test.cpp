@@ -30,10 +30,10 @@ struct State {
     }
 };
 
-void check(const RecurrentProductDesc& desc, Guard guard) {
+void check_on(const Machine& machine, const RecurrentProductDesc& desc, Guard guard) {
     SCOPED_TRACE(fmt::format("{} rows, depth {}, {} panels of {} vectors, integer {}", desc.rows, desc.depth,
                              desc.panels, desc.vectors, desc.integer));
-    ASSERT_TRUE(RecurrentProduct::accepts(desc, vnni_machine()));
+    ASSERT_TRUE(RecurrentProduct::accepts(desc, machine));
     const State state(desc, guard);
     const auto count = static_cast<std::size_t>(desc.panels * desc.columns() * desc.depth);
     const auto codes = random_guarded<std::int8_t>(count, guard, 1);
@@ -42,7 +42,7 @@ void check(const RecurrentProductDesc& desc, Guard guard) {
         const auto i = static_cast<std::size_t>((panel * desc.columns() + column) * desc.depth + k);
         return desc.integer ? static_cast<float>(codes[i]) : floats[i];
     };
-    x64::CodeBlock code;
+    x64::CodeBlock code(x64::vector_isa_of(machine));
     const RecurrentProduct product(desc, code, [&](std::int64_t panel, std::int64_t column) {
         const auto i = static_cast<std::size_t>((panel * desc.columns() + column) * desc.depth);
         return desc.integer ? reinterpret_cast<const std::byte*>(&codes[i])
@@ -69,8 +69,12 @@ void check(const RecurrentProductDesc& desc, Guard guard) {
     }
 }
 
+void check(const RecurrentProductDesc& desc, Guard guard) {
+    on_every_isa([&](const Machine& machine) { check_on(machine, desc, guard); });
+}
+
 TEST(X64Recurrent, EveryTail) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const Guard guard : kGuards) {
         for (const bool integer : {false, true}) {
             for (std::int64_t depth = 1; depth <= 40; ++depth) {
@@ -88,20 +92,19 @@ TEST(X64Recurrent, EveryTail) {
 }
 
 TEST(X64Recurrent, LongSums) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     check({3, 1024, 2, 4, true}, Guard::after);
     check({1, 700, 2, 4, false}, Guard::before);
 }
 
 TEST(X64Recurrent, Declines) {
     Machine machine;
-    machine.isa = Isa::avx2_vnni;
     RecurrentProductDesc desc{.depth = 8, .panels = 1};
-    EXPECT_EQ(RecurrentProduct::accepts(desc, machine).reason, "needs AVX-512");
+    EXPECT_EQ(RecurrentProduct::accepts(desc, machine).reason, "needs AVX2");
     machine.isa = Isa::avx512;
     EXPECT_TRUE(RecurrentProduct::accepts(desc, machine));
     desc.integer = true;
-    EXPECT_EQ(RecurrentProduct::accepts(desc, machine).reason, "needs AVX-512 VNNI");
+    EXPECT_TRUE(RecurrentProduct::accepts(desc, machine));
     desc.depth = 65537;
     EXPECT_EQ(RecurrentProduct::accepts(desc, vnni_machine()).reason, "sums of so many products may leave 32 bits");
     desc.depth = 0;

@@ -22,6 +22,34 @@ namespace octet::cpu::testing {
         GTEST_SKIP() << "generated kernels need AVX-512 VNNI"; \
     }
 
+#define OCTET_NEEDS_AVX2()                             \
+    if (!detect_machine().avx2()) {                    \
+        GTEST_SKIP() << "generated kernels need AVX2"; \
+    }
+
+// The machines that kernels can be generated for and run here: this one below each cap.
+inline const std::vector<Machine>& generated_machines() {
+    static const std::vector<Machine> machines = [] {
+        std::vector<Machine> all;
+        for (const Isa isa : {Isa::avx2, Isa::avx2_vnni, Isa::avx512, Isa::avx512_vnni}) {
+            Machine machine = detect_machine(std::min(isa, detect_machine().isa));
+            if (machine.isa == isa) all.push_back(std::move(machine));
+        }
+        return all;
+    }();
+    return machines;
+}
+
+// Runs check(machine) for each of them.
+template <class Check>
+void on_every_isa(const Check& check) {
+    for (const Machine& machine : generated_machines()) {
+        SCOPED_TRACE(name_of(machine.isa));
+        check(machine);
+        if (::testing::Test::HasFatalFailure()) return;
+    }
+}
+
 // A machine that can run generated kernels; for the questions accepts() answers without running them.
 inline Machine vnni_machine() {
     Machine machine;

@@ -60,9 +60,9 @@ Acceptance try_depthwise(Planner& planner, const Problem& p) {
     StepBuffers b = buffers_of(planner, p);
     desc.out_stride = result_of(planner, p, b);
     auto kernel = std::make_shared<const x64::DepthwiseConvolution>(desc, p.weights.as<std::int8_t>(), planner.code());
-    add_step(planner, p.group, b, "jit_depthwise_avx512_vnni",
+    add_step(planner, p.group, b, x64::kernel_name("depthwise", planner.code().isa()),
              x64_work<x64::DepthwiseConvolution>(kernel, b, 3 * ns_of_products(p.products())), 0,
-             x64::DepthwiseConvolution::packed_size(desc), {});
+             x64::DepthwiseConvolution::packed_size(desc, planner.code().isa()), {});
     return accepted();
 }
 
@@ -93,8 +93,9 @@ Acceptance try_image(Planner& planner, const Problem& p) {
                              kernel->run(mine, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
                          });
     });
-    add_step(planner, p.group, b, "jit_image_avx512_vnni", std::move(run),
-             each * static_cast<std::size_t>(planner.threads()), x64::ImageConvolution::packed_size(desc), {});
+    add_step(planner, p.group, b, x64::kernel_name("image", planner.code().isa()), std::move(run),
+             each * static_cast<std::size_t>(planner.threads()),
+             x64::ImageConvolution::packed_size(desc, planner.code().isa()), {});
     return accepted();
 }
 
@@ -121,8 +122,9 @@ Acceptance try_pointwise(Planner& planner, const Problem& p) {
     StepBuffers b = buffers_of(planner, p);
     desc.out_stride = result_of(planner, p, b);
     auto kernel = std::make_shared<const x64::MatMul>(desc, p.weights.as<std::int8_t>(), planner.code());
-    add_step(planner, p.group, b, "jit_matmul_avx512_vnni",
-             matmul_work(planner, kernel, b, ns_of_products(p.products())), 0, x64::MatMul::packed_size(desc), {});
+    add_step(planner, p.group, b, x64::kernel_name("matmul", planner.code().isa()),
+             matmul_work(planner, kernel, b, ns_of_products(p.products())), 0,
+             x64::MatMul::packed_size(desc, planner.code().isa()), {});
     return accepted();
 }
 
@@ -143,9 +145,9 @@ Acceptance try_dense(Planner& planner, const Problem& p) {
     StepBuffers b = buffers_of(planner, p);
     desc.out_stride = result_of(planner, p, b);
     auto kernel = std::make_shared<const x64::DenseConvolution>(desc, p.weights.as<std::int8_t>(), planner.code());
-    add_step(planner, p.group, b, "jit_convolution_avx512_vnni",
+    add_step(planner, p.group, b, x64::kernel_name("convolution", planner.code().isa()),
              x64_work<x64::DenseConvolution>(kernel, b, ns_of_products(p.products())), 0,
-             x64::DenseConvolution::packed_size(desc), {});
+             x64::DenseConvolution::packed_size(desc, planner.code().isa()), {});
     return accepted();
 }
 
@@ -197,8 +199,8 @@ Acceptance try_spread(Planner& planner, const Problem& p) {
                 }
         });
     });
-    add_step(planner, p.group, b, "jit_matmul_avx512_vnni", std::move(run), 0, taps * x64::MatMul::packed_size(desc),
-             {});
+    add_step(planner, p.group, b, x64::kernel_name("matmul", planner.code().isa()), std::move(run), 0,
+             taps * x64::MatMul::packed_size(desc, planner.code().isa()), {});
     return accepted();
 }
 

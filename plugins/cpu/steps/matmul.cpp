@@ -164,8 +164,8 @@ Acceptance try_own(Planner& planner, Problem& p) {
     const Tensor weights = p.weights->aligned();
     auto kernel = std::make_shared<const x64::MatMul>(desc, weights.as<std::int8_t>(), planner.code());
     p.buffers.out = planner.output(p.group.output, Layout::plain).buffer;
-    add_step(planner, p.group, p.buffers, "jit_matmul_avx512_vnni", matmul_work(planner, kernel, p.buffers), 0,
-             x64::MatMul::packed_size(desc), {});
+    add_step(planner, p.group, p.buffers, x64::kernel_name("matmul", planner.code().isa()),
+             matmul_work(planner, kernel, p.buffers), 0, x64::MatMul::packed_size(desc, planner.code().isa()), {});
     return accepted();
 }
 
@@ -205,8 +205,9 @@ Acceptance try_product(Planner& planner, Problem& p) {
     if (auto a = x64::Product::accepts(desc, planner.machine()); !a) return a;
     auto kernel = std::make_shared<const x64::Product>(desc, planner.code());
     p.buffers.out = planner.output(p.group.output, Layout::plain).buffer;
-    add_step(planner, p.group, p.buffers, "jit_product_avx512_vnni", product_work(kernel, p.buffers),
-             kernel->scratch_size() * static_cast<std::size_t>(planner.threads()), 0, {});
+    add_step(planner, p.group, p.buffers, x64::kernel_name("product", planner.code().isa()),
+             product_work(kernel, p.buffers), kernel->scratch_size() * static_cast<std::size_t>(planner.threads()), 0,
+             {});
     return accepted();
 }
 #endif

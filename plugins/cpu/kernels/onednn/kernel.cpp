@@ -37,9 +37,9 @@ void limit_isa(const Machine& machine) {
         return;
     }
     const dnnl_cpu_isa_t wanted = kLevels[static_cast<std::size_t>(*machine.cap)].value;
-    if (dnnl_set_max_cpu_isa(wanted) != dnnl_success && effective_isa() != machine.isa) {
+    if (dnnl_set_max_cpu_isa(wanted) != dnnl_success && effective_isa() != reachable_isa(machine)) {
         throw Busy(fmt::format("onednn already works at the level {} in this process, wanted {}",
-                               name_of(effective_isa()), name_of(machine.isa)));
+                               name_of(effective_isa()), name_of(reachable_isa(machine))));
     }
 }
 

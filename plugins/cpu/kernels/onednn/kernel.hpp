@@ -47,6 +47,9 @@ struct Creation {
 // Hands the machine's cap to oneDNN, whose limit holds for the process: octet::Busy when oneDNN already works under another one.
 void limit_isa(const Machine& machine);
 
+// The level at which oneDNN works on this machine: it knows avx2_vnni only with the encoding of AVX-VNNI.
+inline Isa reachable_isa(const Machine& machine) { return machine.evex_dot ? Isa::avx2 : machine.isa; }
+
 // What oneDNN's kernels are made for; asking fixes it.
 Isa effective_isa();
 

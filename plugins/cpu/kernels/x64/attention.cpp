@@ -56,7 +56,7 @@ Attention::Attention(AttentionDesc desc, CodeBlock& code)
       scores_(desc_.scores, strip_rows_, code),
       values_(desc_.values, strip_rows_, code),
       code_(&code),
-      generated_softmax_(floats() && desc_.scores.columns <= kMostSoftmaxColumns) {
+      generated_softmax_(floats() && code.isa().wide() && desc_.scores.columns <= kMostSoftmaxColumns) {
     if (generated_softmax_) generated_ = add_softmax(code, desc_.scores.columns);
     softmax_.shape.outer = static_cast<std::size_t>(strip_rows_);
     softmax_.shape.axis = static_cast<std::size_t>(desc_.scores.columns);

@@ -28,7 +28,7 @@ std::size_t CodeBlock::add(const std::string& key, const Generate& generate) {
         throw std::logic_error("a kernel was added to a sealed code block");
     }
     const auto start = std::chrono::steady_clock::now();
-    Emitter emitter;
+    Emitter emitter(isa_);
     emitter.enter();
     generate(emitter);
     const std::span<const std::uint8_t> code = emitter.finish();

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "plugins/cpu/kernels/x64/vector_isa.hpp"
+
 namespace octet::cpu::x64 {
 
 class Emitter;
@@ -17,10 +19,13 @@ class CodeBlock {
 public:
     using Generate = std::function<void(Emitter&)>;
 
-    CodeBlock() = default;
+    explicit CodeBlock(const VectorIsa& isa = {}) : isa_(isa) {}
     CodeBlock(const CodeBlock&) = delete;
     CodeBlock& operator=(const CodeBlock&) = delete;
     ~CodeBlock();
+
+    // What its kernels are generated for.
+    const VectorIsa& isa() const { return isa_; }
 
     // The offset of the kernel that `key` names; `generate` runs only for a new key. Not after seal().
     std::size_t add(const std::string& key, const Generate& generate);
@@ -44,6 +49,7 @@ public:
     }
 
 private:
+    VectorIsa isa_;
     std::vector<std::uint8_t> bytes_;
     std::map<std::string, std::size_t> offsets_;
     std::vector<std::function<void()>> tasks_;

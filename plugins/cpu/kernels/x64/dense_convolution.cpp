@@ -6,80 +6,53 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "plugins/cpu/kernels/x64/emit_dot.hpp"
 #include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
 
 namespace octet::cpu::x64 {
 namespace {
 
 using Xbyak::Reg64;
-using Xbyak::Xmm;
-using Xbyak::Zmm;
 
 constexpr std::int64_t kMaxProducts = 65793;  // 255 * 128 * products must fit 31 bits
 constexpr std::int64_t kUnroll = 4;
 constexpr std::int64_t kTilesForBalance = 4;  // of each thread
+
+// Blocks that leave registers for six rows. The weights of all taps are read for each tile: more rows, fewer bytes for each product.
+constexpr int columns_of_block(const VectorIsa& isa) { return isa.wide() ? 64 : 16; }
 
 class IndirectEmitter {
 public:
     IndirectEmitter(Emitter& code, const IndirectTile& shape, const Epilogue& epilogue, bool bounded)
         : c(code),
           s(shape),
-          vectors_((shape.columns + 15) / 16),
-          epilogue_(code, epilogue, shape.operand_strides, offsetof(IndirectTile::Args, epilogue), 24, bounded) {}
+          dot_(code, shape.columns, false, static_cast<int>(shape.k % 4)),
+          acc_([&code, vectors = dot_.vectors()](int row, int vector) { return code.vec(row * vectors + vector); }),
+          epilogue_(code, epilogue, shape.operand_strides, offsetof(IndirectTile::Args, epilogue),
+                    DotEmitter::first_temp(code.isa()), bounded) {}
 
     void emit();
 
 private:
-    Zmm acc(int row, int vector) const { return Zmm(row * vectors_ + vector); }
     bool masked_tail() const { return s.k % 4 != 0; }
 
-    // One dword of every pixel against the vectors of weights.
     void step(std::int64_t offset, std::int64_t weight_offset, bool tail) {
         const Reg64 pixels[] = {c.rax, c.rdx, c.r8, c.r9, c.r10, c.r11};
-        for (int v = 0; v < vectors_; ++v) {
-            c.vmovdqu8(Zmm(24 + v), c.at(w, weight_offset + v * 64));
-        }
-        for (int r = 0; r < s.rows; ++r) {
-            const Zmm x(28 + r % 4);
-            const Xbyak::Address from = c.ptr[pixels[r] + i + static_cast<std::size_t>(offset)];
-            if (tail) {
-                c.vmovdqu8(Xmm(x.getIdx()) | c.k4 | Xbyak::util::T_z, from);
-                c.vpbroadcastd(x, Xmm(x.getIdx()));
-            } else {
-                c.vpbroadcastd(x, from);
-            }
-            for (int v = 0; v < vectors_; ++v) {
-                c.vpdpbusd(acc(r, v), x, Zmm(24 + v));
-            }
-        }
+        const auto from = [&](int row) { return pixels[row] + i + static_cast<std::size_t>(offset); };
+        dot_.step(s.rows, from, w, weight_offset, tail, acc_);
     }
 
-    void start();
     void tap();
 
     Emitter& c;
     const IndirectTile& s;
-    const int vectors_;
+    DotEmitter dot_;
+    const DotEmitter::Accumulator acc_;
     EpilogueEmitter epilogue_;
     // Pixel pointers take rax, rdx, r8 to r11; the epilogue's registers are free until its pointers are loaded.
     const Reg64 w = Xbyak::util::rcx, i = Xbyak::util::rsi, taps = Xbyak::util::r12, end = Xbyak::util::r13,
                 taps_left = Xbyak::util::r14, channel = Xbyak::util::r15;
 };
-
-void IndirectEmitter::start() {
-    for (int r = 0; r < s.rows; ++r) {
-        for (int v = 0; v < vectors_; ++v) {
-            if (!s.starts) {
-                c.vpxord(acc(r, v), acc(r, v), acc(r, v));
-            } else if (r == 0) {
-                c.vmovdqu32(acc(0, v), c.at(w, v * 64));
-            } else {
-                c.vmovdqa32(acc(r, v), acc(0, v));
-            }
-        }
-    }
-    c.advance(w, s.starts ? vectors_ * 64 : 0);
-}
 
 void IndirectEmitter::tap() {
     const Reg64 pixels[] = {c.rax, c.rdx, c.r8, c.r9, c.r10, c.r11};
@@ -95,18 +68,18 @@ void IndirectEmitter::tap() {
         c.lea(end, c.at(i, turns * kUnroll * 4));
         c.L(loop);
         for (int u = 0; u < kUnroll; ++u) {
-            step(u * 4, u * vectors_ * 64, false);
+            step(u * 4, u * dot_.dword_bytes(), false);
         }
         c.advance(i, kUnroll * 4);
-        c.advance(w, kUnroll * vectors_ * 64);
+        c.advance(w, kUnroll * dot_.dword_bytes());
         c.cmp(i, end);
         c.jne(loop, Xbyak::CodeGenerator::T_NEAR);
     }
     const int rest = static_cast<int>(dwords - turns * kUnroll);
     for (int u = 0; u < rest; ++u) {
-        step(u * 4, u * vectors_ * 64, masked_tail() && u == rest - 1);
+        step(u * 4, u * dot_.dword_bytes(), masked_tail() && u == rest - 1);
     }
-    c.advance(w, rest * vectors_ * 64);
+    c.advance(w, rest * dot_.dword_bytes());
 }
 
 void IndirectEmitter::emit() {
@@ -116,21 +89,18 @@ void IndirectEmitter::emit() {
     c.mov(channel, c.at(c.rdi, offsetof(A, channel)));
     c.set_mask(c.k1, low_bits((s.columns - 1) % 16 + 1), c.r8);
     c.set_mask(c.k2, low_bits(s.columns), c.r8);
-    if (masked_tail()) {
-        c.set_mask(c.k4, low_bits(static_cast<int>(s.k % 4)), c.r8);
-    }
-    start();
+    dot_.set_tail_mask(c.r8);
+    dot_.start(s.rows, s.starts, w, acc_);
+    c.advance(w, s.starts ? dot_.start_bytes() : 0);
     c.mov(taps_left, c.at(c.rdi, offsetof(A, count)));
     Xbyak::Label loop;
     c.L(loop);
     tap();
     c.dec(taps_left);
     c.jnz(loop, Xbyak::CodeGenerator::T_NEAR);
-    const auto accumulator = [this](int row, int vector) { return acc(row, vector); };
     epilogue_.load_pointers();
-    epilogue_.apply(s.rows, s.columns, accumulator, true);
     c.mov(c.rax, c.at(c.rdi, offsetof(A, out)));
-    epilogue_.store(s.rows, s.columns, accumulator, c.rax, s.out_stride);
+    epilogue_.finish(s.rows, s.columns, acc_, true, c.rax, s.out_stride);
     c.leave();
 }
 
@@ -143,8 +113,8 @@ std::size_t add_indirect_tile(CodeBlock& block, const IndirectTile& s, const Epi
 }
 
 Acceptance DenseConvolution::accepts(const DenseConvolutionDesc& desc, const Machine& machine) {
-    if (machine.isa < Isa::avx512_vnni) {
-        return declined("needs AVX-512 VNNI");
+    if (!machine.avx2()) {
+        return declined("needs AVX2");
     }
     if (!desc.window.valid() || desc.ic < 1 || desc.oc < 1 || desc.groups < 1) {
         return declined("an empty convolution");
@@ -166,9 +136,9 @@ Acceptance DenseConvolution::accepts(const DenseConvolutionDesc& desc, const Mac
     return x64::accepts(desc.epilogue, desc.groups * desc.oc);
 }
 
-std::size_t DenseConvolution::packed_size(const DenseConvolutionDesc& desc) {
-    const PanelShape panel = panel_of(desc);
-    const ColumnBlock last = column_blocks(desc.oc, panel).back();
+std::size_t DenseConvolution::packed_size(const DenseConvolutionDesc& desc, const VectorIsa& isa) {
+    const PanelShape panel = panel_of(desc, isa);
+    const ColumnBlock last = column_blocks(desc.oc, panel, columns_of_block(isa)).back();
     return static_cast<std::size_t>((last.panel + panel.bytes(last.columns)) * desc.groups);
 }
 
@@ -178,7 +148,7 @@ DenseConvolution::DenseConvolution(const DenseConvolutionDesc& desc, std::span<c
     desc_.in_stride = desc.in_stride != 0 ? desc.in_stride : desc.groups * desc.ic;
     desc_.out_stride = desc.out_stride != 0 ? desc.out_stride : desc.groups * desc.oc;
     if (storage.empty()) {
-        own_ = Aligned<std::byte>(packed_size(desc));
+        own_ = Aligned<std::byte>(packed_size(desc, code.isa()));
         storage = {own_.data(), own_.size()};
     }
     weights_ = reinterpret_cast<std::int8_t*>(storage.data());
@@ -199,8 +169,9 @@ void DenseConvolution::add_blocks(std::span<const std::int8_t> weights, CodeBloc
     const Window& w = desc_.window;
     const bool bounded = !may_exceed_i32(desc_.epilogue, 255.0 * 128 * static_cast<double>(w.taps() * desc_.ic));
     const std::int64_t pixels = w.out_height() * w.out_width();
-    const std::vector<ColumnBlock> columns = column_blocks(desc_.oc, panel_of(desc_));
-    const std::int64_t group_bytes = static_cast<std::int64_t>(packed_size(desc_)) / desc_.groups;
+    const std::vector<ColumnBlock> columns = column_blocks(desc_.oc, panel_of(desc_, code.isa()),
+                                                           columns_of_block(code.isa()));
+    const std::int64_t group_bytes = static_cast<std::int64_t>(packed_size(desc_, code.isa())) / desc_.groups;
     for (std::int64_t group = 0; group < desc_.groups; ++group) {
         for (const ColumnBlock& plain : columns) {
             Block block;
@@ -208,8 +179,8 @@ void DenseConvolution::add_blocks(std::span<const std::int8_t> weights, CodeBloc
             block.first += group * desc_.oc;
             block.panel += group * group_bytes;
             block.group = group;
-            code.later([to = weights_ + block.panel, where = static_cast<ColumnBlock>(block), panel = panel_of(desc_),
-                        from = weights.data(), ic = desc_.ic, taps = w.taps()] {
+            code.later([to = weights_ + block.panel, where = static_cast<ColumnBlock>(block),
+                        panel = panel_of(desc_, code.isa()), from = weights.data(), ic = desc_.ic, taps = w.taps()] {
                 pack_panel(to, where, panel, [&](std::size_t tap, std::int64_t i, std::int64_t column) {
                     return from[(column * ic + i) * taps + static_cast<std::int64_t>(tap)];
                 });
@@ -293,7 +264,7 @@ void DenseConvolution::run_chunk(const Args& args, std::int64_t batch, std::int6
         const Block& block = blocks_[index];
         IndirectTile::Args call;
         call.channel = block.group * desc_.ic;
-        const std::int64_t tap_bytes = (desc_.ic + 3) / 4 * block.vectors() * 64;
+        const std::int64_t tap_bytes = (desc_.ic + 3) / 4 * panel_of(desc_, code_->isa()).dword_bytes(block.columns);
         for (std::int64_t tile = 0; tile < pixels; tile += rows) {
             const std::int64_t pixel = batch * w.out_height() * w.out_width() + first + tile;
             const auto number = static_cast<std::size_t>(tile / rows);

@@ -61,7 +61,7 @@ public:
     };
 
     static Acceptance accepts(const DenseConvolutionDesc& desc, const Machine& machine);
-    static std::size_t packed_size(const DenseConvolutionDesc& desc);
+    static std::size_t packed_size(const DenseConvolutionDesc& desc, const VectorIsa& isa);
 
     // The weights are read when the code is sealed.
     DenseConvolution(const DenseConvolutionDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code,
@@ -78,8 +78,8 @@ private:
         std::size_t rest = 0;
     };
 
-    static PanelShape panel_of(const DenseConvolutionDesc& desc) {
-        return {desc.ic, static_cast<std::size_t>(desc.window.taps()), desc.zero_point};
+    static PanelShape panel_of(const DenseConvolutionDesc& desc, const VectorIsa& isa) {
+        return {desc.ic, static_cast<std::size_t>(desc.window.taps()), desc.zero_point, isa.pairs()};
     }
     // The pointers of consecutive output pixels, tile by tile as the code reads them, and which taps of each tile have to run.
     struct TapTable {

@@ -18,13 +18,43 @@ std::int64_t window_rows(const Window& window) { return (window.kernel_height - 
 
 }  // namespace
 
+int DepthwiseWalk::weight_vectors() const {
+    int count = 0;
+    for (int d = 0; d < dwords(); ++d) {
+        for (int i = 0; i < unit; ++i) {
+            count += has_taps(i, d) ? 4 : 0;
+        }
+    }
+    return count;
+}
+
+void DepthwiseWalk::choose_shape() {
+    const bool dilated = dilation_height > 1 || dilation_width > 1;
+    int least = 1 << 30;
+    DepthwiseWalk best = *this;
+    for (const bool both : {true, false}) {
+        overlapping = both;
+        for (unit = 1; sets() * unit * 4 <= accumulators(isa) && (unit == 1 || dilation_width == 1); ++unit) {
+            // Eight operations interleave four pixels; an overlapping row is interleaved once, others for each row of the kernel.
+            const int interleaved = (both ? std::min(stride_height, kernel_height) : kernel_height) * 8 * dwords();
+            const int each = isa.pairs() ? 6 : 1;  // operations on a vector of weights
+            const int operations = (interleaved + kernel_height * weight_vectors() * each) * 1000 / unit;
+            if (operations < least && !(both && dilated)) {
+                least = operations;
+                best = *this;
+            }
+        }
+    }
+    *this = best;
+}
+
 bool DepthwiseDesc::zero_points_vary() const {
     return std::adjacent_find(zero_points.begin(), zero_points.end(), std::not_equal_to<>()) != zero_points.end();
 }
 
 Acceptance DepthwiseConvolution::accepts(const DepthwiseDesc& desc, const Machine& machine) {
-    if (machine.isa < Isa::avx512_vnni) {
-        return declined("needs AVX-512 VNNI");
+    if (!machine.avx2()) {
+        return declined("needs AVX2");
     }
     if (!desc.window.valid() || desc.channels < 1) {
         return declined("an empty convolution");
@@ -47,9 +77,10 @@ Acceptance DepthwiseConvolution::accepts(const DepthwiseDesc& desc, const Machin
     return x64::accepts(desc.epilogue, desc.channels);
 }
 
-DepthwiseWalk DepthwiseConvolution::walk_of(const DepthwiseDesc& desc, const Block& block) {
+DepthwiseWalk DepthwiseConvolution::walk_of(const DepthwiseDesc& desc, const Block& block, const VectorIsa& isa) {
     DepthwiseWalk walk;
     const Window& w = desc.window;
+    walk.isa = isa;
     walk.kernel_height = static_cast<int>(w.kernel_height);
     walk.kernel_width = static_cast<int>(w.kernel_width);
     walk.stride_height = static_cast<int>(w.stride_height);
@@ -67,31 +98,35 @@ DepthwiseWalk DepthwiseConvolution::walk_of(const DepthwiseDesc& desc, const Blo
     return walk;
 }
 
-std::vector<DepthwiseConvolution::Block> DepthwiseConvolution::blocks_of(const DepthwiseDesc& desc) {
+std::vector<DepthwiseConvolution::Block> DepthwiseConvolution::blocks_of(const DepthwiseDesc& desc,
+                                                                         const VectorIsa& isa) {
     const bool narrow = !needs_channel_order(desc.epilogue);
     std::vector<Block> blocks;
     std::int64_t bytes = 0;
-    for (std::int64_t channel = 0; channel < desc.channels; channel += 64) {
+    const int widest = isa.bytes();
+    for (std::int64_t channel = 0; channel < desc.channels; channel += widest) {
         Block block;
         block.channel = channel;
-        block.channels = static_cast<int>(std::min<std::int64_t>(64, desc.channels - channel));
-        block.width = !narrow || block.channels > 32 ? 64 : block.channels > 16 ? 32 : 16;
+        block.channels = static_cast<int>(std::min<std::int64_t>(widest, desc.channels - channel));
+        block.width = !narrow || block.channels > 32 ? widest : block.channels > 16 ? 32 : 16;
         block.weights = bytes;
-        bytes += block_bytes(desc, block);
+        bytes += block_bytes(desc, block, isa);
         blocks.push_back(block);
     }
     return blocks;
 }
 
-std::int64_t DepthwiseConvolution::block_bytes(const DepthwiseDesc& desc, const Block& block) {
+std::int64_t DepthwiseConvolution::block_bytes(const DepthwiseDesc& desc, const Block& block, const VectorIsa& isa) {
     const Window& w = desc.window;
-    const DepthwiseWalk walk = walk_of(desc, block);
-    return (walk.first_weights() + w.kernel_height * walk.weight_vectors()) * 64;
+    const DepthwiseWalk walk = walk_of(desc, block, isa);
+    const std::int64_t bytes = walk.first_weights() * isa.bytes() +
+                               w.kernel_height * walk.weight_vectors() * walk.weight_bytes();
+    return (bytes + 63) / 64 * 64;
 }
 
-std::size_t DepthwiseConvolution::packed_size(const DepthwiseDesc& desc) {
-    const Block last = blocks_of(desc).back();
-    return static_cast<std::size_t>(last.weights + block_bytes(desc, last));
+std::size_t DepthwiseConvolution::packed_size(const DepthwiseDesc& desc, const VectorIsa& isa) {
+    const Block last = blocks_of(desc, isa).back();
+    return static_cast<std::size_t>(last.weights + block_bytes(desc, last, isa));
 }
 
 DepthwiseConvolution::DepthwiseConvolution(const DepthwiseDesc& desc, std::span<const std::int8_t> weights,
@@ -100,19 +135,20 @@ DepthwiseConvolution::DepthwiseConvolution(const DepthwiseDesc& desc, std::span<
     desc_.in_stride = desc.in_stride != 0 ? desc.in_stride : desc.channels;
     desc_.out_stride = desc.out_stride != 0 ? desc.out_stride : desc.channels;
     if (storage.empty()) {
-        own_ = Aligned<std::byte>(packed_size(desc));
+        own_ = Aligned<std::byte>(packed_size(desc, code.isa()));
         storage = {own_.data(), own_.size()};
     }
     weights_ = reinterpret_cast<std::int8_t*>(storage.data());
-    blocks_ = blocks_of(desc);
+    blocks_ = blocks_of(desc, code.isa());
     choose_units();
 
     const bool ordered = needs_channel_order(desc.epilogue);
-    std::vector<std::int64_t> channel_of(blocks_.size() * 64, -1);
+    const auto widest = static_cast<std::size_t>(code.isa().bytes());
+    std::vector<std::int64_t> channel_of(blocks_.size() * widest, -1);
     for (std::size_t i = 0; i < channel_of.size(); ++i) {
-        const Block& block = blocks_[i / 64];
-        const int position = static_cast<int>(i % 64);
-        const int within = ordered ? position : unpacked_channel(position) % block.width;
+        const Block& block = blocks_[i / widest];
+        const int position = static_cast<int>(i % widest);
+        const int within = ordered ? position : unpacked_channel(position, code.isa().lanes) % block.width;
         channel_of[i] = within < block.channels ? block.channel + within : -1;
     }
     epilogue_ = EpilogueData(desc.epilogue, desc.channels, desc.operand_strides, channel_of);
@@ -147,9 +183,11 @@ void DepthwiseConvolution::choose_units() {
 
 void DepthwiseConvolution::pack(const Block& block, std::span<const std::int8_t> weights) {
     const Window& w = desc_.window;
+    const VectorIsa& isa = code_->isa();
     std::int8_t* to = weights_ + block.weights;
-    const auto weight = [&](int lane, int width, std::int64_t y, std::int64_t x) {
-        const int channel = unpacked_channel(lane) % width;
+    const auto channel_at = [&](int position) { return unpacked_channel(position, isa.lanes) % block.width; };
+    const auto weight = [&](int position, std::int64_t y, std::int64_t x) {
+        const int channel = channel_at(position);
         const bool inside = channel < block.channels && y < w.kernel_height && x >= 0 && x < w.kernel_width;
         return inside ? weights[static_cast<std::size_t>(
                             ((block.channel + channel) * w.kernel_height + y) * w.kernel_width + x)]
@@ -158,24 +196,33 @@ void DepthwiseConvolution::pack(const Block& block, std::span<const std::int8_t>
     const auto zero_point = [&](int channel) {
         return channel < block.channels ? desc_.zero_point(block.channel + channel) : std::uint8_t{0};
     };
-    const DepthwiseWalk walk = walk_of(desc_, block);
-    for (int lane = 0; walk.has_zero_point() && lane < 64; ++lane, to += 4) {
+    const DepthwiseWalk walk = walk_of(desc_, block, isa);
+    for (int position = 0; walk.has_zero_point() && position < isa.bytes(); ++position, to += 4) {
         std::int32_t start = 0;
         for (std::int64_t tap = 0; tap < w.taps(); ++tap) {
-            start -= zero_point(unpacked_channel(lane) % block.width) *
-                     weight(lane, block.width, tap / w.kernel_width, tap % w.kernel_width);
+            start -= zero_point(channel_at(position)) * weight(position, tap / w.kernel_width, tap % w.kernel_width);
         }
         std::memcpy(to, &start, 4);
     }
-    for (int lane = 0; walk.zero_points_vary && lane < 64; ++lane) {
+    for (int lane = 0; walk.zero_points_vary && lane < isa.bytes(); ++lane) {
         *to++ = static_cast<std::int8_t>(zero_point(lane % block.width));
     }
+    // One register of weights of the pixels `first`, `first` + step, ... of a dword, as they are or of 16 bits.
+    const auto put = [&](int quad, std::int64_t y, std::int64_t x, int first, int step) {
+        for (int lane = 0; lane < isa.lanes; ++lane) {
+            for (int t = first; t < 4; t += step, to += step) {
+                const std::int16_t value = weight(quad * isa.lanes + lane, y, x + t);
+                std::memcpy(to, &value, static_cast<std::size_t>(step));  // little-endian
+            }
+        }
+    };
     for (std::int64_t y = 0; y < w.kernel_height; ++y) {
         for (int d = 0; d < walk.dwords(); ++d) {
             for (int i = 0; i < walk.unit; ++i) {
-                for (int lane = 0; walk.has_taps(i, d) && lane < 64; ++lane) {
-                    for (int t = 0; t < 4; ++t) {
-                        *to++ = weight(lane, block.width, y, d * 4 + t - i * walk.stride_width);
+                for (int quad = 0; walk.has_taps(i, d) && quad < 4; ++quad) {
+                    const std::int64_t x = d * 4 - i * walk.stride_width;
+                    for (int first = 0; first < (isa.pairs() ? 2 : 1); ++first) {
+                        put(quad, y, x, first, isa.pairs() ? 2 : 1);
                     }
                 }
             }
@@ -185,7 +232,7 @@ void DepthwiseConvolution::pack(const Block& block, std::span<const std::int8_t>
 
 void DepthwiseConvolution::add_steps(Block& block, CodeBlock& code, bool bounded) {
     const Window& w = desc_.window;
-    DepthwiseWalk walk = walk_of(desc_, block);
+    DepthwiseWalk walk = walk_of(desc_, block, code.isa());
     walk.operand_strides = epilogue_.strides();
     if (fixed_ && walk.overlapping) {
         walk.fixed_rows = static_cast<int>(w.out_height());
@@ -244,7 +291,8 @@ void DepthwiseConvolution::run_rows(const Args& args, std::size_t index, std::in
         const std::int64_t pixel = (batch * w.out_height() + first) * w.out_width() + step.x;
         call.column = (step.x * w.stride_width - w.pad_left) * desc_.in_stride + block.channel;
         call.out = static_cast<std::byte*>(args.out) + (pixel * desc_.out_stride + block.channel) * size;
-        call.epilogue = epilogue_.at(args.operands, pixel, batch, block.channel, static_cast<std::int64_t>(index) * 64);
+        call.epilogue = epilogue_.at(args.operands, pixel, batch, block.channel,
+                                     static_cast<std::int64_t>(index) * code_->isa().bytes());
         code_->call(step.code, call);
     }
 }

@@ -53,20 +53,23 @@ struct DepthwiseWalk {
     int kernel_height = 0, kernel_width = 0, stride_height = 0, stride_width = 0, dilation_height = 1,
         dilation_width = 1;
     bool overlapping = true;
-    int channels = 0;                                           // of this block
-    int block = 64;                                             // 64, 32 or 16 lanes of bytes for each group of columns
-    int columns = 0;                                            // output columns to store, up to groups() * unit
-    int unit = 1;                                               // neighbouring output columns of a group
-    std::vector<bool> valid;                                    // pixels inside the image: [group][pixel]
-    std::uint8_t zero_point = 0;                                // of all channels
-    bool zero_points_vary = false;                              // then they lie with the weights
+    VectorIsa isa;
+    int channels = 0;               // of this block
+    int block = 64;                 // bytes of a register, or 32 or 16, for each group of columns
+    int columns = 0;                // output columns to store, up to groups() * unit
+    int unit = 1;                   // neighbouring output columns of a group
+    std::vector<bool> valid;        // pixels inside the image: [group][pixel]
+    std::uint8_t zero_point = 0;    // of all channels
+    bool zero_points_vary = false;  // then they lie with the weights
     std::int64_t in_stride = 0, out_stride = 0, out_width = 0;  // out_stride: elements between pixels
     int fixed_rows = 0;  // not 0: code for exactly so many output rows; only overlapping
     int first_row = 0,
         last_row = 1 << 30;  // with fixed_rows and without zero points: rows outside [first_row, last_row) are padding
     std::vector<std::int64_t> operand_strides;
 
-    int groups() const { return 64 / block; }
+    // Registers of sums; behind them are four quads and four pixels.
+    static constexpr int accumulators(const VectorIsa& isa) { return isa.wide() ? 24 : 8; }
+    int groups() const { return isa.bytes() / block; }
     // Pixels that the columns of a group read; with a dilation along the row there is one column, and they lie apart.
     int pixels() const { return (unit - 1) * stride_width + kernel_width; }
     int dwords() const { return (pixels() + 3) / 4; }
@@ -74,8 +77,10 @@ struct DepthwiseWalk {
     bool has_taps(int column, int dword) const {
         return column * stride_width < dword * 4 + 4 && column * stride_width + kernel_width > dword * 4;
     }
-    // Vectors of 64 bytes of weights for each kernel row: [dword][column that has taps][quad].
+    // Vectors of weights for each kernel row: [dword][column that has taps][quad]. A vector is a register, or two: the weights of the pixels
+    // 0 and 2, then of 1 and 3, of 16 bits.
     int weight_vectors() const;
+    int weight_bytes() const { return isa.bytes() * (isa.pairs() ? 2 : 1); }
     bool has_zero_point() const { return zero_point != 0 || zero_points_vary; }
     // The weights begin with four vectors from which the sums start, -zero point * sum of weights, and where the zero points vary with
     // a pixel of them in each group.
@@ -87,8 +92,11 @@ struct DepthwiseWalk {
 
 std::size_t add_walk(CodeBlock& block, const DepthwiseWalk& shape, const Epilogue& epilogue, bool bounded);
 
-// The channel, within a block, of position p when bytes were interleaved by unpacks: quads of four channels go to four registers.
-constexpr int unpacked_channel(int position) { return position % 16 / 4 * 16 + position / 16 * 4 + position % 4; }
+// The channel, within a block, of position p when bytes were interleaved by unpacks: quads of four channels go to four registers of
+// `lanes` dwords.
+constexpr int unpacked_channel(int position, int lanes) {
+    return position % lanes / 4 * 16 + position / lanes * 4 + position % 4;
+}
 
 class DepthwiseConvolution {
 public:
@@ -99,7 +107,7 @@ public:
     };
 
     static Acceptance accepts(const DepthwiseDesc& desc, const Machine& machine);
-    static std::size_t packed_size(const DepthwiseDesc& desc);
+    static std::size_t packed_size(const DepthwiseDesc& desc, const VectorIsa& isa);
 
     DepthwiseConvolution(const DepthwiseDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code,
                          std::span<std::byte> storage = {});
@@ -125,9 +133,9 @@ private:
         std::vector<Step> steps;
     };
 
-    static std::vector<Block> blocks_of(const DepthwiseDesc& desc);
-    static std::int64_t block_bytes(const DepthwiseDesc& desc, const Block& block);
-    static DepthwiseWalk walk_of(const DepthwiseDesc& desc, const Block& block);
+    static std::vector<Block> blocks_of(const DepthwiseDesc& desc, const VectorIsa& isa);
+    static std::int64_t block_bytes(const DepthwiseDesc& desc, const Block& block, const VectorIsa& isa);
+    static DepthwiseWalk walk_of(const DepthwiseDesc& desc, const Block& block, const VectorIsa& isa);
 
     void choose_units();
     void pack(const Block& block, std::span<const std::int8_t> weights);

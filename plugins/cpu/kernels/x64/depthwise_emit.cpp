@@ -14,44 +14,6 @@ using Xbyak::Xmm;
 using Xbyak::Ymm;
 using Xbyak::Zmm;
 
-constexpr int kAccumulators = 24;
-constexpr int kFirstTemp = 24;
-Zmm quad(int q) { return Zmm(24 + q); }
-Zmm pixel_register(int i) { return Zmm(28 + i); }
-
-// From four registers of interleaved quads to channels in order: a transposition of 128-bit lanes.
-void order_channels(Emitter& c, const Zmm& q0, const Zmm& q1, const Zmm& q2, const Zmm& q3) {
-    c.vshufi32x4(quad(0), q0, q1, 0x44);
-    c.vshufi32x4(quad(1), q2, q3, 0x44);
-    c.vshufi32x4(quad(2), q0, q1, 0xEE);
-    c.vshufi32x4(quad(3), q2, q3, 0xEE);
-    c.vshufi32x4(q0, quad(0), quad(1), 0x88);
-    c.vshufi32x4(q1, quad(0), quad(1), 0xDD);
-    c.vshufi32x4(q2, quad(2), quad(3), 0x88);
-    c.vshufi32x4(q3, quad(2), quad(3), 0xDD);
-}
-
-// Bytes of up to four pixels side by side: dword i of quad q holds the pixels of one channel. Missing pixels repeat another; their
-// weights are zero.
-void interleave(Emitter& c, int pixels) {
-    const Zmm p0 = pixel_register(0);
-    const Zmm p1 = pixel_register(1);
-    const Zmm p2 = pixel_register(2);
-    const Zmm p3 = pixel_register(3);
-    c.vpunpcklbw(quad(0), p0, pixels > 1 ? p1 : p0);
-    c.vpunpckhbw(quad(2), p0, pixels > 1 ? p1 : p0);
-    if (pixels > 2) {
-        c.vpunpcklbw(p0, p2, pixels > 3 ? p3 : p2);
-        c.vpunpckhbw(p1, p2, pixels > 3 ? p3 : p2);
-    }
-    const Zmm low = pixels > 2 ? p0 : quad(0);
-    const Zmm high = pixels > 2 ? p1 : quad(2);
-    c.vpunpckhwd(quad(1), quad(0), low);
-    c.vpunpcklwd(quad(0), quad(0), low);
-    c.vpunpckhwd(quad(3), quad(2), high);
-    c.vpunpcklwd(quad(2), quad(2), high);
-}
-
 class WalkEmitter {
 public:
     WalkEmitter(Emitter& code, const DepthwiseWalk& shape, const Epilogue& epilogue, bool bounded)
@@ -59,17 +21,28 @@ public:
           s(shape),
           ordered_(needs_channel_order(epilogue)),
           result_(epilogue.result),
-          epilogue_(code, epilogue, shape.operand_strides, offsetof(DepthwiseWalk::Args, epilogue), kFirstTemp,
-                    bounded) {}
+          bytes_(code.isa().bytes()),
+          epilogue_(code, epilogue, shape.operand_strides, offsetof(DepthwiseWalk::Args, epilogue),
+                    DepthwiseWalk::accumulators(code.isa()), bounded) {}
 
     void emit();
 
 private:
-    Zmm acc(int set, int i, int q) const { return Zmm((set * s.unit + i) * 4 + q); }
+    Vec acc(int set, int i, int q) const { return c.vec((set * s.unit + i) * 4 + q); }
+    Vec quad(int q) const { return c.vec(DepthwiseWalk::accumulators(c.isa()) + q); }
+    Vec pixel_register(int i) const { return c.vec(DepthwiseWalk::accumulators(c.isa()) + 4 + i); }
+    // The first bytes of a register, as many as a group of columns takes.
+    Xmm part_of(const Vec& v) const {
+        return s.block == s.isa.bytes() ? static_cast<Xmm>(v) : s.block == 32 ? Xmm(Ymm(v.getIdx())) : Xmm(v.getIdx());
+    }
 
-    void load_pixel(const Zmm& z, int pixel);
-    void insert(const Zmm& z, int group, std::int64_t offset);
-    Xbyak::Address padding();  // 64 bytes of pixels outside the image
+    void interleave(int pixels);
+    void order_channels(const Vec& q0, const Vec& q1, const Vec& q2, const Vec& q3);
+    void load_part(const Vec& to, std::int64_t offset);
+    void insert_part(const Vec& to, int group, const Xbyak::Operand& from);
+    void load_pixel(const Vec& z, int pixel);
+    void insert(const Vec& z, int group, std::int64_t offset);
+    Xbyak::Address padding();  // a register of pixels outside the image
     // An output row whose sums are in registers, and the row of the kernel that an input row meets in it.
     struct Live {
         int set = 0;
@@ -77,6 +50,13 @@ private:
     };
     void start(int set);
     void row(std::int64_t table_row, const std::vector<Live>& live);
+    // The quads of four pixels against the weights of output column i; `vector` counts those of a row of the kernel.
+    void multiply(int i, int vector, const std::vector<Live>& live);
+    void multiply_pairs(int i, int vector, const std::vector<Live>& live);
+    Xbyak::Address weight(std::int64_t kernel_row, int vector) const {
+        return c.at(weights,
+                    s.first_weights() * bytes_ + (kernel_row * s.weight_vectors() + vector) * s.weight_bytes());
+    }
     // Input row j, counted from the top of output row 0, for all output rows below `outputs` that it reaches.
     void overlapping_row(std::int64_t j, std::int64_t table_row, std::int64_t outputs);
     void fixed_rows();
@@ -89,83 +69,122 @@ private:
     const DepthwiseWalk& s;
     const bool ordered_;
     const DataType result_;
+    const int bytes_;
     EpilogueEmitter epilogue_;
     const Reg64 rows = Xbyak::util::rax, column = Xbyak::util::rcx, out = Xbyak::util::rdx, count = Xbyak::util::rsi,
                 weights = Xbyak::util::r8, source = Xbyak::util::r9;
 };
 
-void WalkEmitter::insert(const Zmm& z, int group, std::int64_t offset) {
-    const Xbyak::Address from = c.ptr[source + column + static_cast<std::size_t>(offset)];
-    if (s.channels == s.block) {
-        if (s.block == 32) {
-            c.vinserti64x4(z, z, from, 1);
-        } else {
-            c.vinserti32x4(z, z, from, static_cast<std::uint8_t>(group));
-        }
+// From four registers of interleaved quads to channels in order: a transposition of 128-bit lanes.
+void WalkEmitter::order_channels(const Vec& q0, const Vec& q1, const Vec& q2, const Vec& q3) {
+    if (!c.wide()) {
+        c.vperm2i128(quad(0), q0, q1, 0x20);
+        c.vperm2i128(quad(1), q2, q3, 0x20);
+        c.vperm2i128(q3, q2, q3, 0x31);
+        c.vperm2i128(q2, q0, q1, 0x31);
+        c.move(q0, quad(0));
+        c.move(q1, quad(1));
         return;
     }
-    const Zmm part = quad(0);
-    if (s.block == 32) {
-        c.vmovdqu8(Ymm(part.getIdx()) | c.k5 | Xbyak::util::T_z, from);
-        c.vinserti64x4(z, z, Ymm(part.getIdx()), 1);
-    } else {
-        c.vmovdqu8(Xmm(part.getIdx()) | c.k5 | Xbyak::util::T_z, from);
-        c.vinserti32x4(z, z, Xmm(part.getIdx()), static_cast<std::uint8_t>(group));
+    c.vshufi32x4(quad(0), q0, q1, 0x44);
+    c.vshufi32x4(quad(1), q2, q3, 0x44);
+    c.vshufi32x4(quad(2), q0, q1, 0xEE);
+    c.vshufi32x4(quad(3), q2, q3, 0xEE);
+    c.vshufi32x4(q0, quad(0), quad(1), 0x88);
+    c.vshufi32x4(q1, quad(0), quad(1), 0xDD);
+    c.vshufi32x4(q2, quad(2), quad(3), 0x88);
+    c.vshufi32x4(q3, quad(2), quad(3), 0xDD);
+}
+
+// Bytes of up to four pixels side by side: dword i of quad q holds the pixels of one channel. Missing pixels repeat another; their
+// weights are zero.
+void WalkEmitter::interleave(int pixels) {
+    const Vec p0 = pixel_register(0);
+    const Vec p1 = pixel_register(1);
+    const Vec p2 = pixel_register(2);
+    const Vec p3 = pixel_register(3);
+    c.vpunpcklbw(quad(0), p0, pixels > 1 ? p1 : p0);
+    c.vpunpckhbw(quad(2), p0, pixels > 1 ? p1 : p0);
+    if (pixels > 2) {
+        c.vpunpcklbw(p0, p2, pixels > 3 ? p3 : p2);
+        c.vpunpckhbw(p1, p2, pixels > 3 ? p3 : p2);
     }
+    const Vec low = pixels > 2 ? p0 : quad(0);
+    const Vec high = pixels > 2 ? p1 : quad(2);
+    c.vpunpckhwd(quad(1), quad(0), low);
+    c.vpunpcklwd(quad(0), quad(0), low);
+    c.vpunpckhwd(quad(3), quad(2), high);
+    c.vpunpcklwd(quad(2), quad(2), high);
+}
+
+// The channels of one pixel into the first bytes of a register; what it has no channels for is zero.
+void WalkEmitter::load_part(const Vec& to, std::int64_t offset) {
+    const Xbyak::RegExp from = source + column + static_cast<std::size_t>(offset);
+    if (!c.wide()) {
+        c.load_bytes(to, from, s.channels);
+    } else if (s.channels == s.block) {
+        c.vmovdqu8(part_of(to), c.ptr[from]);
+    } else {
+        c.vmovdqu8(part_of(to) | c.k5 | Xbyak::util::T_z, c.ptr[from]);
+    }
+}
+
+void WalkEmitter::insert_part(const Vec& to, int group, const Xbyak::Operand& from) {
+    if (!c.wide()) {
+        c.vinserti128(to, to, from, 1);
+    } else if (s.block == 32) {
+        c.vinserti64x4(Zmm(to.getIdx()), Zmm(to.getIdx()), from, 1);
+    } else {
+        c.vinserti32x4(to, to, from, static_cast<std::uint8_t>(group));
+    }
+}
+
+void WalkEmitter::insert(const Vec& z, int group, std::int64_t offset) {
+    if (s.channels == s.block) {
+        insert_part(z, group, c.ptr[source + column + static_cast<std::size_t>(offset)]);
+        return;
+    }
+    load_part(quad(0), offset);
+    insert_part(z, group, part_of(quad(0)));
 }
 
 Xbyak::Address WalkEmitter::padding() {
     if (s.zero_points_vary) {
-        return c.at(weights, 4 * 64);
+        return c.at(weights, 4 * bytes_);
     }
     std::array<std::uint8_t, 64> bytes{};
     bytes.fill(s.zero_point);
     return c.table(bytes);
 }
 
-void WalkEmitter::load_pixel(const Zmm& z, int pixel) {
+void WalkEmitter::load_pixel(const Vec& z, int pixel) {
     const auto inside = [&](int group) { return s.valid[static_cast<std::size_t>(group * s.pixels() + pixel)]; };
     const auto offset = [&](int group) {
         return (group * s.unit * s.stride_width + pixel * s.dilation_width) * s.in_stride;
     };
-    if (!inside(0)) {
-        if (!s.has_zero_point()) {
-            c.vpxord(z, z, z);
-        } else {
-            c.vmovdqu8(z, padding());
-        }
+    if (inside(0)) {
+        load_part(z, offset(0));
+    } else if (!s.has_zero_point()) {
+        c.zero(z);
     } else {
-        const Xbyak::Address from = c.ptr[source + column + static_cast<std::size_t>(offset(0))];
-        const Xmm to = s.block == 64   ? static_cast<const Xmm&>(z)
-                       : s.block == 32 ? static_cast<const Xmm&>(Ymm(z.getIdx()))
-                                       : Xmm(z.getIdx());
-        if (s.channels == s.block) {
-            c.vmovdqu8(to, from);
-        } else {
-            c.vmovdqu8(to | c.k5 | Xbyak::util::T_z, from);
-        }
+        c.move(z, padding());
     }
     for (int group = 1; group < s.groups(); ++group) {
         if (inside(group)) {
             insert(z, group, offset(group));
         } else if (s.has_zero_point() && inside(0)) {
-            const Xbyak::Address from = padding();
-            if (s.block == 32) {
-                c.vinserti64x4(z, z, from, 1);
-            } else {
-                c.vinserti32x4(z, z, from, static_cast<std::uint8_t>(group));
-            }
+            insert_part(z, group, padding());
         }
     }
 }
 
 void WalkEmitter::start(int set) {
     for (int i = 0; i < s.unit * 4; ++i) {
-        const Zmm sum = acc(set, 0, i);
+        const Vec sum = acc(set, 0, i);
         if (!s.has_zero_point()) {
-            c.vpxord(sum, sum, sum);
+            c.zero(sum);
         } else {
-            c.vmovdqu32(sum, c.at(weights, i % 4 * 64));
+            c.move(sum, c.at(weights, i % 4 * bytes_));
         }
     }
 }
@@ -178,18 +197,46 @@ void WalkEmitter::row(std::int64_t table_row, const std::vector<Live>& live) {
         for (int p = 0; p < pixels; ++p) {
             load_pixel(pixel_register(p), d * 4 + p);
         }
-        interleave(c, pixels);
+        interleave(pixels);
         for (int i = 0; i < s.unit; ++i) {
             if (!s.has_taps(i, d)) {
                 continue;
             }
-            for (const auto& [set, kernel_row] : live) {
-                for (int q = 0; q < 4; ++q) {
-                    c.vpdpbusd(acc(set, i, q), quad(q),
-                               c.at(weights, (s.first_weights() + kernel_row * s.weight_vectors() + vector + q) * 64));
-                }
+            if (s.isa.pairs()) {
+                multiply_pairs(i, vector, live);
+            } else {
+                multiply(i, vector, live);
             }
             vector += 4;
+        }
+    }
+}
+
+void WalkEmitter::multiply(int i, int vector, const std::vector<Live>& live) {
+    const auto encoding = s.isa.dot == VectorIsa::Dot::vex ? Xbyak::VexEncoding : Xbyak::EvexEncoding;
+    for (const auto& [set, kernel_row] : live) {
+        for (int q = 0; q < 4; ++q) {
+            c.vpdpbusd(acc(set, i, q), quad(q), weight(kernel_row, vector + q), encoding);
+        }
+    }
+}
+
+// The pixels of a quad as two pairs of 16 bits; the registers of the pixels are free by now.
+void WalkEmitter::multiply_pairs(int i, int vector, const std::vector<Live>& live) {
+    const Vec even = pixel_register(0), odd = pixel_register(1), product = pixel_register(2);
+    for (int q = 0; q < 4; ++q) {
+        if (c.wide()) {
+            c.vpandd(even, quad(q), c.all_lanes(0x00FF00FFU));
+        } else {
+            c.vpand(even, quad(q), c.all_lanes(0x00FF00FFU));
+        }
+        c.vpsrlw(odd, quad(q), 8);
+        for (const auto& [set, kernel_row] : live) {
+            for (const Vec& codes : {even, odd}) {
+                const std::size_t half = codes.getIdx() == odd.getIdx() ? static_cast<std::size_t>(bytes_) : 0;
+                c.vpmaddwd(product, codes, c.ptr[weight(kernel_row, vector + q).getRegExp() + half]);
+                c.vpaddd(acc(set, i, q), acc(set, i, q), product);
+            }
         }
     }
 }
@@ -211,25 +258,28 @@ void WalkEmitter::overlapping_row(std::int64_t j, std::int64_t table_row, std::i
 
 void WalkEmitter::store_groups(int set) {
     for (int i = 0; i < s.unit; ++i) {
-        const Zmm packed = acc(set, i, 0);
+        const Vec packed = acc(set, i, 0);
         for (int group = 0; group < s.groups(); ++group) {
             const int at = group * s.unit + i;
             if (at >= s.columns) {
                 continue;
             }
-            const Xbyak::Address to = c.at(out, at * s.out_stride);
-            if (s.block == 64) {
-                c.vmovdqu8(s.channels < 64 ? to | c.k5 : to, packed);
-                continue;
-            }
-            const Zmm part = group == 0 ? packed : quad(0);
-            if (group > 0 && s.block == 32) {
-                c.vextracti64x4(Ymm(part.getIdx()), packed, 1);
+            const auto to = out + static_cast<std::size_t>(at * s.out_stride);
+            const Vec part = group == 0 ? packed : quad(0);
+            if (group > 0 && !c.wide()) {
+                c.vextracti128(Xmm(part.getIdx()), packed, 1);
+            } else if (group > 0 && s.block == 32) {
+                c.vextracti64x4(Ymm(part.getIdx()), Zmm(packed.getIdx()), 1);
             } else if (group > 0) {
                 c.vextracti32x4(Xmm(part.getIdx()), packed, static_cast<std::uint8_t>(group));
             }
-            const Xmm from = s.block == 32 ? static_cast<const Xmm&>(Ymm(part.getIdx())) : Xmm(part.getIdx());
-            c.vmovdqu8(s.channels < s.block ? to | c.k5 : to, from);
+            if (!c.wide()) {
+                c.store_bytes(to, part, s.channels);
+            } else if (s.channels < s.block) {
+                c.vmovdqu8(c.ptr[to] | c.k5, part_of(part));
+            } else {
+                c.vmovdqu8(c.ptr[to], part_of(part));
+            }
         }
     }
 }
@@ -238,13 +288,12 @@ void WalkEmitter::store(int set) {
     const auto accumulator = [this, set](int r, int q) { return acc(set, r, q); };
     if (ordered_) {
         for (int i = 0; i < s.columns; ++i) {
-            order_channels(c, acc(set, i, 0), acc(set, i, 1), acc(set, i, 2), acc(set, i, 3));
+            order_channels(acc(set, i, 0), acc(set, i, 1), acc(set, i, 2), acc(set, i, 3));
         }
-        epilogue_.apply(s.columns, s.channels, accumulator, true);
-        epilogue_.store(s.columns, s.channels, accumulator, out, s.out_stride);
+        epilogue_.finish(s.columns, s.channels, accumulator, true, out, s.out_stride);
     } else {
         const int used = std::min(s.unit, s.columns);
-        epilogue_.apply(used, 64, accumulator, true);
+        epilogue_.apply(used, s.isa.bytes(), accumulator, true);
         for (int i = 0; i < used; ++i) {
             epilogue_.pack(i, 4, accumulator);
         }
@@ -328,35 +377,6 @@ void WalkEmitter::loop_apart() {
 }
 
 }  // namespace
-
-int DepthwiseWalk::weight_vectors() const {
-    int count = 0;
-    for (int d = 0; d < dwords(); ++d) {
-        for (int i = 0; i < unit; ++i) {
-            count += has_taps(i, d) ? 4 : 0;
-        }
-    }
-    return count;
-}
-
-void DepthwiseWalk::choose_shape() {
-    const bool dilated = dilation_height > 1 || dilation_width > 1;
-    int least = 1 << 30;
-    DepthwiseWalk best = *this;
-    for (const bool both : {true, false}) {
-        overlapping = both;
-        for (unit = 1; sets() * unit * 4 <= kAccumulators && (unit == 1 || dilation_width == 1); ++unit) {
-            // Eight operations interleave four pixels; an overlapping row is interleaved once, others for each row of the kernel.
-            const int interleaved = (both ? std::min(stride_height, kernel_height) : kernel_height) * 8 * dwords();
-            const int operations = (interleaved + kernel_height * weight_vectors()) * 1000 / unit;
-            if (operations < least && !(both && dilated)) {
-                least = operations;
-                best = *this;
-            }
-        }
-    }
-    *this = best;
-}
 
 std::size_t add_walk(CodeBlock& block, const DepthwiseWalk& s, const Epilogue& epilogue, bool bounded) {
     const std::string key = fmt::format("walk {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} [{}] {} {}",

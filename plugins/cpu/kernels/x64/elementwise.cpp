@@ -12,8 +12,6 @@
 namespace octet::cpu::x64 {
 namespace {
 
-using Xbyak::Zmm;
-
 struct CallArgs {
     const void* in = nullptr;
     void* out = nullptr;
@@ -68,10 +66,11 @@ std::vector<std::int64_t> repeated_channels(std::int64_t channels, std::int64_t 
 
 void emit(Emitter& c, const ElementwiseDesc& desc, const EpilogueData& data, int rows, int columns) {
     const Xbyak::Reg64 in = c.rax, out = c.rdx, count = c.rsi;
-    const int vectors = (columns + 15) / 16;
+    const int lanes = c.lanes();
+    const int vectors = (columns + lanes - 1) / lanes;
     const std::int64_t size = static_cast<std::int64_t>(size_of(desc.type));
-    EpilogueEmitter epilogue(c, desc.epilogue, data.strides(), offsetof(CallArgs, epilogue), 24, false);
-    const auto accumulator = [&](int row, int vector) { return Zmm(row * vectors + vector); };
+    EpilogueEmitter epilogue(c, desc.epilogue, data.strides(), offsetof(CallArgs, epilogue), c.wide() ? 24 : 8, false);
+    const auto accumulator = [&](int row, int vector) { return c.vec(row * vectors + vector); };
     c.mov(in, c.at(c.rdi, offsetof(CallArgs, in)));
     c.mov(out, c.at(c.rdi, offsetof(CallArgs, out)));
     c.mov(count, c.at(c.rdi, offsetof(CallArgs, count)));
@@ -82,13 +81,12 @@ void emit(Emitter& c, const ElementwiseDesc& desc, const EpilogueData& data, int
     c.L(loop);
     for (int r = 0; r < rows; ++r) {
         for (int v = 0; v < vectors; ++v) {
-            const std::int64_t offset = (r * desc.in_stride + v * 16) * size;
+            const std::int64_t offset = (r * desc.in_stride + v * lanes) * size;
             epilogue.load_as_float(accumulator(r, v), desc.type, in + static_cast<std::size_t>(offset),
-                                   v == vectors - 1 && columns % 16 != 0);
+                                   std::min(lanes, columns - v * lanes));
         }
     }
-    epilogue.apply(rows, columns, accumulator, false);
-    epilogue.store(rows, columns, accumulator, out, desc.out_stride);
+    epilogue.finish(rows, columns, accumulator, false, out, desc.out_stride);
     epilogue.advance_rows(rows);
     c.advance(in, rows * desc.in_stride * size);
     c.advance(out, rows * desc.out_stride * static_cast<std::int64_t>(size_of(desc.epilogue.result)));
@@ -100,8 +98,8 @@ void emit(Emitter& c, const ElementwiseDesc& desc, const EpilogueData& data, int
 }  // namespace
 
 Acceptance Elementwise::accepts(const ElementwiseDesc& desc, const Machine& machine) {
-    if (machine.isa < Isa::avx512_vnni) {
-        return declined("needs AVX-512 VNNI");
+    if (!machine.avx2()) {
+        return declined("needs AVX2");
     }
     if (!readable(desc.type)) {
         return declined("the input is neither u8, s8, s32 nor f32");
@@ -141,7 +139,8 @@ Elementwise::Elementwise(const ElementwiseDesc& original, CodeBlock& code) : des
 }
 
 Elementwise::Block Elementwise::add_block(CodeBlock& code, std::int64_t first, int columns) const {
-    Block block{first, columns, 16 / ((columns + 15) / 16)};
+    const int lanes = code.isa().lanes;
+    Block block{first, columns, (code.isa().wide() ? 16 : 8) / ((columns + lanes - 1) / lanes)};
     const auto add = [&](int rows) {
         const std::string key = fmt::format("elementwise {} {} {} {} {} [{}] {}", static_cast<int>(desc_.type), rows,
                                             columns, desc_.in_stride, desc_.out_stride,

@@ -7,7 +7,6 @@ namespace octet::cpu::x64 {
 namespace {
 
 using Kind = EpilogueOp::Kind;
-using Xbyak::Zmm;
 
 int vectors_of_combine(const EpilogueOp& op) { return op.scale.empty() && op.shift.empty() ? 0 : 2; }
 
@@ -26,6 +25,9 @@ int bytes_of(const Epilogue& epilogue, std::uint32_t operand) {
     return 0;
 }
 
+// Where the temporaries begin once the sums are on the stack, with 16 registers.
+constexpr int kFirstTempOfSpilled = 8;
+
 }  // namespace
 
 EpilogueEmitter::EpilogueEmitter(Emitter& code, const Epilogue& epilogue, std::span<const std::int64_t> strides,
@@ -36,6 +38,18 @@ EpilogueEmitter::EpilogueEmitter(Emitter& code, const Epilogue& epilogue, std::s
       first_temp_(first_temp),
       bounded_(bounded),
       vectors_(channel_vectors(epilogue)) {
+    bool four = false, five = false;  // temporaries
+    for (std::size_t i = 0; i < epilogue.ops.size(); ++i) {
+        if (epilogue.ops[i].kind == Kind::function && !needs_two_temps(epilogue.ops[i].function)) {
+            (lookup_of(epilogue, i) != nullptr ? four : five) = true;
+        }
+    }
+    const bool few = !code.wide() && first_temp > kFirstTempOfSpilled;
+    if (few && five) {
+        spills_ = true;
+        first_temp_ = kFirstTempOfSpilled;
+    }
+    holds_constants_ = vectors_ <= 2 && !(few && four && !five);
     std::copy_n(strides.begin(), std::min<std::size_t>(strides.size(), kMaxOperands), strides_.begin());
 }
 
@@ -80,23 +94,61 @@ void EpilogueEmitter::advance_rows(std::int64_t rows) {
 }
 
 Xbyak::Address EpilogueEmitter::constant(int id, int vector) const {
-    return code_.at(code_.rbx, (vector * vectors_ + id) * 64);
+    const int lane = vector * code_.lanes();
+    return code_.at(code_.rbx, (lane / 16 * vectors_ + id) * 64 + lane % 16 * 4);
 }
 
-void EpilogueEmitter::apply(int rows, int columns, const Accumulator& acc, bool integers) {
-    const int vectors = (columns + 15) / 16;
-    for (int v = 0; v < vectors; ++v) {
-        // Two vectors stay in registers for all rows; with more, every use reads memory.
-        for (int id = 0; id < vectors_ && vectors_ <= 2; ++id) {
-            code_.vmovups(temp(6 + id), constant(id, v));
+// Two vectors of constants have registers of their own, among the first four temporaries where there are no more.
+Vec EpilogueEmitter::constant_register(int id) const {
+    return temp((!code_.wide() && first_temp_ > kFirstTempOfSpilled ? 2 : 6) + id);
+}
+
+void EpilogueEmitter::finish(int rows, int columns, const Accumulator& acc, bool integers, const Xbyak::Reg64& out,
+                             std::int64_t stride) {
+    if (!spills_) {
+        apply(rows, columns, acc, integers);
+        store(rows, columns, acc, out, stride);
+        return;
+    }
+    const int vectors = (columns + code_.lanes() - 1) / code_.lanes();
+    const int bytes = code_.isa().bytes();
+    const auto place = [&](int row, int vector) { return code_.at(code_.rsp, (row * vectors + vector) * bytes); };
+    code_.sub(code_.rsp, static_cast<std::uint32_t>(rows * vectors * bytes));
+    for (int r = 0; r < rows; ++r) {
+        for (int v = 0; v < vectors; ++v) {
+            code_.vmovups(place(r, v), acc(r, v));
         }
-        for (int r = 0; r < rows; ++r) {
-            apply_one(acc(r, v), r, v, integers, v == vectors - 1 && columns % 16 != 0);
+    }
+    const int together = std::max(1, kFirstTempOfSpilled / vectors);
+    for (int first = 0; first < rows; first += together) {
+        const int count = std::min(together, rows - first);
+        const Accumulator again = [&](int row, int vector) { return code_.vec((row - first) * vectors + vector); };
+        for (int r = first; r < first + count; ++r) {
+            for (int v = 0; v < vectors; ++v) {
+                code_.vmovups(again(r, v), place(r, v));
+            }
+        }
+        apply(count, columns, again, integers, first);
+        store(count, columns, again, out, stride, first);
+    }
+    code_.add(code_.rsp, static_cast<std::uint32_t>(rows * vectors * bytes));
+}
+
+void EpilogueEmitter::apply(int rows, int columns, const Accumulator& acc, bool integers, int first_row) {
+    const int lanes = code_.lanes();
+    const int vectors = (columns + lanes - 1) / lanes;
+    for (int v = 0; v < vectors; ++v) {
+        // Two vectors stay in registers for all rows, if there are any; else every use reads memory.
+        for (int id = 0; id < vectors_ && holds_constants_; ++id) {
+            code_.vmovups(constant_register(id), constant(id, v));
+        }
+        for (int r = first_row; r < first_row + rows; ++r) {
+            apply_one(acc(r, v), r, v, integers, std::min(lanes, columns - v * lanes));
         }
     }
 }
 
-void EpilogueEmitter::apply_one(const Zmm& x, int row, int vector, bool integers, bool partial) {
+void EpilogueEmitter::apply_one(const Vec& x, int row, int vector, bool integers, int count) {
     if (integers) {
         code_.vcvtdq2ps(x, x);
     }
@@ -109,17 +161,12 @@ void EpilogueEmitter::apply_one(const Zmm& x, int row, int vector, bool integers
                 id += 2;
                 break;
             case Kind::prelu:
-                code_.vpmovd2m(code_.k3, x);
-                if (vectors_ <= 2) {
-                    code_.vmulps(x | code_.k3, x, temp(6 + id));
-                } else {
-                    code_.vmulps(x | code_.k3, x, constant(id, vector));
-                }
+                negative_times(x, id, vector);
                 id += 1;
                 break;
             case Kind::function: emit_function(code_, op, x, first_temp_, lookup_of(epilogue_, i)); break;
             case Kind::combine:
-                load_operand(op, temp(1), row, vector, partial);
+                load_operand(op, temp(1), row, vector, count);
                 if (vectors_of_combine(op) != 0) {
                     scale_and_shift(temp(1), id, vector);
                     id += 2;
@@ -133,16 +180,32 @@ void EpilogueEmitter::apply_one(const Zmm& x, int row, int vector, bool integers
     }
 }
 
-void EpilogueEmitter::scale_and_shift(const Zmm& x, int first_vector, int vector) {
-    if (vectors_ <= 2) {
-        code_.vfmadd213ps(x, temp(6 + first_vector), temp(7 + first_vector));
+// x = x < 0 ? x * constant : x, by the sign bit.
+void EpilogueEmitter::negative_times(const Vec& x, int id, int vector) {
+    if (code_.wide()) {
+        code_.vpmovd2m(code_.k3, x);
+    }
+    const Vec to = code_.wide() ? x | code_.k3 : temp(0);
+    if (holds_constants_) {
+        code_.vmulps(to, x, constant_register(id));
+    } else {
+        code_.vmulps(to, x, constant(id, vector));
+    }
+    if (!code_.wide()) {
+        code_.vblendvps(x, x, to, x);
+    }
+}
+
+void EpilogueEmitter::scale_and_shift(const Vec& x, int first_vector, int vector) {
+    if (holds_constants_) {
+        code_.vfmadd213ps(x, constant_register(first_vector), constant_register(first_vector + 1));
         return;
     }
     code_.vmovups(temp(0), constant(first_vector, vector));
     code_.vfmadd213ps(x, temp(0), constant(first_vector + 1, vector));
 }
 
-void EpilogueEmitter::combine(const EpilogueOp& op, const Zmm& x, const Zmm& other) {
+void EpilogueEmitter::combine(const EpilogueOp& op, const Vec& x, const Vec& other) {
     switch (op.combine) {
         case Combine::add: code_.vaddps(x, x, other); break;
         case Combine::subtract: code_.vsubps(x, x, other); break;
@@ -155,8 +218,11 @@ void EpilogueEmitter::combine(const EpilogueOp& op, const Zmm& x, const Zmm& oth
     }
 }
 
-void EpilogueEmitter::load_as_float(const Zmm& t, DataType type, const Xbyak::RegExp& from, bool partial) {
-    const Zmm to = partial ? t | code_.k1 | Xbyak::util::T_z : t;
+void EpilogueEmitter::load_as_float(const Vec& t, DataType type, const Xbyak::RegExp& from, int count) {
+    if (count < code_.lanes() && !code_.wide()) {
+        return load_part(t, type, from, count);
+    }
+    const Vec to = count < code_.lanes() ? t | code_.k1 | Xbyak::util::T_z : t;
     switch (type) {
         case DataType::u8:
             code_.vpmovzxbd(to, code_.ptr[from]);
@@ -171,24 +237,55 @@ void EpilogueEmitter::load_as_float(const Zmm& t, DataType type, const Xbyak::Re
     }
 }
 
-void EpilogueEmitter::load_operand(const EpilogueOp& op, const Zmm& t, int row, int vector, bool partial) {
+// A few values without masks.
+void EpilogueEmitter::load_part(const Vec& t, DataType type, const Xbyak::RegExp& from, int count) {
+    const Xbyak::Xmm bytes(t.getIdx());
+    switch (type) {
+        case DataType::u8:
+            code_.load_bytes(t, from, count);
+            code_.vpmovzxbd(t, bytes);
+            break;
+        case DataType::s8:
+            code_.load_bytes(t, from, count);
+            code_.vpmovsxbd(t, bytes);
+            break;
+        default:
+            code_.vmovups(t, code_.lane_mask(count));
+            code_.vmaskmovps(t, t, code_.ptr[from]);
+            break;
+    }
+    if (type != DataType::f32) {
+        code_.vcvtdq2ps(t, t);
+    }
+}
+
+void EpilogueEmitter::load_operand(const EpilogueOp& op, const Vec& t, int row, int vector, int count) {
     const Xbyak::Reg64 base = pointer(op.operand);
     const std::int64_t size = static_cast<std::int64_t>(size_of(op.operand_type));
     if (op.spread != Spread::scalar && op.spread != Spread::per_row) {
         const std::int64_t row_offset = op.spread == Spread::full ? row * strides_[op.operand] * size : 0;
-        load_as_float(t, op.operand_type, base + static_cast<std::size_t>(row_offset + vector * 16 * size), partial);
+        load_as_float(t, op.operand_type, base + static_cast<std::size_t>(row_offset + vector * code_.lanes() * size),
+                      count);
         return;
     }
     // One value for all lanes.
     const auto from = base + static_cast<std::size_t>(op.spread == Spread::per_row ? row * size : 0);
+    const auto spread = [&] {
+        if (code_.wide()) {
+            code_.vpbroadcastd(t, code_.ebp);
+        } else {
+            code_.vmovd(Xbyak::Xmm(t.getIdx()), code_.ebp);
+            code_.vpbroadcastd(t, Xbyak::Xmm(t.getIdx()));
+        }
+    };
     switch (op.operand_type) {
         case DataType::u8:
             code_.movzx(code_.ebp, code_.byte[from]);
-            code_.vpbroadcastd(t, code_.ebp);
+            spread();
             break;
         case DataType::s8:
             code_.movsx(code_.ebp, code_.byte[from]);
-            code_.vpbroadcastd(t, code_.ebp);
+            spread();
             break;
         default: code_.vpbroadcastd(t, code_.dword[from]); break;
     }
@@ -198,7 +295,7 @@ void EpilogueEmitter::load_operand(const EpilogueOp& op, const Zmm& t, int row, 
 }
 
 // Saturation of the packs is the bound where the codes use the whole type.
-void EpilogueEmitter::to_codes(const Zmm& x) {
+void EpilogueEmitter::to_codes(const Vec& x) {
     const bool is_signed = epilogue_.result == DataType::s8;
     if (!bounded_ || epilogue_.high < (is_signed ? 127.F : 255.F)) {
         code_.vminps(x, x, code_.all_lanes(epilogue_.high));
@@ -209,13 +306,14 @@ void EpilogueEmitter::to_codes(const Zmm& x) {
     code_.vcvtps2dq(x, x);
 }
 
-void EpilogueEmitter::pack(int row, int vectors, const Accumulator& acc) {
-    const Zmm first = acc(row, 0);
-    code_.vpackssdw(first, first, acc(row, vectors > 1 ? 1 : 0));
+void EpilogueEmitter::pack(int row, int vectors, const Accumulator& acc, int first_vector) {
+    const auto at = [&](int vector) { return acc(row, first_vector + vector); };
+    const Vec first = at(0);
+    code_.vpackssdw(first, first, at(vectors > 1 ? 1 : 0));
     if (vectors > 2) {
-        code_.vpackssdw(acc(row, 2), acc(row, 2), acc(row, vectors > 3 ? 3 : 2));
+        code_.vpackssdw(at(2), at(2), at(vectors > 3 ? 3 : 2));
     }
-    const Zmm second = acc(row, vectors > 2 ? 2 : 0);
+    const Vec second = at(vectors > 2 ? 2 : 0);
     if (epilogue_.result == DataType::u8) {
         code_.vpackuswb(first, first, second);
     } else {
@@ -223,37 +321,56 @@ void EpilogueEmitter::pack(int row, int vectors, const Accumulator& acc) {
     }
 }
 
-void EpilogueEmitter::store(int rows, int columns, const Accumulator& acc, const Xbyak::Reg64& out,
-                            std::int64_t stride) {
-    const int vectors = (columns + 15) / 16;
-    if (epilogue_.result == DataType::f32) {
-        for (int r = 0; r < rows; ++r) {
-            for (int v = 0; v < vectors; ++v) {
-                const Xbyak::Address to = code_.at(out, (r * stride + v * 16) * 4);
-                if (v == vectors - 1 && columns % 16 != 0) {
-                    code_.vmovups(to | code_.k1, acc(r, v));
-                } else {
-                    code_.vmovups(to, acc(r, v));
-                }
+void EpilogueEmitter::store_floats(int rows, int columns, const Accumulator& acc, const Xbyak::Reg64& out,
+                                   std::int64_t stride, int first_row) {
+    const int lanes = code_.lanes();
+    const int vectors = (columns + lanes - 1) / lanes;
+    const bool partial = columns % lanes != 0;
+    if (partial && !code_.wide()) {
+        code_.vmovups(temp(3), code_.lane_mask(columns % lanes));
+    }
+    for (int r = first_row; r < first_row + rows; ++r) {
+        for (int v = 0; v < vectors; ++v) {
+            const Xbyak::Address to = code_.at(out, (r * stride + v * lanes) * 4);
+            if (v < vectors - 1 || !partial) {
+                code_.vmovups(to, acc(r, v));
+            } else if (code_.wide()) {
+                code_.vmovups(to | code_.k1, acc(r, v));
+            } else {
+                code_.vmaskmovps(to, temp(3), acc(r, v));
             }
         }
-        return;
     }
-    // Lane L of a packed register holds four columns of each vector: dword 4v + L of the result is its dword 4L + v.
+}
+
+void EpilogueEmitter::store(int rows, int columns, const Accumulator& acc, const Xbyak::Reg64& out, std::int64_t stride,
+                            int first_row) {
+    if (epilogue_.result == DataType::f32) {
+        return store_floats(rows, columns, acc, out, stride, first_row);
+    }
+    // Each 128 bits of a packed register hold four columns of each of four vectors: dword i of the result is this dword of it.
+    const int lanes = code_.lanes();
+    const auto parts = static_cast<std::uint32_t>(lanes / 4);
     std::array<std::uint32_t, 16> order{};
-    for (std::uint32_t i = 0; i < 16; ++i) {
-        order[i] = i % 4 * 4 + i / 4;
+    for (std::uint32_t i = 0; i < 4 * parts; ++i) {
+        order[i] = i % parts * 4 + i / parts;
     }
-    code_.vmovdqu32(temp(7), code_.table(order));
-    for (int r = 0; r < rows; ++r) {
-        pack(r, vectors, acc);
-        const Zmm packed = acc(r, 0);
-        code_.vpermd(packed, temp(7), packed);
-        const Xbyak::Address to = code_.at(out, r * stride);
-        if (columns < 64) {
-            code_.vmovdqu8(to | code_.k2, packed);
-        } else {
-            code_.vmovdqu8(to, packed);
+    const Vec dword_order = temp(code_.wide() ? 7 : 3);
+    code_.move(dword_order, code_.table(order));
+    for (int r = first_row; r < first_row + rows; ++r) {
+        for (int first = 0; first * lanes < columns; first += 4) {
+            const int count = std::min(columns - first * lanes, 4 * lanes);
+            pack(r, (count + lanes - 1) / lanes, acc, first);
+            const Vec packed = acc(r, first);
+            code_.vpermd(packed, dword_order, packed);
+            const auto to = out + static_cast<std::size_t>(r * stride + first * lanes);
+            if (!code_.wide()) {
+                code_.store_bytes(to, packed, count);
+            } else if (count < 64) {
+                code_.vmovdqu8(code_.ptr[to] | code_.k2, packed);
+            } else {
+                code_.vmovdqu8(code_.ptr[to], packed);
+            }
         }
     }
 }

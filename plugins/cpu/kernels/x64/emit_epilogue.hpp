@@ -13,9 +13,10 @@ namespace octet::cpu::x64 {
 
 class EpilogueEmitter {
 public:
-    using Accumulator = std::function<Xbyak::Zmm(int row, int vector)>;
+    using Accumulator = std::function<Vec(int row, int vector)>;
 
-    // Uses zmm[first_temp, first_temp + 8), rbx, rbp, r12 to r15, k3. EpilogueArgs lie at [rdi + args_offset]. strides: elements
+    // Uses the registers [first_temp, first_temp + 8), rbx, rbp, r12 to r15, k3. With AVX2 first_temp may be 12: what needs more than
+    // the four that remain is done after the sums have gone to the stack. EpilogueArgs lie at [rdi + args_offset]. strides: elements
     // between neighbouring rows of each full operand. bounded: no value can leave the range of i32.
     EpilogueEmitter(Emitter& code, const Epilogue& epilogue, std::span<const std::int64_t> strides, int args_offset,
                     int first_temp, bool bounded);
@@ -27,27 +28,38 @@ public:
     // Moves the operands that have rows.
     void advance_rows(std::int64_t rows);
 
+    // The whole epilogue of rows of sums: apply and store.
+    void finish(int rows, int columns, const Accumulator& acc, bool integers, const Xbyak::Reg64& out,
+                std::int64_t stride);
+
     // columns: channels the vectors hold, the last may be partial (k1). integers: accumulators are i32. Afterwards they are i32 codes,
-    // or f32 for f32 results.
-    void apply(int rows, int columns, const Accumulator& acc, bool integers);
+    // or f32 for f32 results. acc is asked for the rows from first_row on.
+    void apply(int rows, int columns, const Accumulator& acc, bool integers, int first_row = 0);
 
     // After apply. Narrow results are packed through k2 when fewer than 64 columns. stride: elements between rows of the result.
-    void store(int rows, int columns, const Accumulator& acc, const Xbyak::Reg64& out, std::int64_t stride);
+    void store(int rows, int columns, const Accumulator& acc, const Xbyak::Reg64& out, std::int64_t stride,
+               int first_row = 0);
 
-    // After apply: four vectors of codes of one row into bytes in acc(row, 0), in the order of unpacked bytes, that is without permutation.
-    void pack(int row, int vectors, const Accumulator& acc);
+    // After apply: four vectors of codes of one row, from `first` on, into bytes in acc(row, first), in the order of unpacked bytes, that
+    // is without permutation.
+    void pack(int row, int vectors, const Accumulator& acc, int first = 0);
 
-    Xbyak::Zmm temp(int i) const { return Xbyak::Zmm(first_temp_ + i); }
-    // Into t: 16 values of `type` at `from` as f32; partial: only the lanes of k1.
-    void load_as_float(const Xbyak::Zmm& t, DataType type, const Xbyak::RegExp& from, bool partial);
+    Vec temp(int i) const { return code_.vec(first_temp_ + i); }
+    // Into t: `count` values of `type` at `from` as f32; fewer than the register holds: with AVX-512, the lanes of k1.
+    void load_as_float(const Vec& t, DataType type, const Xbyak::RegExp& from, int count);
 
 private:
-    void apply_one(const Xbyak::Zmm& x, int row, int vector, bool integers, bool partial);
-    void scale_and_shift(const Xbyak::Zmm& x, int first_vector, int vector);
-    void combine(const EpilogueOp& op, const Xbyak::Zmm& x, const Xbyak::Zmm& other);
-    void load_operand(const EpilogueOp& op, const Xbyak::Zmm& t, int row, int vector, bool partial);
-    void to_codes(const Xbyak::Zmm& x);
+    void apply_one(const Vec& x, int row, int vector, bool integers, int count);
+    void negative_times(const Vec& x, int id, int vector);
+    void scale_and_shift(const Vec& x, int first_vector, int vector);
+    void combine(const EpilogueOp& op, const Vec& x, const Vec& other);
+    void load_operand(const EpilogueOp& op, const Vec& t, int row, int vector, int count);
+    void store_floats(int rows, int columns, const Accumulator& acc, const Xbyak::Reg64& out, std::int64_t stride,
+                      int first_row);
+    void load_part(const Vec& t, DataType type, const Xbyak::RegExp& from, int count);
+    void to_codes(const Vec& x);
     Xbyak::Address constant(int id, int vector) const;
+    Vec constant_register(int id) const;
     Xbyak::Reg64 pointer(std::uint32_t operand) const;
 
     Emitter& code_;
@@ -57,10 +69,15 @@ private:
     int first_temp_;
     bool bounded_;
     int vectors_;
+    bool spills_ = false;
+    bool holds_constants_ = false;
 };
+
+// Whether AVX2 code for it makes do with two temporaries, the first two of the five; looked up, it takes four.
+bool needs_two_temps(Function function);
 
 // x = function(x) for a whole register, relative error below 2e-6, or, looked up, the absolute error of epilogue_data.hpp; uses five
 // temporaries and k3.
-void emit_function(Emitter& code, const EpilogueOp& op, const Xbyak::Zmm& x, int first_temp, const Lookup* lookup);
+void emit_function(Emitter& code, const EpilogueOp& op, const Vec& x, int first_temp, const Lookup* lookup);
 
 }  // namespace octet::cpu::x64

@@ -1,4 +1,4 @@
-// Activation functions on 16 floats. exp is 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2]; the others are built from exp and
+// Activation functions on the floats of a register. exp is 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2]; the others are built from exp and
 // exp - 1 so that no digits cancel where the function is small.
 #include <cmath>
 #include <initializer_list>
@@ -12,19 +12,22 @@
 namespace octet::cpu::x64 {
 namespace {
 
-using Xbyak::Zmm;
-
 class FunctionEmitter {
 public:
-    FunctionEmitter(Emitter& emitter, int first_temp)
-        : c(emitter), t0(first_temp), t1(first_temp + 1), t2(first_temp + 2), t3(first_temp + 3), t4(first_temp + 4) {}
+    FunctionEmitter(Emitter& emitter, int first_temp, int last_temp)
+        : c(emitter),
+          t0(emitter.vec(first_temp)),
+          t1(emitter.vec(first_temp + 1)),
+          t2(emitter.vec(first_temp + 2)),
+          t3(emitter.vec(first_temp + 3)),
+          t4(emitter.vec(last_temp)) {}
 
-    void emit(const EpilogueOp& op, const Zmm& x);
-    void emit_looked_up(const EpilogueOp& op, const Lookup& lookup, const Zmm& x);
+    void emit(const EpilogueOp& op, const Vec& x);
+    void emit_looked_up(const EpilogueOp& op, const Lookup& lookup, const Vec& x);
 
 private:
     // x into [low, high]; NaN stays, because min and max return their second operand then.
-    void bound(const Zmm& to, const Zmm& x, float low, float high) {
+    void bound(const Vec& to, const Vec& x, float low, float high) {
         c.vbroadcastss(t4, c.one_lane(bits(low)));
         c.vmaxps(to, t4, x);
         c.vbroadcastss(t4, c.one_lane(bits(high)));
@@ -39,7 +42,7 @@ private:
     }
 
     // p = polynomial with these coefficients, highest power first, at `at`.
-    void polynomial(const Zmm& p, const Zmm& at, std::initializer_list<float> coefficients) {
+    void polynomial(const Vec& p, const Vec& at, std::initializer_list<float> coefficients) {
         const float* next = coefficients.begin();
         c.vbroadcastss(p, c.one_lane(bits(*next++)));
         for (; next != coefficients.end(); ++next) {
@@ -48,66 +51,124 @@ private:
     }
 
     // n = round(x / ln 2), x -= n ln 2 (in two parts: the first has 9 bits, so its product with n is exact).
-    void reduce(const Zmm& n, const Zmm& x) {
+    void reduce(const Vec& n, const Vec& x) {
         c.vmulps(n, x, c.all_lanes(1.44269504F));
-        c.vrndscaleps(n, n, 0);
+        round(n, n);
         c.vfnmadd231ps(x, n, c.all_lanes(0.693359375F));
         c.vfnmadd231ps(x, n, c.all_lanes(-2.12194440e-4F));
     }
 
-    // x = e^x, x within [-200, 200]; n, p are scratch.
-    void exp(const Zmm& x, const Zmm& n, const Zmm& p) {
+    void round(const Vec& to, const Vec& x) {
+        if (c.wide()) {
+            c.vrndscaleps(to, x, 0);
+        } else {
+            c.vroundps(to, x, 0);
+        }
+    }
+
+    // n = 2^n for integers n from -126 to 127.
+    void power(const Vec& n) {
+        c.vpaddd(n, n, c.all_lanes(127U));
+        c.vpslld(n, n, 23);
+    }
+
+    // x = p 2^n, n whole within [-252, 254]; changes n. AVX2 multiplies by two halves of the power, unless it is `normal`, within [-126, 127].
+    void scale(const Vec& x, const Vec& p, const Vec& n, bool normal) {
+        if (c.wide()) {
+            c.vscalefps(x, p, n);
+            return;
+        }
+        c.vcvtps2dq(n, n);
+        if (normal) {
+            power(n);
+            c.vmulps(x, p, n);
+            return;
+        }
+        c.vpsrad(x, n, 1);
+        c.vpsubd(n, n, x);
+        power(x);
+        power(n);
+        c.vmulps(x, x, p);
+        c.vmulps(x, x, n);
+    }
+
+    // x = x < 0 ? other : x, by the sign bit; or other times a factor.
+    void where_negative(const Vec& x, const Vec& other, float factor) {
+        if (c.wide()) {
+            c.vpmovd2m(c.k3, x);
+            c.vmulps(x | c.k3, other, c.all_lanes(factor));
+        } else {
+            c.vmulps(t0, other, c.all_lanes(factor));
+            c.vblendvps(x, x, t0, x);
+        }
+    }
+
+    // x = e^x, x within [-174, 174], or [-87, 87] for a normal number; n, p are scratch.
+    void exp(const Vec& x, const Vec& n, const Vec& p, bool normal = false) {
         reduce(n, x);
         polynomial(p, x, {1.F / 720, 1.F / 120, 1.F / 24, 1.F / 6, 0.5F, 1.F, 1.F});
-        c.vscalefps(x, p, n);
+        scale(x, p, n, normal);
     }
 
     // x = e^x - 1 = (2^n - 1) + 2^n (e^r - 1)
-    void exp_minus_one(const Zmm& x, const Zmm& n, const Zmm& p) {
+    void exp_minus_one(const Vec& x, const Vec& n, const Vec& p) {
         reduce(n, x);
         polynomial(p, x, {1.F / 5040, 1.F / 720, 1.F / 120, 1.F / 24, 1.F / 6, 0.5F, 1.F});
         c.vmulps(p, p, x);
         c.vbroadcastss(x, c.one_lane(bits(1.F)));
-        c.vscalefps(n, x, n);
+        if (c.wide()) {
+            c.vscalefps(n, x, n);
+        } else {
+            // Powers below 2^-126 are nothing beside 1.
+            c.vmaxps(n, n, c.all_lanes(-126.F));
+            c.vcvtps2dq(n, n);
+            power(n);
+        }
         c.vsubps(x, n, x);
         c.vfmadd231ps(x, n, p);
     }
 
-    // y = 1 / x for normal x with a normal reciprocal: 14 bits and one step of Newton.
-    void reciprocal(const Zmm& y, const Zmm& x) {
+    // y = 1 / x for normal x with a normal reciprocal; changes x. AVX-512: 14 bits and one step of Newton. AVX2 has only 12 bits, and other
+    // ones on each processor, so it divides.
+    void reciprocal(const Vec& y, const Vec& x) {
+        if (!c.wide()) {
+            c.vbroadcastss(y, c.one_lane(bits(1.F)));
+            c.vdivps(y, y, x);
+            return;
+        }
         c.vrcp14ps(y, x);
         c.vfnmadd213ps(x, y, c.all_lanes(2.F));
         c.vmulps(y, y, x);
     }
 
     // y = 1 / (1 + exp(-x))
-    void sigmoid(const Zmm& y, const Zmm& x) {
+    void sigmoid(const Vec& y, const Vec& x) {
         c.vxorps(t0, x, c.all_lanes(-0.F));
         bound(t0, t0, -87.F, 87.F);
-        exp(t0, t1, t2);
+        exp(t0, t1, t2, true);
         c.vaddps(t0, t0, c.all_lanes(1.F));
         reciprocal(y, t0);
     }
 
     // y = min(max(x + 3, 0), 6)
-    void hard(const Zmm& y, const Zmm& x) {
+    void hard(const Vec& y, const Vec& x) {
         c.vaddps(y, x, c.all_lanes(3.F));
         bound(y, y, 0.F, 6.F);
     }
 
-    void minus_segments(const Zmm& x, const Segments& segments);
-    void tanh(const Zmm& x);
-    void gelu_erf(const Zmm& x);
-    void gelu_tanh(const Zmm& x);
-    void mish(const Zmm& x);
-    void softplus(const Zmm& x);
+    void minus_segments(const Vec& x, const Segments& segments);
+    void tanh(const Vec& x);
+    void gelu_erf(const Vec& x);
+    void gelu_tanh(const Vec& x);
+    void mish(const Vec& x);
+    void softplus(const Vec& x);
 
     Emitter& c;
-    const Zmm t0, t1, t2, t3, t4;
+    const Vec t0, t1, t2, t3, t4;
 };
 
 // tanh(x) = e / (e + 2) with e = exp(2x) - 1
-void FunctionEmitter::tanh(const Zmm& x) {
+void FunctionEmitter::tanh(const Vec& x) {
     c.vaddps(x, x, x);
     bound(x, x, -40.F, 40.F);
     exp_minus_one(x, t0, t1);
@@ -118,7 +179,7 @@ void FunctionEmitter::tanh(const Zmm& x) {
 
 // x >= 0: x - x/2 erfc(z), x < 0: x/2 erfc(z), with z = |x| / sqrt 2 and erfc(z) = exp(-z^2) t p(t), t = 1 / (1 + 0.3 z). p is the
 // interpolation of exp(z^2) erfc(z) / t at Chebyshev points for z in [0, 7], relative error 2e-8.
-void FunctionEmitter::gelu_erf(const Zmm& x) {
+void FunctionEmitter::gelu_erf(const Vec& x) {
     c.vandps(t0, x, c.all_lanes(0x7FFFFFFFU));
     c.vmulps(t1, t0, c.all_lanes(0.70710678F));
     c.vminps(t1, t1, c.all_lanes(13.F));
@@ -142,7 +203,7 @@ void FunctionEmitter::gelu_erf(const Zmm& x) {
 }
 
 // x sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x^3)
-void FunctionEmitter::gelu_tanh(const Zmm& x) {
+void FunctionEmitter::gelu_tanh(const Vec& x) {
     c.vmulps(t3, x, x);
     c.vmulps(t3, t3, c.all_lanes(0.0713548163F));
     c.vaddps(t3, t3, c.all_lanes(1.59576912F));
@@ -152,7 +213,7 @@ void FunctionEmitter::gelu_tanh(const Zmm& x) {
 }
 
 // tanh(log(1 + e)) = (e^2 + 2e) / (e^2 + 2e + 2) with e = exp(x)
-void FunctionEmitter::mish(const Zmm& x) {
+void FunctionEmitter::mish(const Vec& x) {
     bound(t0, x, -104.F, 40.F);
     exp(t0, t1, t2);
     c.vaddps(t1, t0, c.all_lanes(2.F));
@@ -164,7 +225,7 @@ void FunctionEmitter::mish(const Zmm& x) {
 }
 
 // max(x, 0) + log(1 + u), u = exp(-|x|); log(1 + u) = 2 (s + s^3/3 + s^5/5 + ...), s = u / (2 + u) <= 1/3
-void FunctionEmitter::softplus(const Zmm& x) {
+void FunctionEmitter::softplus(const Vec& x) {
     c.vorps(t0, x, c.all_lanes(-0.F));
     bound(t0, t0, -104.F, 0.F);
     exp(t0, t1, t2);
@@ -179,7 +240,7 @@ void FunctionEmitter::softplus(const Zmm& x) {
 }
 
 // x = max(x, 0) - f(|x|). Adding 1.5 * 2^23 rounds to the index of the segment, which then stands in the low bits.
-void FunctionEmitter::minus_segments(const Zmm& x, const Segments& segments) {
+void FunctionEmitter::minus_segments(const Vec& x, const Segments& segments) {
     constexpr float kRounds = 12582912.F;
     c.vandps(t0, x, c.all_lanes(0x7FFFFFFFU));
     c.vminps(t0, t0, c.all_lanes(segments.end));
@@ -199,29 +260,28 @@ void FunctionEmitter::minus_segments(const Zmm& x, const Segments& segments) {
 
 // gelu(x) = max(x, 0) - |x|/2 erfc(|x| / sqrt 2), swish(x) = max(x, 0) - |x| / (1 + exp(alpha |x|)); at the ends what is left of the
 // second terms is below the error that is allowed.
-void FunctionEmitter::emit_looked_up(const EpilogueOp& op, const Lookup& lookup, const Zmm& x) {
+// 8 segments with three powers more are as near as 16.
+void FunctionEmitter::emit_looked_up(const EpilogueOp& op, const Lookup& lookup, const Vec& x) {
     const bool gelu = op.function == Function::gelu_erf;
     const double alpha = gelu ? 1 : static_cast<double>(op.alpha);
     const auto rest = [&](double a) {
         return gelu ? a / 2 * std::erfc(a * std::sqrt(0.5)) : a / (1 + std::exp(alpha * a));
     };
+    const int degree = lookup.degree + (c.wide() ? 0 : 3);
     // Code repeats a function for every vector of a tile.
-    thread_local std::map<std::tuple<bool, double, int>, Segments> made;
-    auto [segments, fresh] = made.try_emplace({gelu, alpha, lookup.degree});
-    if (fresh) segments->second = segments_of(rest, lookup.end / alpha, lookup.degree);
+    thread_local std::map<std::tuple<bool, double, int, bool>, Segments> made;
+    auto [segments, fresh] = made.try_emplace({gelu, alpha, degree, c.wide()});
+    if (fresh) segments->second = segments_of(rest, lookup.end / alpha, degree, c.wide() ? 16 : 8);
     minus_segments(x, segments->second);
 }
 
-void FunctionEmitter::emit(const EpilogueOp& op, const Zmm& x) {
+void FunctionEmitter::emit(const EpilogueOp& op, const Vec& x) {
     switch (op.function) {
         case Function::relu:
             c.vxorps(t0, t0, t0);
             c.vmaxps(x, t0, x);
             break;
-        case Function::leaky_relu:
-            c.vpmovd2m(c.k3, x);
-            c.vmulps(x | c.k3, x, c.all_lanes(op.alpha));
-            break;
+        case Function::leaky_relu: where_negative(x, x, op.alpha); break;
         case Function::clamp: bound(x, x, op.alpha, op.beta); break;
         case Function::sigmoid:
             sigmoid(t1, x);
@@ -231,8 +291,7 @@ void FunctionEmitter::emit(const EpilogueOp& op, const Zmm& x) {
         case Function::elu:
             bound(t0, x, -104.F, 0.F);
             exp_minus_one(t0, t1, t2);
-            c.vpmovd2m(c.k3, x);
-            c.vmulps(x | c.k3, t0, c.all_lanes(op.alpha));
+            where_negative(x, t0, op.alpha);
             break;
         case Function::swish:
             c.vmulps(t3, x, c.all_lanes(op.alpha));
@@ -262,14 +321,30 @@ void FunctionEmitter::emit(const EpilogueOp& op, const Zmm& x) {
         case Function::abs: c.vandps(x, x, c.all_lanes(0x7FFFFFFFU)); break;
         case Function::sqrt: c.vsqrtps(x, x); break;
         case Function::negate: c.vxorps(x, x, c.all_lanes(-0.F)); break;
-        case Function::round_half_even: c.vrndscaleps(x, x, 0); break;
+        case Function::round_half_even: round(x, x); break;
     }
 }
 
 }  // namespace
 
-void emit_function(Emitter& code, const EpilogueOp& op, const Zmm& x, int first_temp, const Lookup* lookup) {
-    FunctionEmitter emitter(code, first_temp);
+bool needs_two_temps(Function function) {
+    switch (function) {
+        case Function::relu:
+        case Function::leaky_relu:
+        case Function::clamp:
+        case Function::hswish:
+        case Function::hsigmoid:
+        case Function::abs:
+        case Function::sqrt:
+        case Function::negate:
+        case Function::round_half_even: return true;
+        default: return false;
+    }
+}
+
+void emit_function(Emitter& code, const EpilogueOp& op, const Vec& x, int first_temp, const Lookup* lookup) {
+    const int last_temp = first_temp + (code.wide() ? 4 : needs_two_temps(op.function) ? 1 : lookup != nullptr ? 3 : 4);
+    FunctionEmitter emitter(code, first_temp, last_temp);
     if (lookup != nullptr) emitter.emit_looked_up(op, *lookup, x);
     else emitter.emit(op, x);
 }

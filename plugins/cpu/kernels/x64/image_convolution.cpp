@@ -17,8 +17,8 @@ std::size_t taps_of(const Window& w) { return static_cast<std::size_t>(joined(w)
 std::int64_t tap_bytes(const ImageConvolutionDesc& desc) {
     return joined(desc.window) ? desc.window.kernel_width * desc.in_channels : desc.in_channels;
 }
-PanelShape panel_of(const ImageConvolutionDesc& desc) {
-    return {tap_bytes(desc), taps_of(desc.window), desc.zero_point};
+PanelShape panel_of(const ImageConvolutionDesc& desc, const VectorIsa& isa) {
+    return {tap_bytes(desc), taps_of(desc.window), desc.zero_point, isa.pairs()};
 }
 
 ImageQuantizeDesc quantization_of(const ImageConvolutionDesc& desc) {
@@ -27,8 +27,7 @@ ImageQuantizeDesc quantization_of(const ImageConvolutionDesc& desc) {
 }
 
 // Rows of a tile that cut a row of the result without rest if there are such, else as many as fit.
-int tile_rows_for(std::int64_t width, int vectors) {
-    const int most = tile_rows(vectors);
+int tile_rows_for(std::int64_t width, int most) {
     for (int rows = most; rows * 3 >= most * 2; --rows) {
         if (width % rows == 0) {
             return rows;
@@ -40,8 +39,8 @@ int tile_rows_for(std::int64_t width, int vectors) {
 }  // namespace
 
 Acceptance ImageConvolution::accepts(const ImageConvolutionDesc& desc, const Machine& machine) {
-    if (machine.isa < Isa::avx512_vnni) {
-        return declined("needs AVX-512 VNNI");
+    if (!machine.avx2()) {
+        return declined("needs AVX2");
     }
     if (!desc.window.valid() || desc.out_channels < 1) {
         return declined("an empty convolution");
@@ -61,9 +60,9 @@ Acceptance ImageConvolution::accepts(const ImageConvolutionDesc& desc, const Mac
     return x64::accepts(desc.epilogue, desc.out_channels);
 }
 
-std::size_t ImageConvolution::packed_size(const ImageConvolutionDesc& desc) {
-    const PanelShape panel = panel_of(desc);
-    const ColumnBlock last = column_blocks(desc.out_channels, panel).back();
+std::size_t ImageConvolution::packed_size(const ImageConvolutionDesc& desc, const VectorIsa& isa) {
+    const PanelShape panel = panel_of(desc, isa);
+    const ColumnBlock last = column_blocks(desc.out_channels, panel, block_columns(isa)).back();
     return static_cast<std::size_t>(last.panel + panel.bytes(last.columns));
 }
 
@@ -72,7 +71,7 @@ ImageConvolution::ImageConvolution(const ImageConvolutionDesc& desc, std::span<c
     : desc_(desc), code_(&code), epilogue_(desc.epilogue, desc.out_channels, desc.operand_strides) {
     desc_.out_stride = desc.out_stride != 0 ? desc.out_stride : desc.out_channels;
     if (storage.empty()) {
-        own_ = Aligned<std::byte>(packed_size(desc));
+        own_ = Aligned<std::byte>(packed_size(desc, code.isa()));
         storage = {own_.data(), own_.size()};
     }
     weights_ = reinterpret_cast<std::int8_t*>(storage.data());
@@ -105,17 +104,17 @@ void ImageConvolution::add_blocks(std::span<const std::int8_t> weights, CodeBloc
     shape.out_stride = desc_.out_stride;
     shape.operand_strides = epilogue_.strides();
     shape.starts = desc_.zero_point != 0;
-    for (const ColumnBlock& plain : column_blocks(desc_.out_channels, panel_of(desc_))) {
-        pack_panel(
-            weights_ + plain.panel, plain, panel_of(desc_), [&](std::size_t tap, std::int64_t i, std::int64_t column) {
-                const std::int64_t at = static_cast<std::int64_t>(tap) * shape.k +
-                                        i;  // in the order kernel row, column, channel
-                const std::int64_t position = at / channels;
-                return weights[static_cast<std::size_t>((column * channels + at % channels) * w.taps() + position)];
-            });
+    const PanelShape panel = panel_of(desc_, code.isa());
+    for (const ColumnBlock& plain : column_blocks(desc_.out_channels, panel, block_columns(code.isa()))) {
+        pack_panel(weights_ + plain.panel, plain, panel, [&](std::size_t tap, std::int64_t i, std::int64_t column) {
+            const std::int64_t at = static_cast<std::int64_t>(tap) * shape.k +
+                                    i;  // in the order kernel row, column, channel
+            const std::int64_t position = at / channels;
+            return weights[static_cast<std::size_t>((column * channels + at % channels) * w.taps() + position)];
+        });
         Block block;
         static_cast<ColumnBlock&>(block) = plain;
-        block.tile_rows = tile_rows_for(w.out_width(), plain.vectors());
+        block.tile_rows = tile_rows_for(w.out_width(), tile_rows(code.isa(), plain.columns));
         shape.columns = plain.columns;
         shape.rows = block.tile_rows;
         block.full = w.out_width() >= shape.rows ? add_tile(code, shape, desc_.epilogue, bounded) : 0;

@@ -48,7 +48,7 @@ public:
     };
 
     static Acceptance accepts(const ImageConvolutionDesc& desc, const Machine& machine);
-    static std::size_t packed_size(const ImageConvolutionDesc& desc);
+    static std::size_t packed_size(const ImageConvolutionDesc& desc, const VectorIsa& isa);
 
     // weights: [out channels, in channels, kernel height, kernel width]
     ImageConvolution(const ImageConvolutionDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code,

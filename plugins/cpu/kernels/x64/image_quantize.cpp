@@ -12,7 +12,6 @@ namespace {
 
 using Xbyak::Xmm;
 using Xbyak::Ymm;
-using Xbyak::Zmm;
 
 struct QuantizeArgs {
     const float* in = nullptr;  // a row of the first plane
@@ -31,26 +30,26 @@ public:
         c.mov(in, c.at(c.rdi, offsetof(QuantizeArgs, in)));
         c.mov(out, c.at(c.rdi, offsetof(QuantizeArgs, out)));
         for (int i = 0; i < channels_; ++i) {
-            c.vbroadcastss(Zmm(16 + i),
-                           c.dword[c.rdi + offsetof(QuantizeArgs, scale) + static_cast<std::size_t>(i) * 4]);
-            c.vbroadcastss(Zmm(20 + i),
-                           c.dword[c.rdi + offsetof(QuantizeArgs, shift) + static_cast<std::size_t>(i) * 4]);
+            const auto at = static_cast<std::size_t>(i) * 4;
+            c.vbroadcastss(scale(i), c.dword[c.rdi + offsetof(QuantizeArgs, scale) + at]);
+            c.vbroadcastss(shift(i), c.dword[c.rdi + offsetof(QuantizeArgs, shift) + at]);
         }
         c.vbroadcastss(low, c.one_lane(std::bit_cast<std::uint32_t>(d.low)));
         c.vbroadcastss(high, c.one_lane(std::bit_cast<std::uint32_t>(d.high)));
         load_orders();
-        c.set_mask(c.k2, low_bits(16 * channels_), c.r8);
-        if (d.width >= 16) {
+        const int lanes = c.lanes();
+        c.set_mask(c.k2, low_bits(lanes * channels_), c.r8);
+        if (d.width >= lanes) {
             Xbyak::Label loop;
-            c.mov(count, static_cast<std::uint64_t>(d.width / 16));
+            c.mov(count, static_cast<std::uint64_t>(d.width / lanes));
             c.L(loop);
-            pixels(16);
-            c.advance(in, 64);
-            c.advance(out, 16 * channels_);
+            pixels(lanes);
+            c.advance(in, lanes * 4);
+            c.advance(out, lanes * channels_);
             c.dec(count);
             c.jnz(loop, Xbyak::CodeGenerator::T_NEAR);
         }
-        const int rest = static_cast<int>(d.width % 16);
+        const int rest = static_cast<int>(d.width % lanes);
         if (rest != 0) {
             c.set_mask(c.k1, low_bits(rest), c.r8);
             c.set_mask(c.k2, low_bits(rest * channels_), c.r8);
@@ -60,51 +59,74 @@ public:
     }
 
 private:
+    Vec scale(int i) const { return c.vec((c.wide() ? 16 : 4) + i); }
+    Vec shift(int i) const { return c.vec((c.wide() ? 20 : 8) + i); }
+    // Whether the bytes of pixels are moved together by two permutations; AVX-512 narrows one and two channels at once.
+    bool permutes() const { return channels_ == 3 || (channels_ < 3 && !c.wide()); }
+
     void load_orders() {
+        const auto channels = static_cast<std::size_t>(channels_);
         std::array<std::uint8_t, 64> bytes{};
         std::array<std::uint32_t, 16> dwords{};
-        for (std::size_t i = 0; i < 12; ++i) {
-            dwords[i] = static_cast<std::uint32_t>(i / 3 * 4 + i % 3);
+        for (std::size_t i = 0; i < 4 * channels; ++i) {
+            dwords[i] = static_cast<std::uint32_t>(i / channels * 4 + i % channels);
             for (std::size_t lane = 0; lane < 4; ++lane) {
-                bytes[lane * 16 + i] = static_cast<std::uint8_t>(i / 3 * 4 + i % 3);
+                bytes[lane * 16 + i] = static_cast<std::uint8_t>(i / channels * 4 + i % channels);
             }
         }
-        if (channels_ == 3) {
-            c.vmovdqu8(byte_order, c.table(bytes));
-            c.vmovdqu32(dword_order, c.table(dwords));
+        if (permutes()) {
+            c.move(byte_order, c.table(bytes));
+            c.move(dword_order, c.table(dwords));
+        }
+    }
+
+    void load(const Vec& x, std::int64_t offset, int number) {
+        if (number == c.lanes()) {
+            c.vmovups(x, c.at(in, offset));
+        } else if (c.wide()) {
+            c.vmovups(x | c.k1 | Xbyak::util::T_z, c.at(in, offset));
+        } else {
+            c.vmovups(x, c.lane_mask(number));
+            c.vmaskmovps(x, x, c.at(in, offset));
         }
     }
 
     void pixels(int number) {
         const std::int64_t plane = d.height * d.width * 4;
+        const Vec all = c.vec(0);
         for (int i = 0; i < channels_; ++i) {
-            const Zmm x(i);
-            c.vmovups(number < 16 ? x | c.k1 | Xbyak::util::T_z : x, c.at(in, i * plane));
-            c.vfmadd213ps(x, Zmm(16 + i), Zmm(20 + i));
+            const Vec x = c.vec(i);
+            load(x, i * plane, number);
+            c.vfmadd213ps(x, scale(i), shift(i));
             c.vmaxps(x, x, low);
             c.vminps(x, x, high);
             c.vcvtps2dq(x, x);
             if (i > 0) {
                 c.vpslld(x, x, static_cast<std::uint8_t>(8 * i));
-                c.vpord(Zmm(0), Zmm(0), x);
+                c.wide() ? c.vpord(all, all, x) : c.vpor(all, all, x);
             }
         }
-        if (channels_ == 1) {
-            c.vpmovdb(Xmm(0), Zmm(0));
+        if (permutes()) {
+            c.vpshufb(all, all, byte_order);
+            c.vpermd(all, dword_order, all);
+        } else if (channels_ == 1) {
+            c.vpmovdb(Xmm(0), all);
         } else if (channels_ == 2) {
-            c.vpmovdw(Ymm(0), Zmm(0));
-        } else if (channels_ == 3) {
-            c.vpshufb(Zmm(0), Zmm(0), byte_order);
-            c.vpermd(Zmm(0), dword_order, Zmm(0));
+            c.vpmovdw(Ymm(0), all);
         }
-        c.vmovdqu8(c.ptr[out] | c.k2, Zmm(0));
+        if (c.wide()) {
+            c.vmovdqu8(c.ptr[out] | c.k2, all);
+        } else {
+            c.store_bytes(out, all, number * channels_);
+        }
     }
 
     Emitter& c;
     const ImageQuantizeDesc& d;
     const int channels_;
     const Xbyak::Reg64 in = Xbyak::util::rax, out = Xbyak::util::rdx, count = Xbyak::util::rsi;
-    const Zmm low = Zmm(24), high = Zmm(25), byte_order = Zmm(26), dword_order = Zmm(27);
+    const Vec low = c.vec(c.wide() ? 24 : 12), high = c.vec(c.wide() ? 25 : 13), byte_order = c.vec(c.wide() ? 26 : 14),
+              dword_order = c.vec(c.wide() ? 27 : 15);
 };
 
 float of_channel(const std::vector<float>& values, std::size_t channel, float absent) {
@@ -114,8 +136,8 @@ float of_channel(const std::vector<float>& values, std::size_t channel, float ab
 }  // namespace
 
 Acceptance ImageQuantize::accepts(const ImageQuantizeDesc& desc, const Machine& machine) {
-    if (machine.isa < Isa::avx512_vnni) {
-        return declined("needs AVX-512 VNNI");
+    if (!machine.avx2()) {
+        return declined("needs AVX2");
     }
     if (desc.batch < 1 || desc.height < 1 || desc.width < 1 || desc.height * desc.width > (1 << 27)) {
         return declined("an empty image or one of more than 128 million pixels");

@@ -21,8 +21,8 @@ constexpr double kTornLineCycles = 30;
 }  // namespace
 
 Acceptance MatMul::accepts(const MatMulDesc& desc, const Machine& machine) {
-    if (machine.isa < Isa::avx512_vnni) {
-        return declined("needs AVX-512 VNNI");
+    if (!machine.avx2()) {
+        return declined("needs AVX2");
     }
     if (desc.rows < 1 || desc.columns < 1 || desc.k < 1) {
         return declined("an empty product");
@@ -39,9 +39,9 @@ Acceptance MatMul::accepts(const MatMulDesc& desc, const Machine& machine) {
     return x64::accepts(desc.epilogue, desc.columns);
 }
 
-std::size_t MatMul::packed_size(const MatMulDesc& desc) {
-    const PanelShape panel{desc.k, 1, desc.zero_point};
-    const ColumnBlock last = column_blocks(desc.columns, panel).back();
+std::size_t MatMul::packed_size(const MatMulDesc& desc, const VectorIsa& isa) {
+    const PanelShape panel{desc.k, 1, desc.zero_point, isa.pairs()};
+    const ColumnBlock last = column_blocks(desc.columns, panel, block_columns(isa)).back();
     return static_cast<std::size_t>(last.panel + panel.bytes(last.columns));
 }
 
@@ -51,13 +51,14 @@ MatMul::MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, Cod
     desc_.a_stride = desc.a_stride != 0 ? desc.a_stride : desc.k;
     desc_.out_stride = desc.out_stride != 0 ? desc.out_stride : desc.columns;
     if (storage.empty()) {
-        own_ = Aligned<std::byte>(packed_size(desc));
+        own_ = Aligned<std::byte>(packed_size(desc, code.isa()));
         storage = {own_.data(), own_.size()};
     }
     weights_ = reinterpret_cast<std::int8_t*>(storage.data());
 
-    const PanelShape panel{desc.k, 1, desc.zero_point};
-    const std::vector<ColumnBlock> blocks = column_blocks(desc.columns, panel);
+    const VectorIsa& isa = code.isa();
+    const PanelShape panel{desc.k, 1, desc.zero_point, isa.pairs()};
+    const std::vector<ColumnBlock> blocks = column_blocks(desc.columns, panel, block_columns(isa));
     share_out(blocks, panel);
     const bool bounded = !may_exceed_i32(desc.epilogue, 255.0 * 128 * static_cast<double>(desc.k));
     const std::int64_t least_rows = std::ranges::min_element(shares_, {}, &Share::rows)->rows;
@@ -66,7 +67,7 @@ MatMul::MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, Cod
     for (const ColumnBlock& plain : blocks) {
         Block block;
         static_cast<ColumnBlock&>(block) = plain;
-        const int rows = tile_rows(plain.vectors());
+        const int rows = tile_rows(isa, plain.columns);
         const std::int64_t tiles = (least_rows + rows - 1) / rows;
         block.prefetch_lines = static_cast<int>((panel.bytes(plain.columns) / 64 + tiles - 1) / tiles);
         TileShape shape{rows,
@@ -93,10 +94,12 @@ bool MatMul::batches_apart() const {
 
 // What takes longest in the share: products and epilogue, and lines of the weights and of A.
 double MatMul::cycles(const Share& share, const std::vector<ColumnBlock>& blocks, const PanelShape& panel) const {
-    const auto dwords = static_cast<double>((desc_.k + 3) / 4);
+    const VectorIsa& isa = code_->isa();
+    const auto dwords = static_cast<double>((desc_.k + 3) / 4 * (isa.pairs() ? 4 : 1));
     double sum = static_cast<double>(share.rows * desc_.k / 64);
     for (std::size_t i = share.first_block; i < share.first_block + share.blocks; ++i) {
-        const std::int64_t vectors = blocks[i].vectors(), tile = tile_rows(blocks[i].vectors());
+        const std::int64_t vectors = (blocks[i].columns + isa.lanes - 1) / isa.lanes;
+        const std::int64_t tile = tile_rows(isa, blocks[i].columns);
         const std::int64_t rest = share.rows % tile;
         const std::int64_t steps = (share.rows - rest) * vectors +
                                    (rest == 0 ? 0 : std::max(rest * vectors, rest + vectors));
@@ -128,7 +131,8 @@ std::vector<MatMul::Share> MatMul::grid(const std::vector<ColumnBlock>& blocks, 
 // The grid of rows and columns, at most one share for each thread, whose slowest share is the fastest.
 void MatMul::share_out(const std::vector<ColumnBlock>& blocks, const PanelShape& panel) {
     row_step_ = 1;
-    for (const ColumnBlock& block : blocks) row_step_ = std::lcm(row_step_, std::int64_t{tile_rows(block.vectors())});
+    for (const ColumnBlock& block : blocks)
+        row_step_ = std::lcm(row_step_, std::int64_t{tile_rows(code_->isa(), block.columns)});
     if (batches_apart()) row_step_ = desc_.rows_per_batch;
     const std::int64_t steps = (desc_.rows + row_step_ - 1) / row_step_;
     const auto count = static_cast<std::int64_t>(blocks.size());
@@ -196,7 +200,7 @@ void MatMul::run_block(const Args& args, const Share& share, std::size_t index, 
                        std::int64_t rows) const {
     const Block& block = blocks_[index];
     const std::int64_t first_row = share.first_row + first;
-    const std::int64_t tile = tile_rows(block.vectors());
+    const std::int64_t tile = tile_rows(code_->isa(), block.columns);
     const std::int64_t batch = desc_.rows_per_batch > 0 ? first_row / desc_.rows_per_batch : 0;
     const std::int64_t size = static_cast<std::int64_t>(size_of(desc_.epilogue.result));
 

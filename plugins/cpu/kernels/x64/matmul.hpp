@@ -40,7 +40,7 @@ public:
     };
 
     static Acceptance accepts(const MatMulDesc& desc, const Machine& machine);
-    static std::size_t packed_size(const MatMulDesc& desc);
+    static std::size_t packed_size(const MatMulDesc& desc, const VectorIsa& isa);
 
     // Packs the weights into `storage` (packed_size bytes at a multiple of 64) or, when that is empty, memory of its own. They are read
     // when the code is sealed.

@@ -68,7 +68,7 @@ void start_sums(const std::uint32_t* products, std::int64_t width, std::int64_t 
 }  // namespace
 
 Acceptance PanelProduct::accepts(const PanelProductDesc& desc, const Machine& machine) {
-    if (machine.isa < Isa::avx512_vnni) return declined("needs AVX-512 VNNI");
+    if (!machine.avx2()) return declined("needs AVX2");
     if (desc.rows < 1 || desc.columns < 1 || desc.k < 1) return declined("an empty product");
     if (!desc.floats() && desc.k > kMaxK) return declined("sums of so many products may leave 32 bits");
     const std::int64_t operand = *std::max_element(desc.operand_strides.begin(), desc.operand_strides.end());
@@ -81,8 +81,8 @@ Acceptance PanelProduct::accepts(const PanelProductDesc& desc, const Machine& ma
 
 PanelProduct::PanelProduct(const PanelProductDesc& desc, std::int64_t strip_rows, CodeBlock& code)
     : desc_(desc), code_(&code), epilogue_(desc.epilogue, desc.columns, desc.operand_strides) {
-    const PanelShape panel{k_bytes(), 1, desc.a_zero};
-    const std::vector<ColumnBlock> blocks = column_blocks(desc.columns, panel);
+    const PanelShape panel{k_bytes(), 1, desc.a_zero, !desc.floats() && code.isa().pairs()};
+    const std::vector<ColumnBlock> blocks = column_blocks(desc.columns, panel, block_columns(code.isa()));
     panel_bytes_ = blocks.back().panel + panel.bytes(blocks.back().columns);
     const std::int64_t last = desc.rows - (desc.rows - 1) / strip_rows * strip_rows;
     const bool bounded = !desc.floats() && !may_exceed_i32(desc.epilogue, 255.0 * 255 * static_cast<double>(desc.k));
@@ -90,7 +90,7 @@ PanelProduct::PanelProduct(const PanelProductDesc& desc, std::int64_t strip_rows
         Block block;
         static_cast<ColumnBlock&>(block) = plain;
         TileShape shape;
-        shape.rows = tile_rows(plain.vectors());
+        shape.rows = tile_rows(code.isa(), plain.columns);
         shape.columns = plain.columns;
         shape.k = k_bytes();
         shape.row_stride = desc.floats() ? desc.a_stride * 4 : desc.a_stride;
@@ -116,15 +116,17 @@ void PanelProduct::pack_codes(const std::uint8_t* w, std::byte* panels) const {
     const std::int64_t k_step = desc_.transposed ? 1 : desc_.w_stride;
     const std::int64_t column_step = desc_.transposed ? desc_.w_stride : 1;
     const std::uint32_t flip = desc_.type == DataType::u8 ? 0x80808080U : 0;
+    const bool pairs = code_->isa().pairs();
     portable::vectorized([&] {
         for (const Block& block : blocks_) {
             const std::int64_t width = block.vectors() * 16;
             std::byte* to = panels + block.panel;
             std::byte* products = to + (desc_.a_zero != 0 ? width * 4 : 0);
-            auto* dwords = reinterpret_cast<std::uint32_t*>(products);
+            const std::int64_t count = (desc_.k + 3) / 4;
+            auto* dwords = reinterpret_cast<std::uint32_t*>(products) + (pairs ? count * width : 0);
             pack_block(w, k_step, column_step, block, desc_.k, flip, dwords);
-            if (desc_.a_zero != 0)
-                start_sums(dwords, width, (desc_.k + 3) / 4, desc_.a_zero, reinterpret_cast<std::int32_t*>(to));
+            if (desc_.a_zero != 0) start_sums(dwords, width, count, desc_.a_zero, reinterpret_cast<std::int32_t*>(to));
+            if (pairs) widen_weights(reinterpret_cast<std::int8_t*>(products), count, width);
         }
     });
 }
@@ -161,7 +163,7 @@ void PanelProduct::run(const Strip& strip, const std::array<const void*, kMaxOpe
     const auto size = static_cast<std::int64_t>(size_of(desc_.epilogue.result));
     if (has_terms()) sum_rows(a, strip.rows, strip.terms);
     for (const Block& block : blocks_) {
-        const std::int64_t tile = tile_rows(block.vectors());
+        const std::int64_t tile = tile_rows(code_->isa(), block.columns);
         TileArgs call;
         call.weights = reinterpret_cast<const std::int8_t*>(strip.panels + block.panel);
         const auto at_row = [&](std::int64_t row, std::int64_t tiles) {

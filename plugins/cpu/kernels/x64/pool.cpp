@@ -14,7 +14,6 @@ namespace {
 
 using Xbyak::Reg64;
 using Xbyak::Xmm;
-using Xbyak::Zmm;
 
 struct CallArgs {
     const void* in = nullptr;  // first value of the first window
@@ -36,10 +35,11 @@ public:
         : c(code),
           d(desc),
           channels_(channels),
-          vectors_((channels + 15) / 16),
+          lanes_(code.lanes()),
+          vectors_((channels + lanes_ - 1) / lanes_),
           unrolled_(unrolled),
           size_(static_cast<std::int64_t>(size_of(desc.type))),
-          epilogue_(code, desc.epilogue, data.strides(), offsetof(CallArgs, epilogue), 24, false) {}
+          epilogue_(code, desc.epilogue, data.strides(), offsetof(CallArgs, epilogue), code.wide() ? 24 : 8, false) {}
 
     void emit();
 
@@ -51,16 +51,21 @@ private:
                                                   : d.epilogue.low <= -128 && d.epilogue.high >= 127;
         return packed() && d.epilogue.ops.empty() && d.epilogue.result == d.type && whole;
     }
-    bool partial(int v) const { return v == vectors_ - 1 && channels_ % 16 != 0; }
+    bool partial(int v) const { return v == vectors_ - 1 && channels_ % lanes_ != 0; }
+    bool whole_register() const { return channels_ == c.isa().bytes(); }
 
     void start();
     void tap(const Reg64& base, std::int64_t offset);
+    void tap_of_codes(const Reg64& base, std::int64_t offset);
+    void tap_of_few(const Reg64& base, std::int64_t offset, int v);
     void windows();
+    void spread_codes();
     void finish();
 
     Emitter& c;
     const PoolDesc& d;
     const int channels_;
+    const int lanes_;
     const int vectors_;
     const bool unrolled_;
     const std::int64_t size_;
@@ -71,49 +76,89 @@ private:
 
 void PoolEmitter::start() {
     if (packed()) {
-        c.vpbroadcastd(Zmm(0), c.one_lane(d.type == DataType::u8 ? 0U : 0x80808080U));
+        c.vpbroadcastd(c.vec(0), c.one_lane(d.type == DataType::u8 ? 0U : 0x80808080U));
         return;
     }
     for (int v = 0; v < vectors_; ++v) {
         if (d.kind == PoolDesc::Kind::maximum) {
-            c.vpbroadcastd(Zmm(v), c.one_lane(0xFF800000U));
+            c.vpbroadcastd(c.vec(v), c.one_lane(0xFF800000U));
         } else {
-            c.vpbroadcastd(Zmm(v), c.dword[c.rdi + offsetof(CallArgs, initial)]);
+            c.vpbroadcastd(c.vec(v), c.dword[c.rdi + offsetof(CallArgs, initial)]);
             if (d.type == DataType::f32) {
-                c.vcvtdq2ps(Zmm(v), Zmm(v));
+                c.vcvtdq2ps(c.vec(v), c.vec(v));
             }
         }
     }
 }
 
-void PoolEmitter::tap(const Reg64& base, std::int64_t offset) {
-    if (packed()) {
-        const Zmm to = channels_ < 64 ? Zmm(0) | c.k2 : Zmm(0);
+void PoolEmitter::tap_of_codes(const Reg64& base, std::int64_t offset) {
+    const auto maximum = [this](const Vec& to, const Xbyak::Operand& value) {
         if (d.type == DataType::u8) {
-            c.vpmaxub(to, Zmm(0), c.at(base, offset));
+            c.vpmaxub(to, c.vec(0), value);
         } else {
-            c.vpmaxsb(to, Zmm(0), c.at(base, offset));
+            c.vpmaxsb(to, c.vec(0), value);
+        }
+    };
+    if (whole_register()) {
+        maximum(c.vec(0), c.at(base, offset));
+    } else if (c.wide()) {
+        maximum(c.vec(0) | c.k2, c.at(base, offset));
+    } else {
+        c.load_bytes(c.vec(8), base + static_cast<std::size_t>(offset), channels_);
+        maximum(c.vec(0), c.vec(8));
+    }
+}
+
+// Fewer values than a register holds, without masks.
+void PoolEmitter::tap_of_few(const Reg64& base, std::int64_t offset, int v) {
+    const Vec value = c.vec(8 + v), sum = c.vec(v);
+    const int few = channels_ % lanes_;
+    if (d.type == DataType::f32) {
+        c.vmovups(value, c.lane_mask(few));
+        c.vmaskmovps(value, value, c.at(base, offset));
+        if (d.kind == PoolDesc::Kind::maximum) {
+            c.vmaxps(sum, sum, value);
+        } else {
+            c.vaddps(sum, sum, value);
         }
         return;
     }
+    c.load_bytes(value, base + static_cast<std::size_t>(offset), few);
+    if (d.type == DataType::u8) {
+        c.vpmovzxbd(value, Xmm(value.getIdx()));
+    } else {
+        c.vpmovsxbd(value, Xmm(value.getIdx()));
+    }
+    c.vpaddd(sum, sum, value);
+}
+
+void PoolEmitter::tap(const Reg64& base, std::int64_t offset) {
+    if (packed()) {
+        return tap_of_codes(base, offset);
+    }
     for (int v = 0; v < vectors_; ++v) {
-        const Xbyak::Address from = c.at(base, offset + v * 16 * size_);
-        const Zmm sum = partial(v) ? Zmm(v) | c.k1 : Zmm(v);
+        const std::int64_t place = offset + v * lanes_ * size_;
+        if (partial(v) && !c.wide()) {
+            tap_of_few(base, place, v);
+            continue;
+        }
+        const Xbyak::Address from = c.at(base, place);
+        const Vec sum = partial(v) ? c.vec(v) | c.k1 : c.vec(v);
         if (d.type == DataType::f32) {
             if (d.kind == PoolDesc::Kind::maximum) {
-                c.vmaxps(sum, Zmm(v), from);
+                c.vmaxps(sum, c.vec(v), from);
             } else {
-                c.vaddps(sum, Zmm(v), from);
+                c.vaddps(sum, c.vec(v), from);
             }
             continue;
         }
-        const Zmm value = partial(v) ? Zmm(8 + v) | c.k1 | Xbyak::util::T_z : Zmm(8 + v);
+        const Vec value = partial(v) ? c.vec(8 + v) | c.k1 | Xbyak::util::T_z : c.vec(8 + v);
         if (d.type == DataType::u8) {
             c.vpmovzxbd(value, from);
         } else {
             c.vpmovsxbd(value, from);
         }
-        c.vpaddd(Zmm(v), Zmm(v), Zmm(8 + v));
+        c.vpaddd(c.vec(v), c.vec(v), c.vec(8 + v));
     }
 }
 
@@ -150,31 +195,57 @@ void PoolEmitter::windows() {
     c.L(done);
 }
 
+// Codes of one register into integers, one register for each `lanes_` of them.
+void PoolEmitter::spread_codes() {
+    const auto widen = [this](const Vec& to, const Xmm& from) {
+        if (d.type == DataType::u8) {
+            c.vpmovzxbd(to, from);
+        } else {
+            c.vpmovsxbd(to, from);
+        }
+    };
+    const Xmm part(8);
+    for (int v = vectors_ - 1; v >= 0; --v) {
+        if (c.wide()) {
+            c.vextracti32x4(part, c.vec(0), static_cast<std::uint8_t>(v));
+        } else {
+            c.vextracti128(part, c.vec(0), static_cast<std::uint8_t>(v / 2));
+            if (v % 2 != 0) c.vpsrldq(part, part, 8);
+        }
+        widen(c.vec(v), part);
+    }
+}
+
 void PoolEmitter::finish() {
     if (unchanged()) {
-        const Xbyak::Address to = c.ptr[out];
-        c.vmovdqu8(channels_ < 64 ? to | c.k2 : to, Zmm(0));
+        if (!c.wide()) {
+            c.store_bytes(out, c.vec(0), channels_);
+        } else {
+            const Xbyak::Address to = c.ptr[out];
+            c.vmovdqu8(whole_register() ? to : to | c.k2, c.vec(0));
+        }
         return;
     }
-    for (int v = vectors_ - 1; packed() && v >= 0; --v) {
-        c.vextracti32x4(Xmm(8), Zmm(0), static_cast<std::uint8_t>(v));
-        if (d.type == DataType::u8) {
-            c.vpmovzxbd(Zmm(v), Xmm(8));
-        } else {
-            c.vpmovsxbd(Zmm(v), Xmm(8));
-        }
+    if (packed()) {
+        spread_codes();
     }
     if (d.kind == PoolDesc::Kind::average) {
+        if (!c.wide()) {
+            c.vbroadcastss(c.vec(8), c.dword[c.rdi + offsetof(CallArgs, divisor)]);
+        }
         for (int v = 0; v < vectors_; ++v) {
             if (d.type != DataType::f32) {
-                c.vcvtdq2ps(Zmm(v), Zmm(v));
+                c.vcvtdq2ps(c.vec(v), c.vec(v));
             }
-            c.vdivps(Zmm(v), Zmm(v), c.ptr_b[c.rdi + offsetof(CallArgs, divisor)]);
+            if (c.wide()) {
+                c.vdivps(c.vec(v), c.vec(v), c.ptr_b[c.rdi + offsetof(CallArgs, divisor)]);
+            } else {
+                c.vdivps(c.vec(v), c.vec(v), c.vec(8));
+            }
         }
     }
-    const auto accumulator = [](int, int v) { return Zmm(v); };
-    epilogue_.apply(1, channels_, accumulator, packed());
-    epilogue_.store(1, channels_, accumulator, out, d.out_stride);
+    const auto accumulator = [this](int, int v) { return c.vec(v); };
+    epilogue_.finish(1, channels_, accumulator, packed(), out, d.out_stride);
 }
 
 void PoolEmitter::emit() {
@@ -220,8 +291,8 @@ std::int64_t within_pads(std::int64_t at, std::int64_t kernel, std::int64_t stri
 }  // namespace
 
 Acceptance Pool::accepts(const PoolDesc& desc, const Machine& machine) {
-    if (machine.isa < Isa::avx512_vnni) {
-        return declined("needs AVX-512 VNNI");
+    if (!machine.avx2()) {
+        return declined("needs AVX2");
     }
     if (desc.type != DataType::u8 && desc.type != DataType::s8 && desc.type != DataType::f32) {
         return declined("the input is neither u8, s8 nor f32");
@@ -246,8 +317,9 @@ Pool::Pool(const PoolDesc& desc, CodeBlock& code)
     desc_.in_stride = desc.in_stride != 0 ? desc.in_stride : desc.channels;
     desc_.out_stride = desc.out_stride != 0 ? desc.out_stride : desc.channels;
     const Window& w = desc_.window;
-    for (std::int64_t channel = 0; channel < desc.channels; channel += 64) {
-        const int channels = static_cast<int>(std::min<std::int64_t>(64, desc.channels - channel));
+    const std::int64_t widest = code.isa().bytes();
+    for (std::int64_t channel = 0; channel < desc.channels; channel += widest) {
+        const int channels = static_cast<int>(std::min(widest, desc.channels - channel));
         const auto add = [&](bool unrolled) {
             const std::string key = fmt::format("pool {} {} {} {} {} {} {} {} {} {} {} {} [{}] {}",
                                                 static_cast<int>(desc.kind), static_cast<int>(desc.type), channels,

@@ -24,7 +24,11 @@ struct RecurrentProductDesc {
     std::int64_t digits() const { return (depth + 3) / 4 * 4; }
     std::int64_t state_stride() const { return integer ? 2 * digits() : depth * 4; }  // bytes
     std::int64_t columns() const { return vectors * 16; }                             // of a panel
-    std::int64_t panel_bytes() const { return integer ? vectors * 64 * (digits() / 4 + 1) : vectors * 64 * depth; }
+    // The starts of the sums, then the weights for each four digits; or the weights for each value.
+    std::int64_t start_bytes() const { return integer ? vectors * 64 : 0; }
+    std::int64_t steps() const { return integer ? digits() / 4 : depth; }
+    std::int64_t step_bytes(const VectorIsa& isa) const { return vectors * 64 * (integer && isa.pairs() ? 2 : 1); }
+    std::int64_t panel_bytes(const VectorIsa& isa) const { return start_bytes() + steps() * step_bytes(isa); }
 };
 
 class RecurrentProduct {

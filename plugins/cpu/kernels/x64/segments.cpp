@@ -34,12 +34,12 @@ std::vector<double> substituted(const std::vector<double>& p, double scale, doub
 
 }  // namespace
 
-Segments segments_of(const std::function<double(double)>& f, double end, int degree) {
-    const double per_unit = 15.49 / end;  // the last index is 15
+Segments segments_of(const std::function<double(double)>& f, double end, int degree, std::size_t count) {
+    const double per_unit = (static_cast<double>(count) - 0.51) / end;  // the last index is count - 1
     const auto points = static_cast<std::size_t>(degree) + 1;
     Segments segments{static_cast<float>(per_unit), static_cast<float>(end), {}};
     segments.coefficients.resize(points);
-    for (std::size_t index = 0; index < 16; ++index) {
+    for (std::size_t index = 0; index < count; ++index) {
         const double low = index == 0 ? 0.0 : -0.5;
         const double middle = (0.5 + low) / 2, half = (0.5 - low) / 2;
         std::vector<double> c(points, 0.0);

@@ -1,5 +1,5 @@
 #pragma once
-// A function as polynomials over sixteen equal segments, whose coefficients a permutation of one register looks up.
+// A function as polynomials over equal segments, as many as a register has lanes, whose coefficients a permutation looks up.
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -10,11 +10,11 @@ namespace octet::cpu::x64 {
 struct Segments {
     float per_unit = 1;  // segments for each unit of the argument; that of index i has its middle at i / per_unit
     float end = 0;       // arguments go from 0 to here
-    // The bits of floats, lowest power first, of the distance from the middle in segments, -1/2 to 1/2.
+    // The bits of floats, lowest power first, of the distance from the middle in segments, -1/2 to 1/2. Of each the first `count` count.
     std::vector<std::array<std::uint32_t, 16>> coefficients = {};
 };
 
-// Interpolates `f` at Chebyshev points.
-Segments segments_of(const std::function<double(double)>& f, double end, int degree);
+// Interpolates `f` at Chebyshev points; 16 or 8 segments.
+Segments segments_of(const std::function<double(double)>& f, double end, int degree, std::size_t count);
 
 }  // namespace octet::cpu::x64

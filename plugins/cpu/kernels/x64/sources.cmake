@@ -4,6 +4,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     x64/emitter.cpp
     x64/emit_function.cpp
     x64/emit_epilogue.cpp
+    x64/emit_dot.cpp
+    x64/vector_isa.cpp
     x64/epilogue_data.cpp
     x64/depthwise.cpp
     x64/depthwise_emit.cpp

@@ -7,15 +7,14 @@
 #include <cstddef>
 #include <cstring>
 
+#include "plugins/cpu/kernels/x64/emit_dot.hpp"
 #include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
 
 namespace octet::cpu::x64 {
 namespace {
 
-using Xbyak::Zmm;
-
-// Above this many dwords of A a tile loops; below, all steps stand in a row (272 bytes of code each at most).
-constexpr std::int64_t kMaxUnrolled = 44;
+// Above this many dwords of A a tile loops; below, all steps stand in a row (272 bytes of code each at most; with AVX2 up to 400).
+constexpr std::int64_t max_unrolled(const VectorIsa& isa) { return isa.wide() ? 44 : 16; }
 constexpr int kUnroll = 4;
 
 class TileEmitter {
@@ -23,42 +22,23 @@ public:
     TileEmitter(Emitter& code, const TileShape& shape, const Epilogue& epilogue, bool bounded)
         : c(code),
           s(shape),
-          vectors_((shape.columns + 15) / 16),
-          epilogue_(code, epilogue, shape.operand_strides, offsetof(TileArgs, epilogue), 24, bounded),
+          dot_(code, shape.columns, shape.floats, masked_tail() ? static_cast<int>(shape.k % 4) : 0),
+          acc_([&code, vectors = dot_.vectors()](int row, int vector) { return code.vec(row * vectors + vector); }),
+          epilogue_(code, epilogue, shape.operand_strides, offsetof(TileArgs, epilogue),
+                    DotEmitter::first_temp(code.isa()), bounded),
           result_(epilogue.result) {}
 
     void emit();
 
 private:
-    Zmm acc(int row, int vector) const { return Zmm(row * vectors_ + vector); }
     std::int64_t dwords() const { return (s.k + 3) / 4; }
-    int first_weights() const { return s.starts ? 1 : 0; }
+    std::int64_t first_weights() const { return s.starts ? dot_.start_bytes() : 0; }
     bool masked_tail() const { return s.k % 4 != 0 && !s.whole_dwords; }
 
-    // One dword of A of every row against the vectors of weights.
     void step(const Xbyak::Reg64& base, std::int64_t offset, const Xbyak::Reg64& weights, std::int64_t weight_offset,
               bool tail) {
-        for (int v = 0; v < vectors_; ++v) {
-            c.vmovdqu8(Zmm(24 + v), c.at(weights, weight_offset + v * 64));
-        }
-        for (int r = 0; r < s.rows; ++r) {
-            const Zmm x(28 + r % 4);
-            const Xbyak::Address from = c.at(base, r * s.row_stride + offset);
-            if (tail) {
-                const Xbyak::Xmm bytes(x.getIdx());
-                c.vmovdqu8(bytes | c.k4 | Xbyak::util::T_z, from);
-                c.vpbroadcastd(x, bytes);
-            } else {
-                c.vpbroadcastd(x, from);
-            }
-            for (int v = 0; v < vectors_; ++v) {
-                if (s.floats) {
-                    c.vfmadd231ps(acc(r, v), x, Zmm(24 + v));
-                } else {
-                    c.vpdpbusd(acc(r, v), x, Zmm(24 + v));
-                }
-            }
-        }
+        const auto from = [&](int row) { return base + static_cast<std::size_t>(row * s.row_stride + offset); };
+        dot_.step(s.rows, from, weights, weight_offset, tail, acc_);
     }
 
     void fetch(int lines) {
@@ -73,7 +53,8 @@ private:
 
     Emitter& c;
     const TileShape& s;
-    const int vectors_;
+    DotEmitter dot_;
+    const DotEmitter::Accumulator acc_;
     EpilogueEmitter epilogue_;
     const DataType result_;
     int fetched_ = 0;
@@ -83,29 +64,24 @@ private:
 };
 
 void TileEmitter::start() {
-    if (s.row_terms) {
-        for (int v = 0; s.starts && v < vectors_; ++v) {
-            c.vmovdqu32(Zmm(24 + v), c.at(w, v * 64));
-        }
-        for (int r = 0; r < s.rows; ++r) {
-            for (int v = 0; v < vectors_; ++v) {
-                if (s.starts) {
-                    c.vpaddd(acc(r, v), Zmm(24 + v), c.ptr_b[terms + static_cast<std::size_t>(r * 4)]);
-                } else {
-                    c.vpbroadcastd(acc(r, v), c.at(terms, r * 4));
-                }
-            }
-        }
-        return;
+    if (!s.row_terms) {
+        return dot_.start(s.rows, s.starts, w, acc_);
+    }
+    const auto temp = [&](int i) { return c.vec(DotEmitter::first_temp(c.isa()) + i); };
+    for (int v = 0; s.starts && v < dot_.vectors() && c.wide(); ++v) {
+        c.move(temp(v), c.at(w, v * c.isa().bytes()));
     }
     for (int r = 0; r < s.rows; ++r) {
-        for (int v = 0; v < vectors_; ++v) {
+        if (s.starts && !c.wide()) {
+            c.vpbroadcastd(temp(0), c.at(terms, r * 4));
+        }
+        for (int v = 0; v < dot_.vectors(); ++v) {
             if (!s.starts) {
-                c.vpxord(acc(r, v), acc(r, v), acc(r, v));
-            } else if (r == 0) {
-                c.vmovdqu32(acc(0, v), c.at(w, v * 64));
+                c.vpbroadcastd(acc_(r, v), c.at(terms, r * 4));
+            } else if (c.wide()) {
+                c.vpaddd(acc_(r, v), temp(v), c.ptr_b[terms + static_cast<std::size_t>(r * 4)]);
             } else {
-                c.vmovdqa32(acc(r, v), acc(0, v));
+                c.vpaddd(acc_(r, v), temp(0), c.at(w, v * c.isa().bytes()));
             }
         }
     }
@@ -116,7 +92,7 @@ void TileEmitter::unrolled() {
     int done = 0;
     for (const std::int64_t tap : s.taps) {
         for (std::int64_t i = 0; i < dwords(); ++i, ++done) {
-            step(a, tap + i * 4, w, (first_weights() + done) * vectors_ * 64, masked_tail() && i == dwords() - 1);
+            step(a, tap + i * 4, w, first_weights() + done * dot_.dword_bytes(), masked_tail() && i == dwords() - 1);
             fetch((s.prefetch_lines + steps - 1) / steps);
         }
     }
@@ -129,7 +105,7 @@ void TileEmitter::looped() {
                                     : (s.prefetch_lines +
                                        static_cast<int>(turns * static_cast<std::int64_t>(s.taps.size())) - 1) /
                                           static_cast<int>(turns * static_cast<std::int64_t>(s.taps.size()));
-    c.lea(wk, c.at(w, first_weights() * vectors_ * 64));
+    c.lea(wk, c.at(w, first_weights()));
     for (const std::int64_t tap : s.taps) {
         c.lea(ak, c.at(a, tap));
         if (turns > 0) {
@@ -137,22 +113,22 @@ void TileEmitter::looped() {
             c.mov(count, static_cast<std::uint64_t>(turns));
             c.L(loop);
             for (int i = 0; i < kUnroll; ++i) {
-                step(ak, i * 4, wk, i * vectors_ * 64, false);
+                step(ak, i * 4, wk, i * dot_.dword_bytes(), false);
             }
             for (int i = 0; i < per_turn; ++i) {
                 c.prefetcht1(c.at(ahead, i * 64));
             }
             c.advance(ahead, per_turn * 64);
             c.advance(ak, kUnroll * 4);
-            c.advance(wk, kUnroll * vectors_ * 64);
+            c.advance(wk, kUnroll * dot_.dword_bytes());
             c.dec(count);
             c.jnz(loop, Xbyak::CodeGenerator::T_NEAR);
         }
         const int rest = static_cast<int>(dwords() - turns * kUnroll);
         for (int i = 0; i < rest; ++i) {
-            step(ak, i * 4, wk, i * vectors_ * 64, masked_tail() && i == rest - 1);
+            step(ak, i * 4, wk, i * dot_.dword_bytes(), masked_tail() && i == rest - 1);
         }
-        c.advance(wk, rest * vectors_ * 64);
+        c.advance(wk, rest * dot_.dword_bytes());
     }
 }
 
@@ -166,24 +142,20 @@ void TileEmitter::emit() {
     } else {
         c.mov(ahead, c.ptr[c.rdi + offsetof(TileArgs, ahead)]);
     }
-    c.set_mask(c.k1, low_bits(s.columns - (vectors_ - 1) * 16), c.r8);
+    c.set_mask(c.k1, low_bits((s.columns - 1) % 16 + 1), c.r8);
     c.set_mask(c.k2, low_bits(s.columns), c.r8);
-    if (masked_tail()) {
-        c.set_mask(c.k4, low_bits(static_cast<int>(s.k % 4)), c.r8);
-    }
+    dot_.set_tail_mask(c.r8);
     epilogue_.load_pointers();
     Xbyak::Label next;
     c.L(next);
     start();
-    if (static_cast<std::int64_t>(s.taps.size()) * dwords() <= kMaxUnrolled) {
+    if (static_cast<std::int64_t>(s.taps.size()) * dwords() <= max_unrolled(c.isa())) {
         unrolled();
         c.advance(ahead, fetched_ * 64);
     } else {
         looped();
     }
-    const auto accumulator = [this](int row, int vector) { return acc(row, vector); };
-    epilogue_.apply(s.rows, s.columns, accumulator, !s.floats);
-    epilogue_.store(s.rows, s.columns, accumulator, out, s.out_stride);
+    epilogue_.finish(s.rows, s.columns, acc_, !s.floats, out, s.out_stride);
     epilogue_.advance_rows(s.rows);
     if (s.row_terms) {
         c.advance(terms, s.rows * 4);
@@ -206,10 +178,15 @@ std::size_t add_tile(CodeBlock& block, const TileShape& shape, const Epilogue& e
     return block.add(key, [&](Emitter& code) { TileEmitter(code, shape, epilogue, bounded).emit(); });
 }
 
-std::vector<ColumnBlock> column_blocks(std::int64_t columns, const PanelShape& shape) {
+int tile_rows(const VectorIsa& isa, int columns) {
+    const int vectors = (columns + isa.lanes - 1) / isa.lanes;
+    return isa.wide() ? tile_rows(vectors) : 12 / vectors;
+}
+
+std::vector<ColumnBlock> column_blocks(std::int64_t columns, const PanelShape& shape, int widest) {
     std::vector<ColumnBlock> blocks;
     const std::int64_t vectors = (columns + 15) / 16;
-    const std::int64_t count = (vectors + 3) / 4;
+    const std::int64_t count = (vectors + widest / 16 - 1) / (widest / 16);
     std::int64_t panel = 0;
     for (std::int64_t b = 0, v = 0; b < count; ++b) {
         const std::int64_t wide = (vectors - v + count - b - 1) / (count - b);
@@ -221,13 +198,34 @@ std::vector<ColumnBlock> column_blocks(std::int64_t columns, const PanelShape& s
     return blocks;
 }
 
+void widen_weights(std::int8_t* products, std::int64_t dwords, std::int64_t width) {
+    // Row d is read before it is written: its pairs end where row `dwords` + d begins, or, of the last row, dword by dword where it lies.
+    const auto two = [](std::int8_t first, std::int8_t second) {
+        return static_cast<std::uint32_t>(static_cast<std::uint16_t>(first)) |
+               static_cast<std::uint32_t>(static_cast<std::uint16_t>(second)) << 16;
+    };
+    for (std::int64_t d = 0; d < dwords; ++d) {
+        const std::int8_t* from = products + (dwords + d) * width * 4;
+        std::int8_t* even = products + 2 * d * width * 4;
+        std::int8_t* odd = even + width * 4;
+        for (std::int64_t c = 0; c < width; ++c) {
+            std::int8_t bytes[4];
+            std::memcpy(bytes, from + c * 4, 4);
+            const std::uint32_t first = two(bytes[0], bytes[2]), second = two(bytes[1], bytes[3]);
+            std::memcpy(even + c * 4, &first, 4);
+            std::memcpy(odd + c * 4, &second, 4);
+        }
+    }
+}
+
 void pack_columns(std::int8_t* panel, const ColumnBlock& block, const PanelShape& shape, const std::int8_t* weights,
                   std::int64_t stride) {
     // Dwords of a column at a time: what is written for a block of columns stays in the first-level cache.
     constexpr std::int64_t kPiece = 64;
     const std::int64_t width = block.vectors() * 16, columns = block.columns;
     const std::int64_t k = shape.k, dwords = (k + 3) / 4;
-    std::int8_t* const products = panel + (shape.zero_point != 0 ? width * 4 : 0);
+    std::int8_t* const all = panel + (shape.zero_point != 0 ? width * 4 : 0);
+    std::int8_t* const products = all + (shape.pairs ? dwords * width * 4 : 0);
     for (std::int64_t first = 0; first < dwords; first += kPiece) {
         const std::int64_t end = std::min(first + kPiece, dwords), whole = std::min(end, k / 4);
         for (std::int64_t c = 0; c < width; ++c) {
@@ -245,6 +243,7 @@ void pack_columns(std::int8_t* panel, const ColumnBlock& block, const PanelShape
             }
         }
     }
+    if (shape.pairs) widen_weights(all, dwords, width);
     for (std::int64_t c = 0; shape.zero_point != 0 && c < width; ++c) {
         std::int32_t sum = 0;
         for (std::int64_t i = 0; c < columns && i < k; ++i) {

@@ -1,5 +1,6 @@
 #pragma once
-// The register tile of matrix products and convolutions: `rows` pixels times up to 64 columns, 32-bit sums in up to 24 registers.
+// The register tile of matrix products and convolutions: `rows` pixels times a block of columns, 32-bit sums in up to 24 registers, or 12
+// with AVX2.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -43,15 +44,25 @@ struct TileShape {
 constexpr int tile_rows(int vectors) { return vectors <= 2 ? 12 : vectors == 3 ? 8 : 6; }
 inline constexpr std::int64_t kTileRows = 24;
 
+// The same for the block of columns that code for `isa` takes, at most block_columns wide. Where codes have to be taken apart, wide blocks
+// of few rows use them more often.
+int tile_rows(const VectorIsa& isa, int columns);
+constexpr int block_columns(const VectorIsa& isa) { return isa.wide() ? 64 : isa.pairs() ? 32 : 16; }
+
 // What a panel of weights multiplies. A zero point is subtracted from every byte of A by starting the sums from -zp * sum of weights.
 struct PanelShape {
     std::int64_t k = 0;
     std::size_t taps = 1;
     std::uint8_t zero_point = 0;
+    bool pairs = false;  // weights of 16 bits: of each dword's four first those of its codes 0 and 2, then of 1 and 3
 
-    // For each dword of A, 4 bytes for each column; before them, with a zero point, the start of the sums.
+    // Columns come in groups of 16. For each dword of A, 4 bytes for each column, or twice 4; before them, with a zero point, the start of
+    // the sums.
+    std::int64_t start_bytes(int columns) const { return (columns + 15) / 16 * 64; }
+    std::int64_t dword_bytes(int columns) const { return start_bytes(columns) * (pairs ? 2 : 1); }
+    std::int64_t dwords() const { return (k + 3) / 4 * static_cast<std::int64_t>(taps); }
     std::int64_t bytes(int columns) const {
-        return (columns + 15) / 16 * 64 * ((k + 3) / 4 * static_cast<std::int64_t>(taps) + (zero_point != 0 ? 1 : 0));
+        return dword_bytes(columns) * dwords() + (zero_point != 0 ? start_bytes(columns) : 0);
     }
 };
 
@@ -66,8 +77,11 @@ struct ColumnBlock {
     int vectors() const { return (columns + 15) / 16; }
 };
 
-// `columns` cut into blocks of at most 64 of nearly equal widths.
-std::vector<ColumnBlock> column_blocks(std::int64_t columns, const PanelShape& panel);
+// `columns` cut into blocks of at most `widest`, a multiple of 16, of nearly equal widths.
+std::vector<ColumnBlock> column_blocks(std::int64_t columns, const PanelShape& panel, int widest = 64);
+
+// Weights of 8 bits, `dwords` rows of four for each of `width` columns in the second half of `products`, into pairs of 16 bits in all of it.
+void widen_weights(std::int8_t* products, std::int64_t dwords, std::int64_t width);
 
 // Packs one block of weights whose columns lie one after the other, `stride` bytes apart; of one tap.
 void pack_columns(std::int8_t* panel, const ColumnBlock& block, const PanelShape& shape, const std::int8_t* weights,
@@ -81,7 +95,8 @@ void pack_panel(std::int8_t* panel, const ColumnBlock& block, const PanelShape& 
     const int width = block.vectors() * 16;
     const std::int64_t dwords = (shape.k + 3) / 4, whole = shape.k / 4;
     std::vector<std::int32_t> sums(static_cast<std::size_t>(width), 0);
-    std::int8_t* products = panel + (shape.zero_point != 0 ? width * 4 : 0);
+    std::int8_t* const all = panel + (shape.zero_point != 0 ? width * 4 : 0);
+    std::int8_t* products = all + (shape.pairs ? shape.dwords() * width * 4 : 0);
     for (std::size_t tap = 0; tap < shape.taps; ++tap, products += dwords * width * 4) {
         for (std::int64_t first = 0; first < dwords; first += kPiece) {
             const std::int64_t end = std::min(first + kPiece, dwords);
@@ -100,6 +115,7 @@ void pack_panel(std::int8_t* panel, const ColumnBlock& block, const PanelShape& 
             }
         }
     }
+    if (shape.pairs) widen_weights(all, shape.dwords(), width);
     if (shape.zero_point != 0) {
         for (std::int32_t& sum : sums) {
             sum *= -shape.zero_point;
