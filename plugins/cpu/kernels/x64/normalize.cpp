@@ -230,7 +230,7 @@ Normalize::Normalize(const NormalizeDesc& desc, CodeBlock& code) : desc_(desc), 
                                   desc_.epsilon_inside);
     for (const Epilogue& epilogue : desc_.results) {
         epilogues_.emplace_back(epilogue, desc_.columns, std::array<std::int64_t, kMaxOperands>{});
-        key += " " + key_of(epilogue);
+        key += fmt::format(" {}", key_of(epilogue));
     }
     kernel_ = code.add(key, [this](Emitter& emitter) { NormalizeEmitter(emitter, desc_).emit(); });
 }
