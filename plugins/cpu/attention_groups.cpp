@@ -104,10 +104,40 @@ private:
         const Value result = groups_[i].output;
         if (graph_.uses(result).size() == 1) {
             const auto below = by_output_.find({graph_.uses(result)[0].node, 0});
-            if (below != by_output_.end() && is_transpose(below->second)) parts.push_back(below->second);
+            if (below != by_output_.end() && is_transpose(below->second)) {
+                parts.push_back(below->second);
+                const std::vector<Index> codes = codes_below(groups_[below->second].output);
+                parts.insert(parts.end(), codes.begin(), codes.end());
+            }
         }
         std::ranges::sort(parts);
         return parts;
+    }
+
+    // The only reader of a value, by what it makes.
+    std::optional<Index> only_reader(Value v) const {
+        if (graph_.uses(v).size() != 1) return std::nullopt;
+        const auto reads = [v](const Group& group) { return std::ranges::find(group.inputs, v) != group.inputs.end(); };
+        const auto it = std::ranges::find_if(groups_, reads);
+        return it == groups_.end() ? std::nullopt : std::optional(static_cast<Index>(it - groups_.begin()));
+    }
+
+    // [..., heads, width] to [..., heads * width] and these to codes: both groups, or none.
+    std::vector<Index> codes_below(Value heads) const {
+        const auto reshape = only_reader(heads);
+        if (!reshape || !core(*reshape).op.is<Reshape>()) return {};
+        const Value rows = groups_[*reshape].output;
+        Dims joined = graph_.shape(heads).sizes();
+        const std::int64_t width = joined.back();
+        joined.pop_back();
+        joined.back() *= width;
+        const auto codes = only_reader(rows);
+        if (!codes || graph_.shape(rows) != Shape(joined)) return {};
+        const Group& group = groups_[*codes];
+        const bool maps = group.kind == Group::Kind::elementwise && group.inputs.size() == 1 &&
+                          group.channels != Channels::axis1 && graph_.element(group.output) == Element::u8 &&
+                          graph_.shape(group.output) == graph_.shape(rows);
+        return maps ? std::vector{*reshape, *codes} : std::vector<Index>{};
     }
 
     Group join(const std::vector<Index>& parts) const {

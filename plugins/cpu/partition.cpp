@@ -8,6 +8,7 @@
 #include "ir/ops/all.hpp"
 #include "plugins/cpu/attention_groups.hpp"
 #include "plugins/cpu/chain.hpp"
+#include "plugins/cpu/shared_groups.hpp"
 #include "transformations/low_precision/dequantization.hpp"
 
 namespace octet::cpu {
@@ -347,6 +348,8 @@ std::vector<Group> one_by_one(const Graph& graph, const Group& group) {
 std::vector<Group> partition(const Graph& graph) {
     std::vector<Group> groups = Partitioner(graph).run();
     join_attention(graph, groups);
+    join_rows(graph, groups);
+    repeat_cheap_groups(graph, groups);
     return groups;
 }
 

@@ -32,7 +32,8 @@ struct Group {
     ir::Value output;               // what is stored; of Kind::other and dynamic: the node's first output
     std::vector<ir::Value> inputs;  // stored values that are read, the core's data first; constants are not among them
     Channels channels = Channels::any;
-    std::vector<Group> parts = {};  // of Kind::attention: the groups it stands for, in an order in which they can run
+    // The groups it stands for, in an order in which they can run: of Kind::attention, and of Kind::row where it has several results.
+    std::vector<Group> parts = {};
 };
 
 // A stored value behind `v`: a dequantize is not stored but applied by whoever reads it, and so is one value per pixel times one per

@@ -255,6 +255,14 @@ void add_normalizations(Cases& cases) {
         {"mvn_last", [](Builder& b) {
              b.result(b.add(Mvn{.eps = 1e-3, .eps_mode = EpsMode::outside_sqrt}, {b.input({2, 7, 33}), b.ints({2})}));
          }});
+    cases.push_back({"mvn_rows_twice",
+                     [](Builder& b) {
+                         const Value y = b.add(Mvn{.eps = 1e-5}, {b.input({2, 7, 33}), b.ints({2})});
+                         const Value z = b.add(Multiply{}, {y, b.random({33})});
+                         b.result(b.add(Add{}, {z, b.random({33})}));
+                         b.result(b.quantize(b.add(Multiply{}, {y, b.random({33})}), -3, 3));
+                     },
+                     6.0 / 255});
     cases.push_back({"mvn_mean_only", [](Builder& b) {
                          b.result(b.add(Mvn{.normalize_variance = false}, {b.input({2, 7, 4, 5}), b.ints({1, 2, 3})}));
                      }});

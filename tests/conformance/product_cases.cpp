@@ -57,10 +57,10 @@ void add_products(Cases& cases) {
 }
 
 // Heads of attention as quantizers leave them: query and key are codes, the value may be.
-Case attention(const std::string& name, Dims mask, bool quantized_value) {
+Case attention(const std::string& name, Dims mask, bool quantized_value, bool smooth = false) {
     return {
         "int8_attention_" + name,
-        [mask, quantized_value](Builder& b) {
+        [mask, quantized_value, smooth](Builder& b) {
             constexpr std::int64_t rows = 21, heads = 3, width = 16;
             const Value x = b.quantize(b.input({2, rows, 48}, -1, 1), -1, 127.0f / 128);
             const auto part = [&](float range, std::vector<std::int64_t> order) {
@@ -75,7 +75,9 @@ Case attention(const std::string& name, Dims mask, bool quantized_value) {
             Value shares = b.add(SoftMax{-1}, {scores});
             if (quantized_value) shares = b.quantize(shares, 0, 1);
             const Value y = b.add(Transpose{}, {b.add(MatMul{}, {shares, v}), b.ints({0, 2, 1, 3})});
-            b.result(b.quantize(b.add(Reshape{true}, {y, b.ints({0, rows, heads * width})}), -4, 4));
+            Value joined = b.add(Reshape{true}, {y, b.ints({0, rows, heads * width})});
+            if (smooth) joined = b.add(Multiply{}, {joined, b.random({heads * width}, 0.5f, 1.5f)});
+            b.result(b.quantize(joined, -4, 4));
         },
         8.0 / 255,
         {},
@@ -88,7 +90,9 @@ void add_attention(Cases& cases) {
     cases.push_back(attention("masked_per_batch", {2, 1, 1, 21}, false));
     cases.push_back(attention("masked_per_row", {1, 1, 21, 21}, false));
     cases.push_back(attention("masked_everywhere", {2, 3, 21, 21}, false));
+    cases.push_back(attention("smooth", {1, 1, 1, 21}, false, true));
     cases.push_back(attention("all_codes", {}, true));
+    cases.push_back(attention("all_codes_smooth", {}, true, true));
     cases.push_back(attention("all_codes_masked", {1, 1, 1, 21}, true));
 }
 

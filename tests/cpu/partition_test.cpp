@@ -231,6 +231,58 @@ row: mvn 'n' > multiply 'm' > quantize 'q' : u8[1,3,8]
 )");
 }
 
+constexpr std::string_view kRowsTwice = R"(x : f32[1,3,8] = parameter() shape=[1,3,8]
+axes : i64[1] = constant() value=i64[1]{-1}
+n : f32[1,3,8] = mvn(x, axes)
+g : f32[1,1,8] = constant() value=f32[1,1,8] random(1)
+m : f32[1,3,8] = multiply(n, g)
+q : u8[1,3,8] = quantize(n) low=f32[1,1,1]{-1} high=f32[1,1,1]{1}
+o : u8[1,3,8] = result(q)
+p : f32[1,3,8] = result(m)
+)";
+
+TEST(Partition, ANormalisationOfRowsHasTwoResults) {
+    EXPECT_EQ(groups_of(kRowsTwice), R"(
+row: mvn 'n' > multiply 'm' > quantize 'q' : u8[1,3,8]
+)");
+}
+
+TEST(Partition, ANormalisationOfRowsThatIsAResultStaysAlone) {
+    EXPECT_EQ(groups_of(std::string(kRowsTwice) + "r : f32[1,3,8] = result(n)\n"), R"(
+row: mvn 'n' : f32[1,3,8]
+elementwise: multiply 'm' : f32[1,3,8]
+elementwise: quantize 'q' : u8[1,3,8]
+)");
+}
+
+// A sum of codes that two quantizations read.
+constexpr std::string_view kSumTwice = R"(x : u8[1,4,6,6] = parameter() element=u8 shape=[1,4,6,6]
+y : u8[1,4,6,6] = parameter() element=u8 shape=[1,4,6,6]
+dx : f32[1,4,6,6] = dequantize(x) scale=f32[1,1,1,1]{0.5} zero_point=f32[1,1,1,1]{0}
+dy : f32[1,4,6,6] = dequantize(y) scale=f32[1,4,1,1]{0.5, 1, 2, 4} zero_point=f32[1,1,1,1]{0}
+s : f32[1,4,6,6] = add(dx, dy)
+r : f32[1,4,6,6] = relu(s)
+a : u8[1,4,6,6] = quantize(r) low=f32[1,1,1,1]{0} high=f32[1,1,1,1]{8}
+b : u8[1,4,6,6] = quantize(s) low=f32[1,1,1,1]{-8} high=f32[1,1,1,1]{8}
+p : u8[1,4,6,6] = result(a)
+q : u8[1,4,6,6] = result(b)
+)";
+
+TEST(Partition, ASumOfCodesIsComputedByEachOfItsReaders) {
+    EXPECT_EQ(groups_of(kSumTwice), R"(
+elementwise: add 's' > relu 'r' > quantize 'a' : u8[1,4,6,6]
+elementwise: add 's' > quantize 'b' : u8[1,4,6,6]
+)");
+}
+
+TEST(Partition, ASumOfCodesThatIsAResultIsStored) {
+    EXPECT_EQ(groups_of(std::string(kSumTwice) + "t : f32[1,4,6,6] = result(s)\n"), R"(
+elementwise: add 's' : f32[1,4,6,6]
+elementwise: relu 'r' > quantize 'a' : u8[1,4,6,6]
+elementwise: quantize 'b' : u8[1,4,6,6]
+)");
+}
+
 TEST(Partition, ASoftmaxAlongAnotherAxisStaysAlone) {
     EXPECT_EQ(groups_of(R"(x : f32[2,3,8] = parameter() shape=[2,3,8]
 s : f32[2,3,8] = softmax(x)
@@ -244,7 +296,8 @@ elementwise: relu 'r' : f32[2,3,8]
 }
 
 // Heads split from and joined to [1, rows, heads, width]; `softmax` stands between the products.
-std::string attention_groups_of(std::string_view softmax, std::string_view more = {}) {
+std::string attention_groups_of(std::string_view softmax, std::string_view more = {},
+                                std::string_view below = "o : f32[1,5,2,4] = result(yt)\n") {
     return groups_of(std::string(R"(a : u8[1,5,2,4] = parameter() element=u8 shape=[1,5,2,4]
 b : u8[1,5,2,4] = parameter() element=u8 shape=[1,5,2,4]
 v : f32[1,5,2,4] = parameter() shape=[1,5,2,4]
@@ -257,13 +310,25 @@ dq : f32[1,2,5,5] = dequantize(qk) scale=f32[1,1,1,1]{0.01} zero_point=f32[1,1,1
                      R"(vt : f32[1,2,5,4] = transpose(v, order)
 y : f32[1,2,5,4] = matmul(s, vt)
 yt : f32[1,5,2,4] = transpose(y, order)
-o : f32[1,5,2,4] = result(yt)
-)" + std::string(more));
+)" + std::string(below) +
+                     std::string(more));
 }
 
 TEST(Partition, HeadsOfAttentionAreOneGroupWithTheirTransposes) {
     EXPECT_EQ(attention_groups_of("s : f32[1,2,5,5] = softmax(dq) axis=3\n"), R"(
 attention: matmul 'qk' > transpose 'q' > transpose 'k' > dequantize 'dq' > softmax 's' > transpose 'vt' > matmul 'y' > transpose 'yt' : f32[1,5,2,4]
+)");
+}
+
+TEST(Partition, CodesOfTheRowsOfAllHeadsBelongToTheirAttention) {
+    EXPECT_EQ(attention_groups_of("s : f32[1,2,5,5] = softmax(dq) axis=3\n", "",
+                                  R"(sizes : i64[3] = constant() value=i64[3]{1, 5, 8}
+rows : f32[1,5,8] = reshape(yt, sizes)
+c : u8[1,5,8] = quantize(rows) low=f32[1,1,1]{-1} high=f32[1,1,1]{1}
+p : u8[1,5,8] = result(c)
+)"),
+              R"(
+attention: matmul 'qk' > transpose 'q' > transpose 'k' > dequantize 'dq' > softmax 's' > transpose 'vt' > matmul 'y' > transpose 'yt' > reshape 'rows' > quantize 'c' : u8[1,5,8]
 )");
 }
 

@@ -17,7 +17,10 @@ struct Heads {
     std::int32_t k_zero = 128, v_zero = 128;
     enum class Mask { none, shared, per_head, per_head_and_row } mask = Mask::none;
     int threads = 1;
+    bool scaled = false;  // the result, by its channels
 
+    std::int64_t channels() const { return heads * value_width; }
+    float scale_of(std::int64_t channel) const { return scaled ? 1 + static_cast<float>(channel % 5) : 1; }
     std::int64_t mask_rows() const { return mask == Mask::per_head_and_row ? rows : 1; }
     std::int64_t mask_at(std::int64_t head, std::int64_t row, std::int64_t column) const {
         const std::int64_t matrix = mask == Mask::shared ? 0 : head;
@@ -59,6 +62,15 @@ x64::AttentionDesc desc_of(const Heads& h) {
                    .w_zero = h.coded_values ? h.v_zero : 0};
     if (h.coded_values)
         desc.shares = {{{.kind = EpilogueOp::Kind::scale_shift, .scale = {255}, .shift = {0}}}, DataType::u8, 0, 255};
+    if (h.scaled) {
+        desc.values.channels = h.channels();
+        EpilogueOp op{.kind = EpilogueOp::Kind::scale_shift};
+        for (std::int64_t c = 0; c < h.channels(); ++c) {
+            op.scale.push_back(h.scale_of(c));
+            op.shift.push_back(static_cast<float>(c));
+        }
+        desc.values.epilogue.ops = {op};
+    }
     desc.q_offsets.clear();
     desc.k_offsets.clear();
     desc.v_offsets.clear();
@@ -149,6 +161,10 @@ void check_on(const Machine& machine, const Heads& h, Guard guard) {
                     if (h.coded_values && std::abs(scaled - std::floor(scaled) - 0.5) < 1e-3)
                         tolerance += std::abs(value);
                 }
+                const std::int64_t channel = head * h.value_width + j;
+                const double scale = h.scale_of(channel);
+                wanted = wanted * scale + (h.scaled ? static_cast<double>(channel) : 0);
+                tolerance *= scale;
                 ASSERT_NEAR(out.data()[(row * h.heads + head) * h.value_width + j], wanted, tolerance)
                     << what << ": head " << head << ", row " << row << ", value " << j;
             }
@@ -190,6 +206,20 @@ TEST(X64Softmax, EveryTail) {
         }
 }
 
+// Rows that a mask hides as a whole have equal shares, however low it is.
+TEST(X64Softmax, RowsOfOneValue) {
+    OCTET_NEEDS_VNNI();
+    for (const float value :
+         {0.F, 1e9F, -1e30F, std::numeric_limits<float>::lowest(), std::numeric_limits<float>::max()}) {
+        std::vector<float> row(40, value);
+        x64::CodeBlock code;
+        const std::size_t kernel = x64::add_softmax(code, 40);
+        code.seal();
+        code.call(kernel, x64::SoftmaxArgs{row.data(), 1});
+        for (const float share : row) EXPECT_NEAR(share, 1.F / 40, 1e-8F) << value;
+    }
+}
+
 TEST(X64Attention, EveryTail) {
     OCTET_NEEDS_AVX2();
     for (const Guard guard : kGuards)
@@ -217,6 +247,21 @@ TEST(X64Attention, MasksAndZeroPoints) {
                        .v_zero = zero,
                        .mask = mask},
                       zero == 0 ? Guard::before : Guard::after);
+}
+
+TEST(X64Attention, ChannelsOfAllHeads) {
+    OCTET_NEEDS_VNNI();
+    for (const Guard guard : kGuards)
+        for (const bool coded : {false, true})
+            for (const std::int64_t width : {16, 32, 80, 144})
+                check({.rows = 30,
+                       .columns = 33,
+                       .width = 16,
+                       .value_width = width,
+                       .heads = 3,
+                       .coded_values = coded,
+                       .scaled = true},
+                      guard);
 }
 
 TEST(X64Attention, SeveralStripsAndLongRows) {
@@ -258,6 +303,11 @@ TEST(X64Attention, Declines) {
                    0,
                    255};
     EXPECT_EQ(reason(desc), "its shares are changed column by column");
+    desc = desc_of(h);
+    desc.values.channels = 4;
+    EXPECT_EQ(reason(desc), "the channels of its result are not those of all heads");
+    desc.values.channels = 8;
+    EXPECT_EQ(reason(desc), "its columns are some channels, and no multiple of 16");
     desc = desc_of(h);
     desc.q_offsets.clear();
     EXPECT_EQ(reason(desc), "no heads");

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "plugins/cpu/kernels/x64/lstm_cell.hpp"
 #include "tests/cpu_kernels/x64_support.hpp"
 
 namespace octet::cpu::testing {
@@ -110,6 +111,48 @@ TEST(X64Recurrent, Declines) {
     desc.depth = 0;
     EXPECT_EQ(RecurrentProduct::accepts(desc, vnni_machine()).reason,
               "an empty product, or panels wider than 64 columns");
+}
+
+// As the portable cell does it, between guards.
+TEST(X64LstmCell, IsThePortableCell) {
+    OCTET_NEEDS_VNNI();
+    constexpr std::size_t kUnits = portable::LstmCell::kUnits, kStride = kUnits + 5;
+    x64::CodeBlock code;
+    const std::size_t cell = x64::add_lstm_cell(code);
+    code.seal();
+    for (const Guard guard : kGuards)
+        for (const float range : {1.F, 30.F, 1000.F}) {
+            Guarded<float> start(3 * kStride + kUnits, guard), sums(64, guard), scale(64, guard), c(kUnits, guard);
+            Guarded<float> state(kUnits, guard), result(kUnits, guard);
+            fill_uniform(start.span(), 1, -range, range);
+            fill_uniform(sums.span(), 2, -1.F, 1.F);
+            fill_uniform(scale.span(), 3, -1.F, 1.F);
+            fill_uniform(c.span(), 4, -2.F, 2.F);
+            std::vector<float> wanted_c(c.data(), c.data() + kUnits), wanted(kUnits), again(kUnits);
+            portable::LstmCell::Arguments args{start.data(), kStride,         sums.data(),   scale.data(), 3,
+                                               kUnits,       wanted_c.data(), wanted.data(), again.data()};
+            portable::LstmCell{}.run(args);
+            args.cell = c.data();
+            args.state = state.data();
+            args.result = result.data();
+            code.call(cell, args);
+            for (std::size_t i = 0; i < kUnits; ++i) {
+                ASSERT_NEAR(c[i], wanted_c[i], 6e-6) << range;
+                ASSERT_NEAR(state[i], wanted[i], 6e-6) << range;
+                ASSERT_EQ(state[i], result[i]);
+            }
+            EXPECT_TRUE(c.intact() && state.intact() && result.intact());
+        }
+}
+
+TEST(X64LstmCell, Declines) {
+    portable::LstmCell cell;
+    EXPECT_EQ(x64::accepts(cell, Machine{}).reason, "needs AVX-512");
+    EXPECT_TRUE(x64::accepts(cell, vnni_machine()));
+    cell.clip = 1;
+    EXPECT_EQ(x64::accepts(cell, vnni_machine()).reason, "its gates are clipped");
+    cell.g.function = portable::CellFunction::relu;
+    EXPECT_EQ(x64::accepts(cell, vnni_machine()).reason, "its activations are not sigmoid, tanh and tanh");
 }
 
 }  // namespace

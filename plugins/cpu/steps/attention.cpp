@@ -86,12 +86,15 @@ struct Problem {
     // The result of the last product within what is stored.
     Matrices result() const {
         const Dims dims = graph.shape(values.output).sizes();
-        if (group.output == values.output) return {dims, row_major(dims)};
-        const Dims to = row_major(graph.shape(group.output).sizes());
-        const Node& transpose = graph.node(group.output);  // nothing else stands below the product
+        const auto below = std::ranges::find_if(group.parts, [&](const Group& part) {
+            const Node& node = graph.node(part.core);
+            return node.op.is<Transpose>() && node.inputs[0] == values.output;
+        });
+        if (below == group.parts.end()) return {dims, row_major(dims)};
+        const Dims to = row_major(graph.shape(below->output).sizes());
         Dims strides(dims.size());
         std::size_t i = 0;
-        for (auto axis : graph.constant(transpose.inputs[1])->integers())
+        for (auto axis : graph.constant(graph.node(below->core).inputs[1])->integers())
             strides[static_cast<std::size_t>(axis)] = to[i++];
         return {dims, strides};
     }
@@ -104,6 +107,12 @@ struct Problem {
     // What happens to the shares before they are stored: a quantize, or nothing.
     Epilogue shares() const {
         return program_of(graph, *std::ranges::find(group.parts, Group::Kind::row, &Group::kind)).epilogue;
+    }
+
+    // The group that makes codes of the rows of all heads.
+    const Group* codes() const {
+        const Group& last = group.parts.back();
+        return last.kind == Group::Kind::elementwise ? &last : nullptr;
     }
 
     const Graph& graph;
@@ -153,6 +162,23 @@ void add_mask(x64::AttentionDesc& desc, Program& scores, const Problem& p, const
                                    .operand = static_cast<std::uint32_t>(desc.mask),
                                    .operand_type = DataType::f32,
                                    .spread = lie.rows == 1 ? Spread::per_channel : Spread::full});
+}
+
+// What becomes of the rows of all heads, after what becomes of the last product.
+Acceptance add_codes(x64::AttentionDesc& desc, const Problem& p) {
+    const Group* codes = p.codes();
+    if (!codes) return accepted();
+    Program program = program_of(p.graph, *codes);
+    Epilogue& epilogue = desc.values.epilogue;
+    if (!program.operands.empty() || epilogue.result != DataType::f32)
+        return declined("its result is combined with an operand");
+    if (std::ranges::any_of(epilogue.ops,
+                            [](const EpilogueOp& op) { return op.scale.size() > 1 || op.shift.size() > 1; }))
+        return declined("its result is scaled by the columns of a head");
+    program.epilogue.ops.insert(program.epilogue.ops.begin(), epilogue.ops.begin(), epilogue.ops.end());
+    epilogue = std::move(program.epilogue);
+    desc.values.channels = p.graph.shape(codes->output).sizes().back();
+    return accepted();
 }
 
 struct Buffers {
@@ -229,6 +255,7 @@ Acceptance try_own(Planner& planner, const Group& group) {
         !a)
         return a;
     desc.values.out_stride = result.row_stride;
+    if (auto a = add_codes(desc, p); !a) return a;
     desc.q_offsets = q.offsets(result.outer);
     desc.k_offsets = k.offsets(result.outer);
     desc.v_offsets = v.offsets(result.outer);

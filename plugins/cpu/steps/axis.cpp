@@ -10,6 +10,9 @@
 #include "plugins/cpu/kernels/portable/softmax.hpp"
 #include "plugins/cpu/steps/other.hpp"
 #include "plugins/cpu/steps/run.hpp"
+#if defined(__x86_64__)
+#include "plugins/cpu/kernels/x64/normalize.hpp"
+#endif
 
 namespace octet::cpu {
 
@@ -142,7 +145,61 @@ bool plan_mvn(Planner& p, const Group& group) {
     return plan_along(p, group, "portable_mvn", *axes, kernel);
 }
 
+#if defined(__x86_64__)
+namespace {
+
+// A normalisation of rows that lie one after the other, with one result or several.
+Acceptance try_rows(Planner& p, const Group& group) {
+    const Graph& graph = p.graph();
+    const auto* op = graph.node(group.core).op.as<Mvn>();
+    if (!op || !op->normalize_variance) return declined("it does not normalise the variance");
+    const Value data = group.inputs[0];
+    const Dims dims = dims_of(p, data);
+    if (p.layout_of(data) != Layout::plain && !same_in_memory(dims)) return declined("its rows lie apart in memory");
+    const auto results = group.parts.empty() ? std::span(&group, 1) : std::span(group.parts).subspan(1);
+    x64::NormalizeDesc desc{.rows = product(dims) / dims.back(),
+                            .columns = dims.back(),
+                            .epsilon = static_cast<float>(op->eps),
+                            .epsilon_inside = op->eps_mode == EpsMode::inside_sqrt};
+    for (const Group& result : results) {
+        const Program program = program_of(graph, result);
+        if (!program.operands.empty()) return declined("its result is combined with an operand");
+        desc.results.push_back(program.epilogue);
+    }
+    if (auto answer = x64::Normalize::accepts(desc, p.machine()); !answer) return answer;
+    const BufferId in = p.input(data, Layout::plain).buffer;
+    std::array<BufferId, x64::Normalize::kMostResults> out{};
+    Step step = p.step_for(group, "jit_mvn_avx512");
+    step.reads = {in};
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        out[i] = p.output(results[i].output, Layout::plain).buffer;
+        step.writes.push_back(out[i]);
+    }
+    auto kernel = std::make_shared<const x64::Normalize>(desc, p.code());
+    const bool alone = 2 * ns_of_values(desc.rows * desc.columns) < kWorthThreads;
+    step.work = work([kernel, in, out, count = results.size(), alone](const Frame& f) {
+        x64::Normalize::Args args;
+        args.in = reinterpret_cast<const float*>(f.at(in));
+        for (std::size_t i = 0; i < count; ++i) args.out[i] = f.at(out[i]);
+        const auto run = [&](std::size_t begin, std::size_t end, int) {
+            kernel->run(args, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
+        };
+        const auto units = static_cast<std::size_t>(kernel->units());
+        if (alone) run(0, units, 0);
+        else f.pool->parallel(units, run);
+    });
+    p.add(std::move(step));
+    return accepted();
+}
+
+}  // namespace
+#endif
+
 void plan_row(Planner& p, const Group& group) {
+#if defined(__x86_64__)
+    if (try_rows(p, group)) return;
+#endif
+    if (!group.parts.empty()) return p.plan_parts(group.parts);
     const bool planned = p.graph().node(group.core).op.is<SoftMax>() ? plan_softmax(p, group) : plan_mvn(p, group);
     check(planned, "'{}' has no kernel along its last axis", p.graph().node(group.core).name);
 }

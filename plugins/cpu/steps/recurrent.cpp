@@ -7,6 +7,7 @@
 #include "plugins/cpu/kernels/portable/recurrent.hpp"
 #include "plugins/cpu/steps/other.hpp"
 #if defined(__x86_64__)
+#include "plugins/cpu/kernels/x64/lstm_cell.hpp"
 #include "plugins/cpu/kernels/x64/recurrent.hpp"
 #endif
 
@@ -120,18 +121,50 @@ private:
     bool integer_;
 };
 
+// What makes of the gates of up to kUnits hidden units their next state.
+class Cell {
+public:
+    virtual ~Cell() = default;
+    virtual void run(const portable::LstmCell::Arguments& args) const = 0;
+};
+
+class PortableCell : public Cell {
+public:
+    explicit PortableCell(portable::LstmCell cell) : cell_(cell) {}
+    void run(const portable::LstmCell::Arguments& args) const override { cell_.run(args); }
+
+private:
+    portable::LstmCell cell_;
+};
+
+#if defined(__x86_64__)
+class X64Cell final : public PortableCell {
+public:
+    X64Cell(portable::LstmCell cell, x64::CodeBlock& code)
+        : PortableCell(cell), code_(&code), offset_(x64::add_lstm_cell(code)) {}
+    void run(const portable::LstmCell::Arguments& args) const override {
+        if (args.units == kUnits) code_->call(offset_, args);
+        else PortableCell::run(args);
+    }
+
+private:
+    const x64::CodeBlock* code_;
+    std::size_t offset_;
+};
+#endif
+
 struct Buffers {
     BufferId gates = 0, h = 0, c = 0, lengths = 0, y = 0, h_out = 0, c_out = 0;
 };
 
 class LstmWork final : public Work {
 public:
-    LstmWork(SequenceShape shape, bool reverse, bool integer, portable::LstmCell cell, Buffers buffers,
+    LstmWork(SequenceShape shape, bool reverse, bool integer, std::unique_ptr<const Cell> cell, Buffers buffers,
              std::string layer, Element lengths, int threads)
         : shape_(shape),
           reverse_(reverse),
           integer_(integer),
-          cell_(cell),
+          cell_(std::move(cell)),
           b_(buffers),
           layer_(std::move(layer)),
           lengths_(lengths),
@@ -218,7 +251,9 @@ private:
             auto* sums = reinterpret_cast<float*>(f.scratch + sums_offset()) +
                          static_cast<std::size_t>(thread) * sums_size();
             std::byte* scratch = f.scratch + sums_offset() + threads_ * sums_size() * sizeof(float);
-            for (std::size_t unit = begin; unit < end; ++unit) {
+            for (std::size_t k = begin; k < end; ++k) {
+                // Every other step begins with the weights that the one before ended with, which are still near.
+                const std::size_t unit = i % 2 == 0 ? k : begin + end - 1 - k;
                 products_[d]->run(f.scratch + states_offset(), unit, scratch, sums);
                 for (std::size_t p = 0; p < each && unit * each + p < shape_.panels(); ++p)
                     update(f, lengths, d, i, unit * each + p, sums + p * shape_.batch * kColumns);
@@ -248,13 +283,13 @@ private:
             args.cell = reinterpret_cast<float*>(f.at(b_.c_out)) + at * shape_.hidden + unit;
             args.state = reinterpret_cast<float*>(f.at(b_.h_out)) + at * shape_.hidden + unit;
             args.result = reinterpret_cast<float*>(f.at(b_.y)) + (at * shape_.steps + t) * shape_.hidden + unit;
-            cell_.run(args);
+            cell_->run(args);
         }
     }
 
     SequenceShape shape_;
     bool reverse_, integer_;
-    portable::LstmCell cell_;
+    std::unique_ptr<const Cell> cell_;
     Buffers b_;
     std::string layer_;
     Element lengths_;
@@ -287,6 +322,14 @@ portable::LstmCell cell_of(const LstmRecurrence& op) {
     cell.f = activation_of(given[0]), cell.g = activation_of(given[1]), cell.h = activation_of(given[2]);
     cell.clip = static_cast<float>(op.clip);
     return cell;
+}
+
+std::unique_ptr<const Cell> make_cell(Planner& p, const LstmRecurrence& op) {
+    const portable::LstmCell cell = cell_of(op);
+#if defined(__x86_64__)
+    if (x64::accepts(cell, p.machine())) return std::make_unique<X64Cell>(cell, p.code());
+#endif
+    return std::make_unique<PortableCell>(cell);
 }
 
 // The scale of each column of each panel; 1 for float weights.
@@ -342,8 +385,8 @@ bool plan_lstm(Planner& p, const Group& group) {
     b.h_out = p.output({group.core, 1}, Layout::plain).buffer;
     b.c_out = p.output({group.core, 2}, Layout::plain).buffer;
     const bool integer = scale != nullptr;
-    auto run = std::make_shared<LstmWork>(shape, op.direction == RecurrentDirection::reverse, integer, cell_of(op), b,
-                                          node.name, lengths, p.threads());
+    auto run = std::make_shared<LstmWork>(shape, op.direction == RecurrentDirection::reverse, integer, make_cell(p, op),
+                                          b, node.name, lengths, p.threads());
     const Tensor weights = r->aligned(), scales = scale ? scale->aligned() : Tensor();
     std::string kernel;
     for (std::size_t d = 0; d < shape.directions; ++d) {

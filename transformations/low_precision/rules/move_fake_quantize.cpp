@@ -28,19 +28,24 @@ Value quantized(Edit& e, const Match& m, Value x) {
     return e.add(m.op("fq"), std::move(operands));
 }
 
-std::vector<Value> moved_operands(Edit& e, const Match& m) {
+// The operands of the op that moves, its data being x quantized.
+std::vector<Value> moved_operands(Edit& e, const Match& m, Value x) {
     std::vector<Value> operands = m.node("move").inputs;
-    operands[0] = quantized(e, m, m.value("x"));
+    operands[0] = quantized(e, m, x);
     return operands;
 }
 
+// fake_quantize(move(x)) -> move(fake_quantize(x)), with a Relu between taken along
 template <OpStruct T>
 Rule above(std::string_view op_name) {
     return Rule("move-fake-quantize-above-" + std::string(op_name))
-        .match(fake_quantize_of(one_use(op<T>("move", any("x"), each(any())))))
+        .match(fake_quantize_of(one_use(maybe<Relu>("relu", one_use(op<T>("move", any("x"), each(any())))))))
         .decline(Code::act_scale_per_channel, "the intervals of '{fq}' vary along an axis", varies)
         .decline(Code::dynamic_rank, "the rank of the data of '{move}' is not known", unknown_rank)
-        .rewrite([](Edit& e, const Match& m) { return e.add(m.op("move"), moved_operands(e, m)); });
+        .rewrite([](Edit& e, const Match& m) {
+            const Value x = m.value("x");
+            return e.add(m.op("move"), moved_operands(e, m, m.has("relu") ? e.add(Relu{}, {x}) : x));
+        });
 }
 
 // A maximum of rounded values is the rounded maximum.
@@ -55,7 +60,7 @@ Rule above_max_pool() {
         .decline(Code::dynamic_rank, "the rank of the data of '{move}' is not known", unknown_rank)
         .decline(Code::value_unsupported, "a window of '{move}' may lie beyond its data",
                  [](const Match& m) { return may_pool_nothing(m.get<MaxPool>("move"), m.shape("x")); })
-        .rewrite([](Edit& e, const Match& m) { return e.add(m.op("move"), moved_operands(e, m)); });
+        .rewrite([](Edit& e, const Match& m) { return e.add(m.op("move"), moved_operands(e, m, m.value("x"))); });
 }
 
 std::size_t concat_axis(const Match& m) {

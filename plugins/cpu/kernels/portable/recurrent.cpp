@@ -63,25 +63,43 @@ void store(const Lane& from, std::size_t count, float* to) {
     }
 }
 
+// Bytes may alias anything, so the codes of a block get an array of their own: then the compiler takes many at a time.
+void split_values(const float* x, std::size_t count, float inverse, std::uint8_t* high, std::uint8_t* low) {
+    constexpr std::size_t kBlock = 64;
+    alignas(64) std::array<std::uint16_t, kBlock> codes;
+    for (std::size_t begin = 0; begin < count; begin += kBlock) {
+        const std::size_t n = std::min(kBlock, count - begin);
+        for (std::size_t i = 0; i < n; ++i) {
+            const float scaled = clamp_code(x[begin + i] * inverse, -kLargest, kLargest);
+            codes[i] = static_cast<std::uint16_t>(round_to_int(scaled) + 32768 + 128);
+        }
+        for (std::size_t i = 0; i < n; ++i) {
+            high[begin + i] = static_cast<std::uint8_t>(codes[i] >> 8);
+        }
+        for (std::size_t i = 0; i < n; ++i) {
+            low[begin + i] = static_cast<std::uint8_t>(codes[i]);
+        }
+    }
+}
+
+// The largest magnitude. The bits of positive floats are ordered as the floats are, with infinity and NaN at the end.
+float largest_of(const float* x, std::size_t count) {
+    std::int32_t bits = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        bits = std::max(bits, std::bit_cast<std::int32_t>(x[i]) & 0x7FFFFFFF);
+    }
+    return std::bit_cast<float>(bits);
+}
+
 }  // namespace
 
 float split_state(const float* x, std::size_t count, std::uint8_t* high, std::uint8_t* low) {
     float factor = 0;
     vectorized([&] {
-        // The bits of positive floats are ordered as the floats are, with infinity and NaN at the end.
-        std::uint32_t bits = 0;
-        for (std::size_t i = 0; i < count; ++i) {
-            bits = std::max(bits, std::bit_cast<std::uint32_t>(x[i]) & 0x7FFFFFFFU);
-        }
-        const float largest = std::bit_cast<float>(bits);
+        const float largest = largest_of(x, count);
         const bool zero = largest < kSmallestState;
         factor = zero ? 0.0F : largest / kLargest;
-        const float inverse = zero ? 0.0F : kLargest / largest;
-        for (std::size_t i = 0; i < count; ++i) {
-            const std::int32_t code = round_to_int(clamp_code(x[i] * inverse, -kLargest, kLargest)) + 32768 + 128;
-            high[i] = static_cast<std::uint8_t>(code >> 8);
-            low[i] = static_cast<std::uint8_t>(code);
-        }
+        split_values(x, count, zero ? 0.0F : kLargest / largest, high, low);
     });
     return factor;
 }

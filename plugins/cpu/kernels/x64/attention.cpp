@@ -39,6 +39,8 @@ Acceptance Attention::accepts(const AttentionDesc& given, const Machine& machine
     if (std::ranges::any_of(desc.scores.epilogue.ops, beside_mask) ||
         std::ranges::any_of(desc.values.epilogue.ops, by_row))
         return declined("an operand has a value for each score, or row of scores");
+    if (desc.values.channels != 0 && desc.values.channels != desc.values.out_stride)
+        return declined("the channels of its result are not those of all heads");
     const bool coded = desc.shares.result == DataType::u8;
     if (coded == desc.values.floats() || (!coded && (desc.shares.result != DataType::f32 || !desc.shares.ops.empty())))
         return declined("its shares and its values are not both codes or both floats");
@@ -128,7 +130,8 @@ void Attention::run_strip(const Args& args, std::int64_t matrix, std::int64_t st
                  .terms = terms,
                  .out = static_cast<std::byte*>(args.out) +
                         out * static_cast<std::int64_t>(size_of(desc_.values.epilogue.result)),
-                 .rows = rows},
+                 .rows = rows,
+                 .channel = desc_.values.channels != 0 ? desc_.out_offsets[index] % desc_.values.channels : 0},
                 args.value_operands);
 }
 

@@ -12,7 +12,9 @@ struct AttentionDesc {
     PanelProductDesc scores = {};  // q times k; its epilogue gives f32 and reads no full operands but the mask
     int mask = -1;                 // which operand of that epilogue lies elsewhere for each b: f32, full or per channel
     Epilogue shares = {};          // what is done to the softmax; f32 without operations, or u8
-    PanelProductDesc values = {};  // the shares times v; its epilogue reads no full operands
+    // The shares times v; its epilogue reads no full operands. Where it has `channels`, these are the columns of all heads: the result's
+    // rows, one head after the other.
+    PanelProductDesc values = {};
     // Where the matrices begin, in elements; one entry for each b.
     std::vector<std::int64_t> q_offsets = {0};
     std::vector<std::int64_t> k_offsets = {0};

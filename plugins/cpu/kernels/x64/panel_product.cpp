@@ -76,11 +76,14 @@ Acceptance PanelProduct::accepts(const PanelProductDesc& desc, const Machine& ma
         return declined("rows of more than 4 million values");
     if (has_spread(desc.epilogue, Spread::per_batch_channel))
         return declined("an operand has a value for each batch and channel");
-    return x64::accepts(desc.epilogue, desc.columns);
+    // Vectors of the epilogue lie 16 channels by 16.
+    if (desc.channels != 0 && desc.columns % 16 != 0)
+        return declined("its columns are some channels, and no multiple of 16");
+    return x64::accepts(desc.epilogue, desc.epilogue_channels());
 }
 
 PanelProduct::PanelProduct(const PanelProductDesc& desc, std::int64_t strip_rows, CodeBlock& code)
-    : desc_(desc), code_(&code), epilogue_(desc.epilogue, desc.columns, desc.operand_strides) {
+    : desc_(desc), code_(&code), epilogue_(desc.epilogue, desc.epilogue_channels(), desc.operand_strides) {
     const PanelShape panel{k_bytes(), 1, desc.a_zero, !desc.floats() && code.isa().pairs()};
     const std::vector<ColumnBlock> blocks = column_blocks(desc.columns, panel, block_columns(code.isa()));
     panel_bytes_ = blocks.back().panel + panel.bytes(blocks.back().columns);
@@ -171,7 +174,7 @@ void PanelProduct::run(const Strip& strip, const std::array<const void*, kMaxOpe
             call.out = static_cast<std::byte*>(strip.out) + (row * desc_.out_stride + block.first) * size;
             call.tiles = tiles;
             call.row_terms = strip.terms + row;
-            call.epilogue = epilogue_.at(operands, strip.operand_row + row, 0, block.first);
+            call.epilogue = epilogue_.at(operands, strip.operand_row + row, 0, strip.channel + block.first);
         };
         if (strip.rows >= tile) {
             at_row(0, strip.rows / tile);

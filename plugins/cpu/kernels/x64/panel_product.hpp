@@ -27,10 +27,12 @@ struct PanelProductDesc {
     std::uint8_t a_zero = 0;
     std::int32_t w_zero = 0;
     Epilogue epilogue = {};
+    std::int64_t channels = 0;  // of the epilogue, where the columns are some of them; 0: the columns are all
     // Of full operands, elements between rows; 0: `columns`.
     std::array<std::int64_t, kMaxOperands> operand_strides = {};
 
     bool floats() const { return type == DataType::f32; }
+    std::int64_t epilogue_channels() const { return channels != 0 ? channels : columns; }
 };
 
 class PanelProduct {
@@ -42,6 +44,7 @@ public:
         void* out = nullptr;
         std::int64_t rows = 0;
         std::int64_t operand_row = 0;  // of full operands
+        std::int64_t channel = 0;      // of the epilogue, of the first column: a multiple of 16
     };
 
     static Acceptance accepts(const PanelProductDesc& desc, const Machine& machine);

@@ -7,11 +7,14 @@
 #include <limits>
 
 #include "plugins/cpu/kernels/x64/emitter.hpp"
+#include "plugins/cpu/kernels/x64/lanes.hpp"
 
 namespace octet::cpu::x64 {
 namespace {
 
 using Xbyak::Zmm;
+
+constexpr float kLog2E = 1.44269504F;
 
 class SoftmaxEmitter {
 public:
@@ -28,18 +31,6 @@ private:
     void maximum();
     void exponentials();
     void divide_and_store();
-    // All lanes of t become the maximum, or the sum, of its lanes.
-    template <class Apply>
-    void over_lanes(const Zmm& t, const Zmm& other, const Apply& apply) {
-        c.vshuff32x4(other, t, t, 0x4E);
-        apply(t, other);
-        c.vshuff32x4(other, t, t, 0xB1);
-        apply(t, other);
-        c.vpermilps(other, t, 0x4E);
-        apply(t, other);
-        c.vpermilps(other, t, 0xB1);
-        apply(t, other);
-    }
 
     Emitter& c;
     const std::int64_t columns_;
@@ -67,28 +58,28 @@ void SoftmaxEmitter::maximum() {
         c.vmaxps(best, best, value(v));
     }
     c.vmaxps(highest, highest, t0);
-    over_lanes(highest, t0, [this](const Zmm& t, const Zmm& other) { c.vmaxps(t, t, other); });
+    over_lanes(c, highest, t0, [this](const Zmm& t, const Zmm& other) { c.vmaxps(t, t, other); });
 }
 
-// The exp of emit_function.cpp, and 0 for what lies far below.
+// exp(x) = 2^n 2^r with x log2(e) = n + r, r within [-1/2, 1/2]; the polynomial is off by at most 2.2e-7 of 2^r, rounding included. What
+// lies far below the highest becomes 0.
 void SoftmaxEmitter::exponentials() {
     c.vxorps(sum, sum, sum);
     for (int v = 0; v < vectors_; ++v) {
         const Zmm x = value(v);
         c.vsubps(x, x, highest);
         c.vcmpps(c.k3, x, c.all_lanes(-87.F), 13);  // greater or equal
-        c.vmulps(t0, x, c.all_lanes(1.44269504F));
+        c.vmulps(t0, x, c.all_lanes(kLog2E));
         c.vrndscaleps(t0, t0, 0);
-        c.vfnmadd231ps(x, t0, c.all_lanes(0.693359375F));
-        c.vfnmadd231ps(x, t0, c.all_lanes(-2.12194440e-4F));
-        c.vbroadcastss(t1, c.one_lane(std::bit_cast<std::uint32_t>(1.F / 720)));
-        for (const float coefficient : {1.F / 120, 1.F / 24, 1.F / 6, 0.5F, 1.F, 1.F}) {
+        c.vfmsub132ps(x, t0, c.all_lanes(kLog2E));
+        c.vbroadcastss(t1, c.one_lane(std::bit_cast<std::uint32_t>(0.00132764701F)));
+        for (const float coefficient : {0.00967554096F, 0.0555071309F, 0.240221202F, 0.693146944F, 1.00000012F}) {
             c.vfmadd213ps(t1, x, c.all_lanes(coefficient));
         }
         c.vscalefps(x | c.k3 | Xbyak::util::T_z, t1, t0);
         c.vaddps(sum, sum, x);
     }
-    over_lanes(sum, t0, [this](const Zmm& t, const Zmm& other) { c.vaddps(t, t, other); });
+    over_lanes(c, sum, t0, [this](const Zmm& t, const Zmm& other) { c.vaddps(t, t, other); });
 }
 
 void SoftmaxEmitter::divide_and_store() {
