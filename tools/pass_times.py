@@ -20,8 +20,8 @@ COMPILE = "import openvino, sys; openvino.Core().compile_model(sys.argv[1], 'CPU
 HEAD = """# Time of the passes
 
 Milliseconds from the graph as it was read to the one whose kernels are chosen: all steps that `octet bench --load` lists before
-`partition`, and what OpenVINO {version} reports for `{theirs}` with `OV_ENABLE_PROFILE_PASS=1`; the best of {rounds} runs in turn, each
-in a process of its own. Written by `tools/pass_times.py`.
+`partition`, and what OpenVINO {version} reports for {theirs} with `OV_ENABLE_PROFILE_PASS=1`;
+the best of {rounds} runs in turn, each in a process of its own. Written by `tools/pass_times.py`.
 
 | model | nodes | Octet | OpenVINO | share |
 |---|---:|---:|---:|---:|
@@ -95,7 +95,7 @@ def main():
             if mine > SHARE * other:
                 behind.append(model.stem)
     version = ov.get_version().split("-")[0]
-    args.out.write_text(HEAD.format(version=version, theirs="`, `".join(THEIRS), rounds=args.rounds) + "".join(rows))
+    args.out.write_text(HEAD.format(version=version, theirs=", ".join(f"`{name}`" for name in THEIRS), rounds=args.rounds) + "".join(rows))
     if behind:
         sys.exit("Octet takes more than a third of OpenVINO's time on " + ", ".join(behind))
 
