@@ -373,11 +373,7 @@ std::vector<Row> moves() {
          {0}},
         {"reshape_mixes_channels", read(moved(ir::Reshape{}, {1, 3, 4, 5}, {0.1F, 0.2F, 0.3F}, {0}, {{10, -1}})),
          "RESHAPE_MIXES_CHANNELS: 'moved' mixes channels of different scales"},
-        {"pad_of_channels",
-         padded({0.1F, 0.2F, 0.3F}, {0}, {0, 1, 0, 0}),
-         "yes",
-         {1, 0.1F, 0.2F, 0.3F},
-         {0, 0, 0, 0}},
+        {"pad_of_channels", padded({0.1F, 0.2F, 0.3F}, {0}, {0, 1, 0, 0}), "yes", {1, 0.1F, 0.2F, 0.3F}, {0, 0, 0, 0}},
         {"pad_of_rows_and_columns", padded({0.1F}, {128}, {0, 0, 1, 1}), "yes", {0.1F}, {128}},
         {"mvn", mvn(0.45F), "yes", {1}, {0}},
         // No file has one; OpenVINO leaves a scale of -1.
