@@ -74,10 +74,10 @@ void write_result(const Opt& o, const ir::Graph& graph) {
 // The fault of a graph; after the time nothing has one any more, which ends the search.
 rewrite::Fault until(double seconds, rewrite::Fault fault) {
     const auto start = std::chrono::steady_clock::now();
-    return [seconds, fault = std::move(fault), start, first = true](const ir::Graph& graph) mutable {
+    return [seconds, look = std::move(fault), start, first = true](const ir::Graph& graph) mutable {
         const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
         if (!std::exchange(first, false) && passed.count() > seconds) return std::string();
-        return fault(graph);
+        return look(graph);
     };
 }
 
