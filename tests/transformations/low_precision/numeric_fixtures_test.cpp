@@ -216,6 +216,11 @@ std::vector<Row> convolutions() {
          {},
          {},
          gpu_restrictions},
+    };
+}
+
+std::vector<Row> grouped_convolutions() {
+    return {
         {"of_groups_with_scales",
          [](GraphBuilder& b) {
              const Value x = codes(b, {1, 6, 4, 4}, {0.02F, 0.02F, 0.04F, 0.04F, 0.08F, 0.08F}, {0});
@@ -241,6 +246,8 @@ std::vector<Row> convolutions() {
     };
 }
 INSTANTIATE_TEST_SUITE_P(Convolution, NumericFixture, testing::ValuesIn(convolutions()),
+                         testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(GroupConvolution, NumericFixture, testing::ValuesIn(grouped_convolutions()),
                          testing::PrintToStringParamName());
 
 Make product(const Numbers& scales, const Numbers& zero_points, std::size_t axis) {

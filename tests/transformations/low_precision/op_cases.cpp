@@ -89,6 +89,12 @@ std::vector<Case> moving_cases() {
              return b.edit.add(ir::Concat{2}, {x, x});
          },
          true},
+    };
+}
+
+std::vector<Case> selecting_cases() {
+    const auto scalar = [](std::int64_t v) { return Tensor::scalar(v); };
+    return {
         {"slice", with(ir::Slice{}, {{1}, {3}, {1}, {2}}), true},
         {"slice_channels", with(ir::Slice{}, {{1}, {3}, {1}, {1}}), true},
         {"strided_slice",
@@ -199,7 +205,8 @@ std::vector<Case> elementwise_cases() {
 
 std::vector<OpCase> op_cases() {
     std::vector<OpCase> all = moving_cases();
-    for (auto& family : {computing_cases(), elementwise_cases()}) all.insert(all.end(), family.begin(), family.end());
+    for (auto& family : {selecting_cases(), computing_cases(), elementwise_cases()})
+        all.insert(all.end(), family.begin(), family.end());
     return all;
 }
 
