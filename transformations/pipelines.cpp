@@ -63,12 +63,17 @@ Pipeline quantized(const low_precision::Restrictions& restrictions,
                    const std::shared_ptr<low_precision::PrecisionPlan>& plan, const low_precision::Policy& policy) {
     return {
         {"plan", "precisions are decided once, before any rewrite",
-         [restrictions, plan, policy](Graph& g) {
-             *plan = low_precision::make_plan(g, restrictions, policy);
+         [restrictions, plan, policy](Graph& g, rewrite::Notes& notes) {
+             low_precision::PrecisionPlan made = low_precision::make_plan(g, restrictions, policy);
+             if (notes.in_body()) low_precision::add_body(*plan, std::move(made));
+             else *plan = std::move(made);
              return false;
          }},
         {"decompose", "quantize and dequantize where the plan pays for them",
-         [plan](Graph& g) { return low_precision::decompose_planned(g, *plan); }},
+         [restrictions, plan, policy](Graph& g, rewrite::Notes& notes) {
+             if (!notes.in_body()) return low_precision::decompose_planned(g, *plan);
+             return low_precision::decompose_planned(g, low_precision::make_plan(g, restrictions, policy));
+         }},
         {"propagate", "codes reach the ops that work on them", low_precision::movement_rules()},
         {"gather-rows", "tables stay as small as they are in the file", low_precision::gather_rules()},
         {"fold-codes", "weights that were moved are constants again",

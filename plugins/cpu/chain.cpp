@@ -138,6 +138,7 @@ bool operand_fits(const Graph& graph, const Node& node, std::size_t i, Channels&
     const auto spread = operand_spread(graph, node, i, channels);
     if (!spread) return false;
     if (node.op.is<Swish>() || node.op.is<HardSigmoid>()) return *spread == Spread::scalar;
+    if (node.op.is<PRelu>()) return *spread == Spread::scalar || *spread == Spread::per_channel;
     if (!graph.constant(node.inputs[i])) return true;
     // Constants per batch would need their own operand; those of full shape are one.
     return *spread != Spread::per_batch_channel;

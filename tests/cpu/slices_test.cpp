@@ -10,23 +10,6 @@ using namespace ir;
 
 Dims dims_of(const Graph& graph, Value v) { return graph.shape(v).sizes(); }
 
-// Codes of a convolution of codes, k x k, same size; sums stay small enough to be exact.
-Value coded_convolution(Graph& graph, Edit& edit, Value codes, std::int64_t channels, std::int64_t k, unsigned seed) {
-    Convolution op;
-    op.strides = op.dilations = {1, 1};
-    op.pads_begin = op.pads_end = {k / 2, k / 2};
-    if (k > 1) op.zp_a = {3};  // padding with a zero point is for the generated kernel
-    const Type type{Element::i8, Shape({channels, dims_of(graph, codes)[1], k, k})};
-    const Value sums = edit.add(op, {codes, edit.constant(random_tensor(type, seed, -2, 3))});
-    const Value floats = edit.add(Dequantize{numbers({1, 1, 1, 1}, {0.25f}), numbers({1, 1, 1, 1}, {-40})}, {sums});
-    return edit.add(whole_codes(4), {floats});
-}
-Value concat(Edit& edit, std::vector<Value> parts, std::int64_t axis) {
-    Concat op;
-    op.axis = axis;
-    return edit.add(op, parts);
-}
-
 struct Net {
     Graph graph;
     Edit edit{graph};
@@ -34,6 +17,24 @@ struct Net {
         const Value x = edit.add(Parameter{Element::f32, Shape(dims), {}}, {}, "x");
         return edit.add(whole_codes(dims.size()), {x});
     }
+    // Codes of a convolution of codes, k x k, same size; sums stay small enough to be exact.
+    Value convolution(Value data, std::int64_t channels, std::int64_t k, unsigned seed) {
+        Convolution op;
+        op.strides = op.dilations = {1, 1};
+        op.pads_begin = op.pads_end = {k / 2, k / 2};
+        if (k > 1) op.zp_a = {3};  // padding with a zero point is for the generated kernel
+        return sums(op, data, {channels, dims_of(graph, data)[1], k, k}, seed);
+    }
+    // Codes of what the op sums up with random weights of these dimensions.
+    Value sums(const Op& op, Value data, const Dims& weights, unsigned seed) {
+        const Type type{Element::i8, Shape(weights)};
+        const Value sum = edit.add(op, {data, edit.constant(random_tensor(type, seed, -2, 3))});
+        const Value floats = edit.add(Dequantize{numbers({1, 1, 1, 1}, {0.25f}), numbers({1, 1, 1, 1}, {-40})}, {sum});
+        return edit.add(whole_codes(4), {floats});
+    }
+    Value integers(const std::vector<std::int64_t>& values) { return edit.constant(Tensor::vector(values)); }
+    Value concat(const std::vector<Value>& parts, std::int64_t axis = 1) { return edit.add(Concat{axis}, parts); }
+    void result(Value v) { edit.add(Result{}, {v}); }
 };
 
 std::size_t count(const Plan& plan, std::string_view kernel) {
@@ -68,11 +69,11 @@ bool generated_kernels() {
 TEST(Slices, ConvolutionsWriteTheirPart) {
     Net net;
     const Value x = net.codes({2, 8, 5, 7});
-    const Value a = coded_convolution(net.graph, net.edit, x, 20, 1, 1);
-    const Value b = coded_convolution(net.graph, net.edit, x, 65, 1, 2);
-    const Value c = coded_convolution(net.graph, net.edit, x, 3, 1, 3);
-    const Value y = coded_convolution(net.graph, net.edit, concat(net.edit, {a, b, c}, 1), 16, 3, 4);
-    net.edit.add(Result{}, {y});
+    const Value a = net.convolution(x, 20, 1, 1);
+    const Value b = net.convolution(x, 65, 1, 2);
+    const Value c = net.convolution(x, 3, 1, 3);
+    const Value y = net.convolution(net.concat({a, b, c}), 16, 3, 4);
+    net.result(y);
     const Plan plan = check(net);
     if (generated_kernels()) {
         EXPECT_EQ(count(plan, "portable_concat"), 0U);
@@ -90,13 +91,9 @@ TEST(Slices, BackwardConvolutionsWriteTheirPart) {
         op.dilations = {1, 1};
         op.pads_begin = op.pads_end = op.output_padding = {0, 0};
         if (zero_point != 0) op.zp_a = {zero_point};
-        const Type type{Element::i8, Shape({20, 9, 2, 3})};
-        const Value sums = net.edit.add(op, {x, net.edit.constant(random_tensor(type, 4, -2, 3))});
-        const Value floats = net.edit.add(Dequantize{numbers({1, 1, 1, 1}, {0.25f}), numbers({1, 1, 1, 1}, {-40})},
-                                          {sums});
-        const Value a = net.edit.add(whole_codes(4), {floats});
-        const Value b = coded_convolution(net.graph, net.edit, a, 7, 1, 5);
-        net.edit.add(Result{}, {concat(net.edit, {a, b}, 1)});
+        const Value a = net.sums(op, x, {20, 9, 2, 3}, 4);
+        const Value b = net.convolution(a, 7, 1, 5);
+        net.result(net.concat({a, b}));
         const Plan plan = check(net);
         if (generated_kernels()) {
             EXPECT_EQ(count(plan, "portable_concat"), 0U);
@@ -107,15 +104,15 @@ TEST(Slices, BackwardConvolutionsWriteTheirPart) {
 TEST(Slices, PartsAreReadWhereTheyLie) {
     Net net;
     const Value x = net.codes({1, 8, 6, 6});
-    const Value a = coded_convolution(net.graph, net.edit, x, 24, 1, 1);
-    const Value b = coded_convolution(net.graph, net.edit, a, 16, 1, 2);
-    const Value c = coded_convolution(net.graph, net.edit, a, 16, 3, 3);
+    const Value a = net.convolution(x, 24, 1, 1);
+    const Value b = net.convolution(a, 16, 1, 2);
+    const Value c = net.convolution(a, 16, 3, 3);
     MaxPool pool;
     pool.strides = pool.dilations = {1, 1};
     pool.kernel = {3, 3};
     pool.pads_begin = pool.pads_end = {1, 1};
     const Value d = net.edit.add(pool, {a});
-    net.edit.add(Result{}, {concat(net.edit, {a, b, c, d}, 1)});
+    net.result(net.concat({a, b, c, d}));
     const Plan plan = check(net);
     if (generated_kernels()) {
         EXPECT_EQ(plan.reorders, 1U) << "only the result is made plain";
@@ -125,11 +122,11 @@ TEST(Slices, PartsAreReadWhereTheyLie) {
 TEST(Slices, ValuesOfOtherReadersAreCopied) {
     Net net;
     const Value x = net.codes({1, 8, 6, 6});
-    const Value a = coded_convolution(net.graph, net.edit, x, 24, 1, 1);
-    const Value b = coded_convolution(net.graph, net.edit, x, 24, 1, 2);
-    net.edit.add(Result{}, {concat(net.edit, {a, b, a}, 1)});
-    net.edit.add(Result{}, {b});
-    net.edit.add(Result{}, {x});
+    const Value a = net.convolution(x, 24, 1, 1);
+    const Value b = net.convolution(x, 24, 1, 2);
+    net.result(net.concat({a, b, a}));
+    net.result(b);
+    net.result(x);
     const Plan plan = check(net);
     EXPECT_EQ(plan.parts.size(), 0U);
     EXPECT_EQ(count(plan, "portable_concat"), 1U);
@@ -138,11 +135,11 @@ TEST(Slices, ValuesOfOtherReadersAreCopied) {
 TEST(Slices, ConcatenationsInsideOfOthers) {
     Net net;
     const Value x = net.codes({1, 8, 4, 4});
-    const Value a = coded_convolution(net.graph, net.edit, x, 16, 1, 1);
-    const Value b = coded_convolution(net.graph, net.edit, x, 32, 1, 2);
-    const Value c = coded_convolution(net.graph, net.edit, x, 8, 1, 3);
-    const Value inner = concat(net.edit, {a, x, b}, 1);
-    net.edit.add(Result{}, {concat(net.edit, {c, inner}, 1)});
+    const Value a = net.convolution(x, 16, 1, 1);
+    const Value b = net.convolution(x, 32, 1, 2);
+    const Value c = net.convolution(x, 8, 1, 3);
+    const Value inner = net.concat({a, x, b});
+    net.result(net.concat({c, inner}));
     const Plan plan = check(net);
     if (generated_kernels()) {
         EXPECT_EQ(plan.parts.size(), 4U);
@@ -157,19 +154,15 @@ TEST(Slices, DetectionHead) {
     for (const std::int64_t size : {6, 3}) {
         const Value x = edit.add(Parameter{Element::f32, Shape({1, 21, size, size}), {}}, {}, fmt::format("x{}", size));
         const Value image = identity_convolution(edit, {1, 21, size, size}, x);
-        const Value cut =
-            edit.add(Reshape{}, {image, edit.constant(Tensor::vector(std::vector<std::int64_t>{1, 3, 7, size, size}))});
-        const Value moved = edit.add(Transpose{},
-                                     {cut, edit.constant(Tensor::vector(std::vector<std::int64_t>{0, 1, 3, 4, 2}))});
-        const Value parts = edit.add(VariadicSplit{}, {moved, edit.constant(Tensor::scalar(std::int64_t{4})),
-                                                       edit.constant(Tensor::vector(std::vector<std::int64_t>{2, 5}))});
+        const Value cut = edit.add(Reshape{}, {image, net.integers({1, 3, 7, size, size})});
+        const Value moved = edit.add(Transpose{}, {cut, net.integers({0, 1, 3, 4, 2})});
+        const Value parts = edit.add(VariadicSplit{},
+                                     {moved, edit.constant(Tensor::scalar(std::int64_t{4})), net.integers({2, 5})});
         const Value doubled = edit.add(Multiply{}, {Value{parts.node, 0}, edit.constant(numbers({1}, {2}))});
-        const Value joined = concat(edit, {doubled, Value{parts.node, 1}}, 4);
-        heads.push_back(
-            edit.add(Reshape{},
-                     {joined, edit.constant(Tensor::vector(std::vector<std::int64_t>{1, 3 * size * size, 7}))}));
+        const Value joined = net.concat({doubled, Value{parts.node, 1}}, 4);
+        heads.push_back(edit.add(Reshape{}, {joined, net.integers({1, 3 * size * size, 7})}));
     }
-    edit.add(Result{}, {concat(edit, heads, 1)});
+    net.result(net.concat(heads, 1));
     const Plan plan = check(net, -20, 20);
     EXPECT_EQ(plan.reorders, 2U) << "of the inputs alone";
     EXPECT_EQ(count(plan, "portable_transpose"), 2U);

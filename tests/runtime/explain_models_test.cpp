@@ -2,27 +2,18 @@
 // to do.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <octet/core.hpp>
 #include <octet/explain.hpp>
+
+#include "tests/real_models.hpp"
 
 namespace octet {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<fs::path> models() {
-    const char* set = std::getenv("OCTET_SHARED");
-    const fs::path shared = set ? set : "../shared";
-    std::vector<fs::path> found;
-    std::error_code none;
-    for (const auto& entry : fs::recursive_directory_iterator(shared / "models/int8", none))
-        if (entry.path().extension() == ".xml") found.push_back(entry.path());
-    std::ranges::sort(found);
-    return found;
-}
+std::vector<fs::path> models() { return real_models("models/int8"); }
 
 TEST(RealModels, EveryFloatLayerHasAReasonAndAdvice) {
     if (models().empty()) GTEST_SKIP() << "the shared models are not here";

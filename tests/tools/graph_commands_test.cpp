@@ -182,6 +182,13 @@ TEST_F(GraphCommands, ReduceFindsASmallGraphWithTheSameFault) {
     EXPECT_THAT(again.error, StartsWith("octet: application "));
 }
 
+TEST_F(GraphCommands, ReduceEndsAfterItsTime) {
+    ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
+    const Answer found = octet("opt m.xml --pipeline low-precision --reduce --tolerance 0 --seconds 1e-9 -o all.txt");
+    EXPECT_EQ(found.status, 0) << found.error;
+    EXPECT_EQ(ir::parse(read_file(folder / "all.txt")).live(), ir::xml::read(folder / "m.xml").live());
+}
+
 TEST_F(GraphCommands, ReduceNeedsAFault) {
     ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
     for (const char* what : {"--pipeline low-precision", "--device CPU"}) {

@@ -1,13 +1,12 @@
 // Every real model is read, verified, written and read again. Without the models of OCTET_SHARED there is nothing to do.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 
 #include "ir/ops/core.hpp"
 #include "ir/verify.hpp"
 #include "ir/xml/xml.hpp"
+#include "tests/real_models.hpp"
 #include "tests/xml/folder.hpp"
 
 namespace octet::ir {
@@ -15,16 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<fs::path> models() {
-    const char* set = std::getenv("OCTET_SHARED");
-    const fs::path shared = set ? set : "../shared";
-    std::vector<fs::path> found;
-    std::error_code none;
-    for (const auto& entry : fs::recursive_directory_iterator(shared / "models", none))
-        if (entry.path().extension() == ".xml") found.push_back(entry.path());
-    std::ranges::sort(found);
-    return found;
-}
+std::vector<fs::path> models() { return real_models("models"); }
 
 class Models : public testing::Test {
 protected:

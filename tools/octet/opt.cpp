@@ -2,8 +2,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <memory>
+#include <utility>
 
 #include "ir/eval/eval.hpp"
 #include "ir/text.hpp"
@@ -33,6 +35,7 @@ struct Opt {
     bool reduce = false;
     std::string device;
     std::size_t tries = 5000;
+    double seconds = 600;
 };
 
 rewrite::Options engine_options(const Opt& o) {
@@ -68,12 +71,22 @@ void write_result(const Opt& o, const ir::Graph& graph) {
     else fmt::print("{}", ir::print(graph, {.elide_above = o.elide}));
 }
 
+// The fault of a graph; after the time nothing has one any more, which ends the search.
+rewrite::Fault until(double seconds, rewrite::Fault fault) {
+    const auto start = std::chrono::steady_clock::now();
+    return [seconds, look = std::move(fault), start, first = true](const ir::Graph& graph) mutable {
+        const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+        if (!std::exchange(first, false) && passed.count() > seconds) return std::string();
+        return look(graph);
+    };
+}
+
 // The graph is the result; what is said about it must not stand in it.
 void reduce(const Opt& o, const ir::Graph& graph) {
     const auto fault = o.device.empty()
                            ? pipeline_fault(pipeline_named(o.pipeline), engine_options(o), o.tolerance, o.seed)
                            : device_fault(o.device, o.tolerance, o.seed);
-    const auto found = rewrite::reduce(graph, fault, o.tries);
+    const auto found = rewrite::reduce(graph, until(o.seconds, fault), o.tries);
     write_result(o, found.graph);
     fmt::print(stderr, "{}: {} of {} nodes, {} graphs looked at\n", found.fault, found.graph.live(), graph.live(),
                found.tries);
@@ -124,6 +137,9 @@ void add_opt(CLI::App& app) {
                       "throws, or --device does so beside REFERENCE");
     command->add_option("--device", o->device, "of --reduce: the device to compare with REFERENCE");
     command->add_option("--tries", o->tries, "of --reduce: how many graphs to look at")->capture_default_str();
+    command->add_option("--seconds", o->seconds, "of --reduce: how long to look for a smaller graph")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
     command->callback([o] {
         if (o->pipeline.empty() && !(o->reduce && !o->device.empty())) throw CLI::RequiredError("--pipeline");
         if (o->plan == "upstream") o->pipeline += "-upstream";

@@ -15,6 +15,10 @@ Moved everywhere(const ir::Node& node, const Dequantization& d);
 Dequantization on_parameters(const ir::Op& op, const Dequantization& d, const ir::Tensor& operand);
 // Ops that touch some axes only: the scale may vary along any other.
 Moved below_untouched(const ir::Node& node, const Dequantization& d, std::span<const std::int64_t> touched);
+// The same for ops that only move elements: the op itself, on the parameters, says where a scale goes that it does move. Other operands
+// must be constant, and the extents of the touched axes known.
+Moved below_carried(const ir::Graph& graph, const ir::Node& node, const Dequantization& d,
+                    std::span<const std::int64_t> touched);
 
 Moved below_extremum(const ir::Graph& graph, const ir::Node& node, const Dequantization& d);
 Moved below_space_to_batch(const ir::Graph& graph, const ir::Node& node, const Dequantization& d);

@@ -37,7 +37,9 @@ Moved below_space_to_batch(const Graph& graph, const Node& node, const Dequantiz
     const bool zero_is_code_0 = std::ranges::all_of(d.zero_point.as<float>(), [](float z) { return z == 0; });
     if (!zero_is_code_0 && !(zero(begin) && zero(end)))
         return stays(Code::value_unsupported, "'{layer}' pads with 0, which is no code 0");
-    return per_tensor(d) ? everywhere(node, d) : below_untouched(node, d, all_axes(d.scale.dims().size()));
+    if (per_tensor(d)) return everywhere(node, d);
+    const Dims axes = all_axes(d.scale.dims().size());
+    return zero(begin) && zero(end) ? below_carried(graph, node, d, axes) : below_untouched(node, d, axes);
 }
 
 namespace {

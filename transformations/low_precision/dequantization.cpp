@@ -159,9 +159,10 @@ Moved below_reshape(const Graph& graph, const Node& node, const Dequantization& 
     const std::size_t kept = kept_dimensions(graph, node);
     auto scale = reshaped(d.scale, from, to, kept);
     auto zero_point = reshaped(d.zero_point, from, to, kept);
-    if (!scale || !zero_point)
-        return stays(Code::reshape_mixes_channels, "'{layer}' mixes channels of different scales");
-    return moved({{std::move(*scale), std::move(*zero_point)}});
+    if (scale && zero_point) return moved({{std::move(*scale), std::move(*zero_point)}});
+    Moved carried = below_carried(graph, node, d, all_axes(from.rank()));
+    if (carried.decision) return carried;
+    return stays(Code::reshape_mixes_channels, "'{layer}' mixes channels of different scales");
 }
 
 Moved below_squeeze_or_unsqueeze(const Graph& graph, const Node& node, const Dequantization& d) {
@@ -285,7 +286,7 @@ Moved below_interpolate(const Graph& graph, const Node& node, const Dequantizati
         std::ranges::any_of(op.pads_end, [](auto p) { return p != 0; }))
         return stays(Code::attribute_unsupported, "'{layer}' pads");
     const auto axes = constant_integers(graph, node, 2);
-    return below_untouched(node, d, axes ? *axes : all_axes(d.scale.dims().size()));
+    return below_carried(graph, node, d, axes ? *axes : all_axes(d.scale.dims().size()));
 }
 
 // Beyond the data a gather gives 0, which is a code for 0 only where zero points are 0.
@@ -305,7 +306,8 @@ Moved below_gather(const Graph& graph, const Node& node, const Dequantization& d
     if (per_tensor(d)) return everywhere(node, d);
     const auto axis = constant_integers(graph, node, 2);
     if (!axis) return stays(Code::not_constant, "the axis of '{layer}' is not constant");
-    return below_untouched(node, d, *axis);
+    if (!reads_inside(graph, node) || node.op.get<ir::Gather>().batch_dims != 0) return below_untouched(node, d, *axis);
+    return below_carried(graph, node, d, *axis);
 }
 
 }  // namespace
@@ -363,10 +365,10 @@ Moved below(const Graph& graph, const Node& node, std::span<const Dequantization
     if (op.is<ir::Transpose>()) return below_transpose(graph, node, d);
     if (op.is<ir::Split>() || op.is<ir::VariadicSplit>()) return below_split(graph, node, d);
     if (op.is<ir::StridedSlice>() || op.is<ir::Slice>() || op.is<ir::Tile>() || op.is<ir::Broadcast>())
-        return below_untouched(node, d, changed_axes(graph, node));
-    if (op.is<ir::ShuffleChannels>()) return below_untouched(node, d, Dims{op.get<ir::ShuffleChannels>().axis});
+        return below_carried(graph, node, d, changed_axes(graph, node));
+    if (op.is<ir::ShuffleChannels>()) return below_carried(graph, node, d, Dims{op.get<ir::ShuffleChannels>().axis});
     if (const auto* reverse = op.as<ir::ReverseSequence>()) return below_untouched(node, d, Dims{reverse->seq_axis});
-    return below_untouched(node, d, all_axes(rank));
+    return below_carried(graph, node, d, all_axes(rank));
 }
 
 }  // namespace octet::low_precision

@@ -232,4 +232,15 @@ PrecisionPlan make_plan(const Graph& graph, const Restrictions& restrictions, co
     return Planner(graph, restrictions, policy).run();
 }
 
+void add_body(PrecisionPlan& plan, PrecisionPlan body) {
+    // Origins are places in the list of layers of the body.
+    for (LayerPrecision& layer : body.layers)
+        plan.layers.push_back({std::move(layer.layer), {}, std::move(layer.decision)});
+    for (Choice& choice : body.choices) {
+        choice.origins.clear();
+        plan.choices.push_back(std::move(choice));
+    }
+    plan.kept_float.merge(body.kept_float);
+}
+
 }  // namespace octet::low_precision

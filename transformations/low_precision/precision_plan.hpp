@@ -34,9 +34,9 @@ struct Choice {
 std::string to_string(const Choice& choice);
 
 struct PrecisionPlan {
-    // FakeQuantize that become quantize + dequantize: at least one reader works on the codes.
+    // FakeQuantize that become quantize + dequantize: at least one reader works on the codes. Of the graph alone, not of its bodies.
     std::vector<ir::NodeId> integer;
-    // Every op of the restrictions' rows: on codes, or why not.
+    // Every op of the restrictions' rows: on codes, or why not. Those of bodies have no origins.
     std::vector<LayerPrecision> layers;
     std::vector<Choice> choices;
     // Names of layers that must stay float although their operands may carry codes.
@@ -46,5 +46,7 @@ struct PrecisionPlan {
 // The graph is canonical: weights are dequantized i8 constants.
 PrecisionPlan make_plan(const ir::Graph& graph, const Restrictions& restrictions,
                         const Policy& policy = cheapest_policy());
+// Adds what was decided for the body of one of the graph's nodes.
+void add_body(PrecisionPlan& plan, PrecisionPlan body);
 
 }  // namespace octet::low_precision

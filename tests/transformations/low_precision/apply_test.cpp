@@ -110,6 +110,34 @@ TEST(ApplyLowPrecision, TheFirstRowForAnOpCounts) {
     EXPECT_EQ(outputs(result.graph), outputs(network()));
 }
 
+// A quantized layer around a loop and one inside of it: each graph has its plan.
+TEST(ApplyLowPrecision, PlansBodiesForThemselves) {
+    const auto layer = [](GraphBuilder& b, Value x, const std::string& name) {
+        const Value fq = b.fake_quantize(x, Grid{129, {0.25f}, 0}, name + "_fq");
+        const Value w = b.weights({2, 2, 1, 1}, {1, -2, 3, 4}, Grid{129, {0.5f}, 64}, name + "_weights");
+        return b.edit.add(ir::Convolution{}, {fq, w}, name);
+    };
+    GraphBuilder body;
+    body.result(layer(body, body.edit.add(ir::Relu{}, {body.input({1, 2, 3, 3})}), "inner"));
+    const ir::PortMap slices{.outer = 0, .inner = 0, .axis = 0};
+    GraphBuilder b;
+    const Value outer = layer(b, b.input({2, 2, 3, 3}), "outer");
+    b.result(b.edit.add(
+        ir::TensorIterator{.body = std::make_shared<const Graph>(body.graph), .inputs = {slices}, .outputs = {slices}},
+        {outer}, "loop"));
+    const LowPrecisionResult result = apply_low_precision(b.graph);
+    EXPECT_EQ(answers(result).at("outer"), "yes");
+    EXPECT_EQ(answers(result).at("inner"), "yes");
+    EXPECT_TRUE(has(result.graph, "quantize") && !has(result.graph, "fake_quantize"));
+    const Graph& inside = *result.graph.node(*result.graph.find("loop")).op.get<ir::TensorIterator>().body;
+    EXPECT_TRUE(has(inside, "quantize") && !has(inside, "fake_quantize"));
+
+    std::vector<float> numbers(36);
+    for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = 0.5f * static_cast<float>(i) - 9;
+    const ir::Tensors inputs{ir::Tensor::of<float>({2, 2, 3, 3}, std::span<const float>(numbers))};
+    EXPECT_EQ(ir::eval::evaluate(result.graph, inputs), ir::eval::evaluate(b.graph, inputs));
+}
+
 TEST(ApplyLowPrecision, LeavesAloneWhatIsLowered) {
     const Graph once = apply_low_precision(network()).graph;
     const Graph twice = apply_low_precision(once).graph;

@@ -49,33 +49,52 @@ TEST_P(Fixtures, ActivationsBecomeU8) {
     EXPECT_THAT(made.value.dequantize.scale.floats(), ElementsAre(FloatNear(f.scale, f.scale * 2e-7f)));
     EXPECT_THAT(made.value.dequantize.zero_point.floats(), ElementsAre(FloatNear(f.zero_point, 2e-5f)));
 }
-INSTANTIATE_TEST_SUITE_P(All, Fixtures,
-                         testing::Values(Fixture{256, 0, 2.55f, 0, 0.01f},
-                                         Fixture{256, -1.23f, 2.55f, 82.976192f, 0.014823529f},
-                                         Fixture{256, -1.28f, 1.27f, 128, 0.01f},
-                                         Fixture{256, 1.275f, 2.55f, -255, 0.005f}, Fixture{256, -127.5f, 0, 255, 0.5f},
-                                         Fixture{256, -0.12f, 1.27f, 22.014389f, 0.0054509804f},
-                                         Fixture{255, -1.27f, 1.27f, 127, 0.01f}, Fixture{16, 0, 1.5f, 0, 0.1f},
-                                         Fixture{16, -0.8f, 0.7f, 8, 0.1f}, Fixture{2, -1, 1, 0.5f, 2}));
+INSTANTIATE_TEST_SUITE_P(
+    All, Fixtures,
+    testing::Values(
+        Fixture{256, 0, 2.55f, 0, 0.01f}, Fixture{256, -1.23f, 2.55f, 82.976192f, 0.014823529f},
+        Fixture{256, -1.28f, 1.27f, 128, 0.01f}, Fixture{256, 1.275f, 2.55f, -255, 0.005f},
+        Fixture{256, -127.5f, 0, 255, 0.5f}, Fixture{256, -0.12f, 1.27f, 22.014389f, 0.0054509804f},
+        Fixture{256, -0.504395f, 0.5f, 128.05789f, 0.003938804f}, Fixture{255, -1.27f, 1.27f, 127, 0.01f},
+        Fixture{16, 0, 1.5f, 0, 0.1f}, Fixture{16, -0.8f, 0.7f, 8, 0.1f}, Fixture{2, -1, 1, 0.5f, 2},
+        // Intervals of which OpenVINO asks whether they need i8 or a zero point: u8 with a real one takes each.
+        Fixture{255, -0.635f, 1.27f, 84.666667f, 0.0075f}, Fixture{256, 0, 1.23f, 0, 0.0048235294f},
+        Fixture{256, 0.12f, 1.23f, -27.567568f, 0.0043529412f}, Fixture{256, -12.7f, 12.8f, 127, 0.1f}));
 
-TEST(DecomposeWeights, SymmetricIntervalsHaveNoZeroPoint) {
-    struct Case {
-        float low, high;
-        std::int64_t levels, qmin;
-    };
-    for (const Case& c : {Case{-1.27f, 1.27f, 255, -127}, Case{-1.28f, 1.27f, 256, -128}, Case{-0.8f, 0.7f, 16, -8}}) {
-        const auto made = Made({c.low}, {c.high}, c.levels).weights();
-        ASSERT_TRUE(made.decision);
-        EXPECT_EQ(made.value.quantize.element, Element::i8);
-        EXPECT_EQ(made.value.quantize.qmin, c.qmin);
-        EXPECT_NEAR(made.value.dequantize.zero_point.at(0), 0, 1e-5) << c.low << ".." << c.high;
-    }
+// One channel signed and one not: a zero point for each.
+TEST(Decompose, ChannelsOfDifferentSigns) {
+    const auto made = Made({-1.28f, 0}, {1.27f, 2.55f}, 256).activations();
+    ASSERT_TRUE(made.decision);
+    EXPECT_THAT(made.value.dequantize.scale.floats(), ElementsAre(FloatNear(0.01f, 2e-9f)));
+    EXPECT_THAT(made.value.dequantize.zero_point.floats(), ElementsAre(FloatNear(128, 2e-5f), 0));
 }
 
-TEST(DecomposeWeights, OtherIntervalsHaveOne) {
-    const auto made = Made({-0.12f}, {1.27f}, 256).weights();
+// The codes of i8 weights. OpenVINO drops what a zero point is beside a whole number where it is small, which moves every value.
+class WeightFixtures : public testing::TestWithParam<Fixture> {};
+
+TEST_P(WeightFixtures, BecomeI8) {
+    const Fixture& f = GetParam();
+    const auto made = Made({f.low}, {f.high}, f.levels).weights();
     ASSERT_TRUE(made.decision);
-    EXPECT_NEAR(made.value.dequantize.zero_point.at(0), -105.98561, 2e-5);
+    EXPECT_EQ(made.value.quantize.element, Element::i8);
+    EXPECT_EQ(made.value.quantize.qmin, f.levels % 2 == 0 ? -f.levels / 2 : -(f.levels - 1) / 2);
+    EXPECT_NEAR(made.value.dequantize.scale.at(0), f.scale, f.scale * 2e-7f);
+    EXPECT_NEAR(made.value.dequantize.zero_point.at(0), f.zero_point, 2e-5f) << f.low << ".." << f.high;
+}
+INSTANTIATE_TEST_SUITE_P(All, WeightFixtures,
+                         testing::Values(Fixture{256, 0, 2.55f, -128, 0.01f}, Fixture{256, -1.28f, 1.27f, 0, 0.01f},
+                                         Fixture{256, -0.12f, 1.27f, -105.98561f, 0.0054509804f},
+                                         Fixture{256, -0.504395f, 0.5f, 0.05791f, 0.003938804f},
+                                         Fixture{255, -1.27f, 1.27f, 0, 0.01f}, Fixture{16, -0.8f, 0.7f, 0, 0.1f}));
+
+// An interval of denormal numbers has a scale like any other, which OpenVINO raises to 1e-32: its steps are exact.
+TEST(Decompose, DenormalIntervals) {
+    for (const auto& [low, high] : {std::pair{-1.0686e-38f, 1.0686e-38f}, std::pair{0.0f, 1.07e-38f}}) {
+        const auto made = Made({low}, {high}, 256).activations();
+        ASSERT_TRUE(made.decision) << to_string(made.decision);
+        EXPECT_EQ(made.value.quantize.element, Element::u8);
+        EXPECT_FLOAT_EQ(made.value.dequantize.scale.as<float>()[0], (high - low) / 255);
+    }
 }
 
 TEST(SplitZeroPoint, NearestIntegerAndRest) {
@@ -214,7 +233,9 @@ void expect_refused(const Made& made, Code code, const char* text) {
 TEST(Decompose, Refusals) {
     expect_refused(Made({0}, {1}, 257), Code::levels_unsupported,
                    "LEVELS_UNSUPPORTED: 'fq' has 257 levels, 8 bits hold 2 to 256");
-    expect_refused(Made({1}, {1}, 256), Code::zero_scale,
+    expect_refused(Made({0}, {4.2949673f}, std::int64_t{1} << 32), Code::levels_unsupported,
+                   "LEVELS_UNSUPPORTED: 'fq' has 4294967296 levels, 8 bits hold 2 to 256");
+    expect_refused(Made({2.55f}, {2.55f}, 256), Code::zero_scale,
                    "ZERO_SCALE: an output interval of 'fq' is empty or not finite");
     expect_refused(Made({0, 1}, {1, 1}, 256), Code::zero_scale,
                    "ZERO_SCALE: an output interval of 'fq' is empty or not finite");

@@ -202,9 +202,9 @@ TEST(PrecisionPlan, SumsThatCostMoreThanFloat) {
 
 TEST(PrecisionPlan, WhatAMovementRefusesIsTheReason) {
     GraphBuilder b;
-    const Value q = b.fake_quantize(b.input({1, 2, 2, 1}), Grid{129, {0.25f, 0.5f}, 0}, "fq");
-    const Value flat = b.edit.add(ir::Reshape{}, {q, b.integers({1, 4})}, "flat");
-    b.result(b.edit.add(ir::MatMul{}, {flat, b.weights({4, 1}, {1, 2, 3, 4}, kWeights, "wfq")}, "product"));
+    const Value q = b.fake_quantize(b.input({1, 2, 3, 1}), Grid{129, {0.25f, 0.5f}, 0}, "fq");
+    const Value flat = b.edit.add(ir::Reshape{}, {q, b.integers({1, 3, 2})}, "flat");
+    b.result(b.edit.add(ir::MatMul{}, {flat, b.weights({2, 1}, {1, 2}, kWeights, "wfq")}, "product"));
     EXPECT_EQ(Planned(b).answer("product"), "RESHAPE_MIXES_CHANNELS: 'flat' mixes channels of different scales");
 }
 
