@@ -50,4 +50,7 @@ void limit_isa(const Machine& machine);
 // What oneDNN's kernels are made for; asking fixes it.
 Isa effective_isa();
 
+// "oneDNN 3.7.1"; empty where this build has none.
+std::string version();
+
 }  // namespace octet::cpu::onednn
