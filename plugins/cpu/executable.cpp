@@ -136,6 +136,7 @@ private:
 CpuExecutable::CpuExecutable(const Graph& graph, Machine machine, Settings settings)
     : machine_(std::move(machine)),
       settings_(std::move(settings)),
+      blob_(blob::place_of(graph, settings_, machine_)),
       lowered_(lower(graph, settings_.low_precision, settings_.policy())) {
     static_shapes_ = std::ranges::all_of(graph.parameters(), [&](NodeId id) {
         return graph.shape({id, 0}).is_static();
@@ -162,7 +163,11 @@ CpuExecutable::Cached& CpuExecutable::cached(const std::vector<Dims>& shapes) {
         return cache_.front();
     }
     const auto graph = static_shapes_ ? lowered_.graph : specialise(*lowered_.graph, shapes);
-    auto plan = std::make_shared<const Plan>(Planner(graph, machine_, settings_.threads_per_stream()).run());
+    const int threads = settings_.threads_per_stream();
+    blob::Planned planned = blob_ && static_shapes_ ? blob::plan_with_file(graph, machine_, threads, *blob_)
+                                                    : blob::Planned{Planner(graph, machine_, threads).run()};
+    loaded_from_cache_ = planned.from_file;
+    auto plan = std::make_shared<const Plan>(std::move(planned.plan));
     auto report = std::make_shared<const StepReport>(report_of(lowered_, *plan, machine_));
     cache_.push_front(
         {shapes, std::move(plan), std::move(report),
@@ -181,6 +186,13 @@ StreamPlan CpuExecutable::stream_plan(const std::vector<Dims>& shapes, int strea
             works.push_back(own ? std::move(own) : step.work);
         }
     return {entry.plan, entry.report, works};
+}
+
+Config CpuExecutable::properties() const {
+    Config config = effective(settings_);
+    const std::scoped_lock lock(mutex_);
+    config["LOADED_FROM_CACHE"] = loaded_from_cache_ ? "YES" : "NO";
+    return config;
 }
 
 std::unique_ptr<Execution> CpuExecutable::create_execution() {

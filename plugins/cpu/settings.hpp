@@ -15,6 +15,7 @@ struct Settings {
     bool upstream_plan = false;  // LOW_PRECISION_PLAN: which layers run on integers, CHEAPEST or UPSTREAM
     bool accuracy = false;       // EXECUTION_MODE_HINT
     std::string hint = "LATENCY";
+    std::string cache_dir = {};  // CACHE_DIR: where packed weights are kept; empty: nowhere
 
     low_precision::Policy policy() const {
         low_precision::Policy policy = upstream_plan ? low_precision::upstream_policy()

@@ -33,6 +33,14 @@ public:
     // Does what was put off and not taken, and makes the code executable; std::runtime_error when the system refuses. Kernels run only afterwards.
     void seal();
 
+    // Kernels by name and the bytes they lie in; and the same taken from another block, instead of generating them. Before the first add().
+    const std::map<std::string, std::size_t>& offsets() const { return offsets_; }
+    const std::vector<std::uint8_t>& bytes() const { return bytes_; }
+    void restore(std::map<std::string, std::size_t> offsets, std::vector<std::uint8_t> bytes) {
+        offsets_ = std::move(offsets);
+        bytes_ = std::move(bytes);
+    }
+
     bool sealed() const { return base_ != nullptr; }
     std::size_t size() const { return bytes_.size(); }
     std::size_t kernels() const { return offsets_.size(); }
