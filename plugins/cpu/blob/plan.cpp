@@ -76,7 +76,8 @@ Planned plan_with_file(const std::shared_ptr<const ir::Graph>& graph, const Mach
     Contents contents{digest_of(plan), session.blocks(), {}, {}};
 #if defined(__x86_64__)
     contents.kernels = planner.code().offsets();
-    contents.code = planner.code().bytes();
+    const auto code = planner.code().bytes();
+    contents.code.assign(code.begin(), code.end());
 #endif
     write(place.path, place.key, contents);
     plan.load.push_back({"write the cache", since(start)});
