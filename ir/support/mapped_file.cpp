@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <system_error>
@@ -36,33 +37,56 @@ private:
     fail("'{}': it cannot be read: {}", name, std::generic_category().message(error));
 }
 
+std::string identity_of(const struct stat& s) {
+    return fmt::format("{}.{}.{}.{}.{}.{}.{}", s.st_dev, s.st_ino, s.st_size, s.st_mtim.tv_sec, s.st_mtim.tv_nsec,
+                       s.st_ctim.tv_sec, s.st_ctim.tv_nsec);
+}
+
 // Where files are mapped: giving back other memory would lose its contents.
 class Mappings {
 public:
-    void add(const std::byte* data, std::size_t size) {
+    void add(const std::byte* data, std::size_t size, std::string identity) {
         const std::scoped_lock lock(mutex_);
-        sizes_[data] = size;
+        files_[data] = {size, std::move(identity)};
     }
     void unmap(const std::byte* data, std::size_t size) {
         const std::scoped_lock lock(mutex_);
-        sizes_.erase(data);
+        files_.erase(data);
         ::munmap(const_cast<std::byte*>(data), size);
     }
     void give_back(std::span<const std::byte> bytes) {
         const std::scoped_lock lock(mutex_);
-        auto it = sizes_.upper_bound(bytes.data());
-        if (it == sizes_.begin()) return;
-        --it;
-        if (bytes.data() + bytes.size() > it->first + it->second) return;
+        const auto it = find(bytes);
+        if (it == files_.end()) return;
         const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
         const std::size_t offset = static_cast<std::size_t>(bytes.data() - it->first);
         const std::size_t first = (offset + page - 1) / page * page, end = (offset + bytes.size()) / page * page;
         if (first < end) ::madvise(const_cast<std::byte*>(it->first) + first, end - first, MADV_DONTNEED);
     }
+    std::optional<MappedPlace> place(std::span<const std::byte> bytes) {
+        const std::scoped_lock lock(mutex_);
+        const auto it = find(bytes);
+        if (it == files_.end()) return std::nullopt;
+        return MappedPlace{it->second.identity, static_cast<std::size_t>(bytes.data() - it->first)};
+    }
 
 private:
+    struct File {
+        std::size_t size = 0;
+        std::string identity;
+    };
+    using Files = std::map<const std::byte*, File, std::less<>>;
+
+    // The file that holds all of them.
+    Files::iterator find(std::span<const std::byte> bytes) {
+        const auto next = files_.upper_bound(bytes.data());
+        if (next == files_.begin()) return files_.end();
+        const auto it = std::prev(next);
+        return bytes.data() + bytes.size() > it->first + it->second.size ? files_.end() : it;
+    }
+
     std::mutex mutex_;
-    std::map<const std::byte*, std::size_t, std::less<>> sizes_;
+    Files files_;
 };
 
 // Never destroyed: a mapping may outlive everything.
@@ -85,11 +109,18 @@ Bytes map_file(const std::filesystem::path& file) {
     void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
     if (memory == MAP_FAILED) fail_for(name, errno);
     const auto* data = static_cast<const std::byte*>(memory);
-    mappings().add(data, size);
+    mappings().add(data, size, identity_of(status));
     std::shared_ptr<const void> owner(data, [size](const std::byte* p) { mappings().unmap(p, size); });
     return {data, size, std::move(owner)};
 }
 
 void give_back(std::span<const std::byte> bytes) { mappings().give_back(bytes); }
+
+std::string file_identity(const std::filesystem::path& file) {
+    struct stat status {};
+    return ::stat(file.c_str(), &status) == 0 ? identity_of(status) : std::string();
+}
+
+std::optional<MappedPlace> mapped_place(std::span<const std::byte> bytes) { return mappings().place(bytes); }
 
 }  // namespace octet::ir

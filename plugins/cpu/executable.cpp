@@ -53,19 +53,18 @@ public:
         const Plan& plan = *plan_.plan;
         for (std::size_t i = 0; i < plan.inputs.size(); ++i)
             buffers_[plan.inputs[i].buffer] = static_cast<std::byte*>(inputs[i].data);
-        std::vector<void*> given(plan.outputs.size(), nullptr);
         for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
             const PlanOutput& out = plan.outputs[i];
             if (out.is_dynamic) continue;
-            given[i] = outputs.output(i, out.type.element, out.type.shape.sizes());
-            if (out.direct) buffers_[out.buffer] = static_cast<std::byte*>(given[i]);
+            given_[i].data = outputs.output(i, out.type.element, given_[i].dims);
+            if (out.direct) buffers_[out.buffer] = static_cast<std::byte*>(given_[i].data);
         }
         for (const BufferId id : plan.parts) buffers_[id] = buffers_[plan.buffers[id].index] + plan.buffers[id].offset;
         const Frame frame{buffers_.data(), scratch_.data, &executable_->pool(stream), &state_, &dynamic_};
         if (executable_->settings().profiling) run_timed(frame);
         else
             for (const auto& work : plan_.works) work->run(frame);
-        for (std::size_t i = 0; i < plan.outputs.size(); ++i) give(outputs, i, given[i]);
+        for (std::size_t i = 0; i < plan.outputs.size(); ++i) give(outputs, i);
     }
 
     void reset_state() override { state_.clear(); }
@@ -84,6 +83,9 @@ private:
         arena_.grow(plan.arena_bytes);
         scratch_.grow(plan.scratch_bytes);
         dynamic_.assign(plan.graph->size(), {});
+        given_.clear();
+        for (const PlanOutput& out : plan.outputs)
+            given_.push_back(out.is_dynamic ? HostTensor{} : HostTensor{out.type.element, out.type.shape.sizes()});
         buffers_.assign(plan.buffers.size(), nullptr);
         for (std::size_t i = 0; i < plan.buffers.size(); ++i) {
             const Buffer& b = plan.buffers[i];
@@ -105,7 +107,7 @@ private:
         }
     }
 
-    void give(OutputSink& outputs, std::size_t i, void* given) {
+    void give(OutputSink& outputs, std::size_t i) {
         const PlanOutput& out = plan_.plan->outputs[i];
         if (out.direct) return;
         if (out.is_dynamic) {
@@ -113,7 +115,7 @@ private:
             std::memcpy(outputs.output(i, t.element(), t.dims()), t.data(), t.bytes());
             return;
         }
-        std::memcpy(given, buffers_[out.buffer],
+        std::memcpy(given_[i].data, buffers_[out.buffer],
                     bytes_of(out.type.element, static_cast<std::size_t>(out.type.shape.elements())));
     }
 
@@ -123,6 +125,7 @@ private:
     std::vector<Dims> shapes_;
     Memory arena_, scratch_;
     std::vector<std::byte*> buffers_;
+    std::vector<HostTensor> given_;  // the caller's memory, by output; none where the shape depends on data
     std::vector<Tensors> dynamic_;
     eval::State state_;
     std::vector<StepTime> times_;
@@ -133,6 +136,7 @@ private:
 CpuExecutable::CpuExecutable(const Graph& graph, Machine machine, Settings settings)
     : machine_(std::move(machine)),
       settings_(std::move(settings)),
+      blob_(blob::place_of(graph, settings_, machine_)),
       lowered_(lower(graph, settings_.low_precision, settings_.policy())) {
     static_shapes_ = std::ranges::all_of(graph.parameters(), [&](NodeId id) {
         return graph.shape({id, 0}).is_static();
@@ -159,8 +163,12 @@ CpuExecutable::Cached& CpuExecutable::cached(const std::vector<Dims>& shapes) {
         return cache_.front();
     }
     const auto graph = static_shapes_ ? lowered_.graph : specialise(*lowered_.graph, shapes);
-    auto plan = std::make_shared<const Plan>(
-        Planner(graph, machine_, settings_.threads_per_stream(), settings_.bf16).run());
+    blob::Planned planned = blob_ && static_shapes_
+                                ? blob::plan_with_file(graph, machine_, settings_, *blob_)
+                                : blob::Planned{
+                                      Planner(graph, machine_, settings_.threads_per_stream(), settings_.bf16).run()};
+    loaded_from_cache_ = planned.from_file;
+    auto plan = std::make_shared<const Plan>(std::move(planned.plan));
     auto report = std::make_shared<const StepReport>(report_of(lowered_, *plan, machine_));
     cache_.push_front(
         {shapes, std::move(plan), std::move(report),
@@ -179,6 +187,13 @@ StreamPlan CpuExecutable::stream_plan(const std::vector<Dims>& shapes, int strea
             works.push_back(own ? std::move(own) : step.work);
         }
     return {entry.plan, entry.report, works};
+}
+
+Config CpuExecutable::properties() const {
+    Config config = effective(settings_);
+    const std::scoped_lock lock(mutex_);
+    config["LOADED_FROM_CACHE"] = loaded_from_cache_ ? "YES" : "NO";
+    return config;
 }
 
 std::unique_ptr<Execution> CpuExecutable::create_execution() {

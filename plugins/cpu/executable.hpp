@@ -3,7 +3,9 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 
+#include "plugins/cpu/blob/plan.hpp"
 #include "plugins/cpu/lower.hpp"
 #include "plugins/cpu/plan.hpp"
 #include "plugins/cpu/report.hpp"
@@ -26,7 +28,7 @@ public:
     std::unique_ptr<Execution> create_execution() override;
     int streams() const override { return settings_.streams; }
     Report report() const override;
-    Config properties() const override { return effective(settings_); }
+    Config properties() const override;
 
     // The plan for these input shapes, made on first use.
     StreamPlan stream_plan(const std::vector<ir::Dims>& shapes, int stream);
@@ -44,8 +46,10 @@ private:
 
     Machine machine_;
     Settings settings_;
+    std::optional<blob::Place> blob_;  // where the plan is kept, if anywhere
     Lowered lowered_;
     bool static_shapes_ = false;
+    bool loaded_from_cache_ = false;
     mutable std::mutex mutex_;
     std::list<Cached> cache_;  // most recently used first
     std::vector<std::unique_ptr<ThreadPool>> pools_;

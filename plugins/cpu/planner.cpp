@@ -9,6 +9,7 @@
 
 #include "ir/ops/all.hpp"
 #include "ir/support/mapped_file.hpp"
+#include "plugins/cpu/kernels/packed_memory.hpp"
 #include "plugins/cpu/kernels/portable/bfloat.hpp"
 #include "plugins/cpu/kernels/portable/copy.hpp"
 #if defined(__x86_64__)
@@ -524,7 +525,7 @@ void Planner::pack() {
     std::size_t bytes = 0;
     for (const Packing& packing : packing_)
         for (const Tensor& weights : packing.weights) bytes += weights.bytes();
-    ThreadPool pool(bytes < kWorthThreads ? 1 : machine_.cores);
+    ThreadPool pool(bytes < kWorthThreads || all_filled() ? 1 : machine_.cores);
     std::atomic<std::size_t> next = 0;
     pool.parallel(static_cast<std::size_t>(pool.threads()), [&](std::size_t, std::size_t, int) {
         for (std::size_t i = next++; i < packing_.size(); i = next++) {

@@ -45,6 +45,8 @@ Settings settings_of(const Config& config, const Machine& machine) {
             ir::require(value == "PERFORMANCE" || value == "ACCURACY",
                         "property '{}': got '{}', wanted PERFORMANCE or ACCURACY", key, value);
             s.accuracy = value == "ACCURACY";
+        } else if (key == "CACHE_DIR") {
+            s.cache_dir = value;
         } else if (key == "LOW_PRECISION_PLAN") {
             ir::require(value == "CHEAPEST" || value == "UPSTREAM",
                         "property '{}': got '{}', wanted CHEAPEST or UPSTREAM", key, value);
@@ -59,7 +61,7 @@ Settings settings_of(const Config& config, const Machine& machine) {
             precision = value;
         } else if (key != "PERFORMANCE_HINT_NUM_REQUESTS") {
             ir::fail(
-                "the CPU has no property '{}'; it has ENABLE_CPU_PINNING, EXECUTION_MODE_HINT, "
+                "the CPU has no property '{}'; it has CACHE_DIR, ENABLE_CPU_PINNING, EXECUTION_MODE_HINT, "
                 "INFERENCE_LOW_PRECISION, "
                 "INFERENCE_NUM_THREADS, "
                 "INFERENCE_PRECISION_HINT, LOW_PRECISION_PLAN, NUM_STREAMS, PERFORMANCE_HINT, "
@@ -87,6 +89,7 @@ Config effective(const Settings& s) {
             {"INFERENCE_PRECISION_HINT", s.bf16 ? "bf16" : "f32"},
             {"LOW_PRECISION_PLAN", s.upstream_plan ? "UPSTREAM" : "CHEAPEST"},
             {"PERFORMANCE_HINT", s.hint},
+            {"CACHE_DIR", s.cache_dir},
             {"OPTIMAL_NUMBER_OF_INFER_REQUESTS", std::to_string(s.streams)}};
 }
 

@@ -16,6 +16,7 @@ struct Settings {
     bool accuracy = false;       // EXECUTION_MODE_HINT
     bool bf16 = false;           // INFERENCE_PRECISION_HINT: float layers may compute in bf16
     std::string hint = "LATENCY";
+    std::string cache_dir = {};  // CACHE_DIR: where packed weights are kept; empty: nowhere
 
     low_precision::Policy policy() const {
         low_precision::Policy policy = upstream_plan ? low_precision::upstream_policy()

@@ -53,6 +53,7 @@ public:
                 {"INFERENCE_NUM_THREADS", "1"},
                 {"INFERENCE_PRECISION_HINT", "f32"},
                 {"LOW_PRECISION_PLAN", "CHEAPEST"},
+                {"CACHE_DIR", ""},
                 {"NUM_STREAMS", "1"},
                 {"PERFORMANCE_HINT", "LATENCY"},
                 {"PERFORMANCE_HINT_NUM_REQUESTS", "0"},

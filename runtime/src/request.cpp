@@ -8,7 +8,6 @@
 namespace octet::runtime {
 
 using ir::fail;
-using ir::require;
 
 namespace {
 
@@ -19,15 +18,18 @@ std::string port_text(const Port& port, std::string_view kind) {
     return fmt::format("{} '{}'", kind, port.get_names().empty() ? port.get_node_name() : port.get_any_name());
 }
 
+// Texts are made only where something is wrong: an inference allocates nothing.
 void check_type(const Port& port, std::string_view kind, const Tensor& tensor) {
-    require(static_cast<bool>(tensor), "{} was given an empty tensor", port_text(port, kind));
-    require(tensor.get_element_type() == port.get_element_type(), "{} was given a tensor of {}, wanted {}",
-            port_text(port, kind), name_of(tensor.get_element_type()), name_of(port.get_element_type()));
+    if (!tensor) fail("{} was given an empty tensor", port_text(port, kind));
+    if (tensor.get_element_type() != port.get_element_type())
+        fail("{} was given a tensor of {}, wanted {}", port_text(port, kind), name_of(tensor.get_element_type()),
+             name_of(port.get_element_type()));
 }
 
 void check_shape(const Port& port, std::string_view kind, const Tensor& tensor) {
-    require(port.get_partial_shape().allows(tensor.get_shape()), "{} was given a tensor of shape {}, wanted {}",
-            port_text(port, kind), tensor.get_shape().to_string(), port.get_partial_shape().to_string());
+    if (!port.get_partial_shape().allows(tensor.get_shape()))
+        fail("{} was given a tensor of shape {}, wanted {}", port_text(port, kind), tensor.get_shape().to_string(),
+             port.get_partial_shape().to_string());
 }
 
 }  // namespace
@@ -38,8 +40,9 @@ public:
     explicit Outputs(Request& request) : request_(request) {}
     void* output(std::size_t index, ir::Element element, const ir::Dims& dims) override {
         const Port& port = request_.ports().outputs[index];
-        ir::check(element == port.get_element_type(), "the device gives {} for {}, compiled as {}", name_of(element),
-                  port_text(port, "output"), name_of(port.get_element_type()));
+        if (element != port.get_element_type())
+            ir::check(false, "the device gives {} for {}, compiled as {}", name_of(element), port_text(port, "output"),
+                      name_of(port.get_element_type()));
         Tensor& tensor = request_.outputs_[index];
         if (const Shape& shape = tensor.get_shape();
             !std::ranges::equal(shape, dims, [](auto a, auto b) { return a == static_cast<std::size_t>(b); }))
@@ -152,8 +155,9 @@ void Request::check_inputs() {
         const Tensor& tensor = inputs_[i];
         // The caller may have given the request's own tensor a shape.
         if (!input_given_[i] && tensor.get_shape() != port.get_partial_shape().get_min_shape()) input_given_[i] = true;
-        require(input_given_[i], "{} has the dynamic shape {} and was given no tensor", port_text(port, "input"),
-                port.get_partial_shape().to_string());
+        if (!input_given_[i])
+            fail("{} has the dynamic shape {} and was given no tensor", port_text(port, "input"),
+                 port.get_partial_shape().to_string());
         check_shape(port, "input", tensor);
         HostTensor& host = host_inputs_[i];
         host.element = tensor.get_element_type();

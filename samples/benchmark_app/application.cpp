@@ -107,6 +107,7 @@ void Application::configure_device() {
         print_warning("-nstreams and -nthreads override what the hint would choose");
     if (options_.streams > 0) properties_.emplace(num_streams.name(), options_.streams);
     if (options_.threads > 0) properties_.emplace(inference_num_threads.name(), options_.threads);
+    if (!options_.cache_dir.empty()) properties_.insert(cache_dir(options_.cache_dir));
     if (options_.requests > 0) set_if_known(hint::num_requests.name(), options_.requests);
     if (wants_counters()) {
         const bool reported = options_.report == ReportType::average_counters ||

@@ -33,6 +33,7 @@ DEFINE_uint32(b, 0, "batch size: the first dimension of every input");
 DEFINE_string(
     shape, "",
     "shapes of inputs: 'input[1,3,224,224],other[1,4]', or '[1,3,224,224]' for all; ? is any, 1..8 an interval");
+DEFINE_string(cache_dir, "", "folder that keeps what compiling made, for the next time");
 DEFINE_string(latency_percentile, "50",
               "which latencies to print: a list of numbers above 0 and up to 100, the first in the first line");
 DEFINE_string(report_type, "", "no_counters, average_counters or detailed_counters: CSV reports to write");
@@ -60,6 +61,7 @@ const FlagTables& tables() {
                     {"number_streams", "nstreams"},
                     {"number_threads", "nthreads"},
                     {"batch_size", "b"},
+                    {"cdir", "cache_dir"},
                     {"perf_counts", "pc"}},
         .old = {{"progress", false, "a terminal always shows the progress"},
                 {"stream_output", false, "progress is printed as plain lines wherever standard output is no terminal"},
@@ -176,15 +178,25 @@ std::string_view name_of(ReportType type) {
 std::string_view name_of(Api api) { return api == Api::sync ? "sync" : "async"; }
 
 std::string help_text() {
-    constexpr std::array kOrder{"h",           "m",
-                                "d",           "i",
-                                "hint",        "api",
-                                "niter",       "t",
-                                "nireq",       "nstreams",
-                                "nthreads",    "b",
-                                "shape",       "latency_percentile",
-                                "report_type", "report_folder",
-                                "pc",          "require_int8"};
+    constexpr std::array kOrder{"h",
+                                "m",
+                                "d",
+                                "i",
+                                "hint",
+                                "api",
+                                "niter",
+                                "t",
+                                "nireq",
+                                "nstreams",
+                                "nthreads",
+                                "b",
+                                "shape",
+                                "cache_dir",
+                                "latency_percentile",
+                                "report_type",
+                                "report_folder",
+                                "pc",
+                                "require_int8"};
     std::string text = "\nbenchmark_app -m MODEL [OPTIONS]\n\n";
     for (const char* name : kOrder) {
         const auto info = gflags::GetCommandLineFlagInfoOrDie(name);
@@ -221,6 +233,7 @@ Options parse_options(int argc, const char* const* argv) {
     result.threads = FLAGS_nthreads;
     result.batch = FLAGS_b;
     result.shape = FLAGS_shape;
+    result.cache_dir = FLAGS_cache_dir;
     result.inputs = FLAGS_i;
     result.report_folder = FLAGS_report_folder;
     result.print_counters = FLAGS_pc;

@@ -27,6 +27,7 @@ struct Options {
     std::uint32_t threads = 0;
     std::uint32_t batch = 0;
     std::string shape = {};
+    std::string cache_dir = {};
     std::string inputs = {};
     ReportType report = ReportType::none;
     std::filesystem::path report_folder = {};

@@ -17,7 +17,7 @@ TEST(PackedMemory, IsZeroedAndInOrder) {
 }
 
 TEST(PackedMemory, LargePiecesAndManyOfThem) {
-    std::vector<std::shared_ptr<std::byte>> all;
+    std::vector<PackedMemory> all;
     for (const std::size_t bytes : {std::size_t{9} << 20, std::size_t{5} << 20, std::size_t{5} << 20, std::size_t{3}}) {
         all.push_back(packed_memory(bytes));
         std::fill_n(all.back().get(), bytes, std::byte{static_cast<unsigned char>(all.size())});
@@ -29,6 +29,40 @@ TEST(PackedMemory, LargePiecesAndManyOfThem) {
     const auto fresh = packed_memory(64);
     EXPECT_EQ(fresh.get()[0], std::byte{0});
     EXPECT_EQ(all[0].get()[2], std::byte{4});
+}
+
+TEST(PackedSession, HandsOutWhatItWasGiven) {
+    std::vector<PackedMemory> stored;
+    {
+        const PackedSession first;
+        EXPECT_FALSE(all_filled());
+        packed_memory(100).get()[99] = std::byte{1};
+        packed_memory(5).get()[0] = std::byte{2};
+        for (PackedMemory block : first.blocks()) {
+            EXPECT_FALSE(block.filled);
+            block.filled = true;
+            stored.push_back(block);
+        }
+    }
+    ASSERT_EQ(stored.size(), 2u);
+    {
+        const PackedSession second(stored);
+        const PackedMemory a = packed_memory(100);
+        EXPECT_FALSE(second.all_stored());
+        const PackedMemory b = packed_memory(5);
+        EXPECT_TRUE(second.all_stored());
+        EXPECT_TRUE(all_filled());
+        EXPECT_TRUE(a.filled && b.filled);
+        EXPECT_EQ(a.get()[99], std::byte{1});
+        EXPECT_EQ(b.get(), stored[1].get());
+        EXPECT_FALSE(packed_memory(1).filled) << "there is no third";
+        EXPECT_FALSE(all_filled());
+        EXPECT_FALSE(second.all_stored());
+    }
+    const PackedSession other(stored);
+    EXPECT_FALSE(packed_memory(101).filled) << "another size";
+    EXPECT_FALSE(packed_memory(5).filled) << "nothing after it is handed out";
+    EXPECT_FALSE(other.all_stored());
 }
 
 }  // namespace

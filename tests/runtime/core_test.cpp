@@ -159,7 +159,7 @@ TEST(CoreProperties, Errors) {
     EXPECT_THAT(error_of([&] {
                     core.compile_model(relu_model(), "REFERENCE", {{"FAST", "YES"}});
                 }),
-                StartsWith("REFERENCE has no property 'FAST'; it has ENABLE_CPU_PINNING, "));
+                StartsWith("REFERENCE has no property 'FAST'; it has CACHE_DIR, ENABLE_CPU_PINNING, "));
     const CompiledModel compiled = core.compile_model(relu_model(), "REFERENCE");
     EXPECT_EQ(
         error_of([&] { compiled.get_property("NUM_STREAM"); }),

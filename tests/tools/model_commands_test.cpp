@@ -164,6 +164,23 @@ TEST_F(ModelCommands, BenchSaysWhatLoadingConsistsOf) {
     EXPECT_GT(octet("bench m.xml -d REFERENCE --load").out.size(), 0u);
 }
 
+// Nothing in the file depends on where a process's memory lies, or on chance.
+TEST_F(ModelCommands, TwoProcessesKeepTheSame) {
+    ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
+    for (const std::string name : {"a", "b", "a"}) {
+        const Answer answer = octet("run m.xml --cache_dir cache-" + name + " --output-dir " + name);
+        ASSERT_EQ(answer.status, 0) << answer.error;
+    }
+    const auto a = files("cache-a"), b = files("cache-b");
+    ASSERT_EQ(a.size(), 1u);
+    ASSERT_EQ(a, b);
+    EXPECT_EQ(read_file(folder / "cache-a" / *a.begin()), read_file(folder / "cache-b" / *b.begin()));
+    EXPECT_EQ(array("a/0.0.npy"), array("b/0.0.npy"));
+    const Answer load = octet("bench m.xml --load --threads 1 --cache_dir cache-c");
+    EXPECT_THAT(load.out, HasSubstr("write the cache"));
+    EXPECT_THAT(octet("bench m.xml --load --threads 1 --cache_dir cache-c").out, HasSubstr("read the cache"));
+}
+
 TEST_F(ModelCommands, BenchPerKernel) {
     ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
     const Answer a = octet("bench m.xml --seconds 0.05 --threads 1 --per-kernel --peak 1000");

@@ -22,6 +22,7 @@ struct Options {
     int threads = 0;
     int streams = 0;
     double seconds = 5;
+    std::string cache_dir;
     bool json = false;
     bool load = false;
     RequireInt8 required;
@@ -52,6 +53,7 @@ Loaded load(const Core& core, const Options& o) {
     if (o.threads > 0) settings.insert(inference_num_threads(o.threads));
     if (o.streams > 0) settings.insert(num_streams(o.streams));
     if (o.per_kernel) settings.insert(enable_profiling(true));
+    if (!o.cache_dir.empty()) settings.insert(cache_dir(o.cache_dir));
     const auto start = Clock::now();
     const std::shared_ptr<const Model> model = read_model(core, o.model);
     const auto read = Clock::now();
@@ -209,6 +211,7 @@ void add_bench(CLI::App& app) {
     command->add_option("--seconds", o->seconds, "how long to measure")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
+    command->add_option("--cache_dir,--cache-dir", o->cache_dir, "folder that keeps packed weights for the next load");
     o->required.add_to(*command);
     command->add_flag("--load", o->load, "only load and infer once, and print what that time went into");
     command->add_flag("--json", o->json, "one JSON object, with times in ms and memory in MiB");

@@ -24,6 +24,7 @@ struct Options {
     std::string feed;
     std::string output_dir;
     std::string mode = "accuracy";
+    std::string cache_dir;
 };
 
 // What to run: all calls go through one request, in order.
@@ -142,8 +143,9 @@ void run(const Options& o) {
     }
     if (!feed.taps.empty()) model = with_taps(*model, feed.taps);
     const auto mode = o.mode == "accuracy" ? hint::ExecutionMode::ACCURACY : hint::ExecutionMode::PERFORMANCE;
-    CompiledModel compiled = core.compile_model(std::shared_ptr<const Model>(model), o.device,
-                                                hint::execution_mode(mode));
+    AnyMap settings{hint::execution_mode(mode)};
+    if (!o.cache_dir.empty()) settings.insert(cache_dir(o.cache_dir));
+    CompiledModel compiled = core.compile_model(std::shared_ptr<const Model>(model), o.device, settings);
     InferRequest request = compiled.create_infer_request();
     const std::vector<Origin> origins = outputs_of(*model);
     std::vector<ir::Tensors> calls;
@@ -175,6 +177,7 @@ void add_run(CLI::App& app) {
                      "accuracy: exactly what the file says; performance: as bench and benchmark_app run it")
         ->check(CLI::IsMember({"accuracy", "performance"}))
         ->capture_default_str();
+    command->add_option("--cache_dir,--cache-dir", o->cache_dir, "folder that keeps packed weights for the next load");
     command->add_option("--output-dir", o->output_dir, "folder for CALL.INDEX.npy and outputs.json")->required();
     command->callback([o] { run(*o); });
 }

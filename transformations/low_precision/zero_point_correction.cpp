@@ -157,8 +157,12 @@ std::optional<Tensor> zero_point_correction(const Weighted& w, const Tensor& cod
     Tensor map(ir::Element::f32, out);
     auto values = map.write<float>();
     for (std::size_t c = 0; c < sums.channels; ++c)
-        for (std::size_t p = 0; p < positions; ++p)
-            values[c * positions + p] = sums_of[c * classes.size() + class_of[p]];
+        for (std::size_t begin = 0, end = 0; begin < positions; begin = end) {
+            while (end < positions && class_of[end] == class_of[begin]) ++end;
+            std::fill(values.begin() + static_cast<std::ptrdiff_t>(c * positions + begin),
+                      values.begin() + static_cast<std::ptrdiff_t>(c * positions + end),
+                      sums_of[c * classes.size() + class_of[begin]]);
+        }
     return map;
 }
 

@@ -50,13 +50,10 @@ private:
     std::byte* next_ = nullptr;
 };
 
-}  // namespace
-
-std::shared_ptr<std::byte> packed_memory(std::size_t bytes) {
+PackedMemory fresh(std::size_t bytes) {
     static std::mutex mutex;
     static std::weak_ptr<Chunk> latest;
-    // Kernels may read the whole last line.
-    const std::size_t wanted = rounded_up(std::max<std::size_t>(bytes, 1), kLine);
+    const std::size_t wanted = packed_step(bytes);
     const std::scoped_lock lock(mutex);
     std::shared_ptr<Chunk> chunk = latest.lock();
     std::byte* data = chunk ? chunk->take(wanted) : nullptr;
@@ -65,7 +62,33 @@ std::shared_ptr<std::byte> packed_memory(std::size_t bytes) {
         data = chunk->take(wanted);
         latest = chunk;
     }
-    return {std::move(chunk), data};
+    return {{std::move(chunk), data}, bytes};
+}
+
+thread_local PackedSession* t_session = nullptr;
+
+}  // namespace
+
+// Kernels may read the whole last line.
+std::size_t packed_step(std::size_t bytes) { return rounded_up(std::max<std::size_t>(bytes, 1), kLine); }
+
+PackedMemory packed_memory(std::size_t bytes) { return t_session != nullptr ? t_session->take(bytes) : fresh(bytes); }
+
+bool all_filled() { return t_session != nullptr && t_session->fits_; }
+
+PackedSession::PackedSession() : PackedSession(std::vector<PackedMemory>{}) { fits_ = false; }
+
+PackedSession::PackedSession(std::vector<PackedMemory> stored) : stored_(std::move(stored)), outer_(t_session) {
+    t_session = this;
+}
+
+PackedSession::~PackedSession() { t_session = outer_; }
+
+PackedMemory PackedSession::take(std::size_t bytes) {
+    const std::size_t next = blocks_.size();
+    fits_ = fits_ && next < stored_.size() && stored_[next].bytes == bytes;
+    blocks_.push_back(fits_ ? stored_[next] : fresh(bytes));
+    return blocks_.back();
 }
 
 }  // namespace octet::cpu

@@ -102,6 +102,12 @@ inline constexpr Property<std::int32_t> inference_num_threads{"INFERENCE_NUM_THR
 /// Whether the time of every step is measured (CompiledModel::report, InferRequest::get_profiling_info).
 inline constexpr Property<bool> enable_profiling{"PERF_COUNT"};
 
+/// A folder that keeps packed weights and generated code, one file for each model, settings, machine and build: compiling the same again
+/// maps it instead of making them. It is made where it is missing; files that do not fit are ignored and replaced. Empty (the default):
+/// nothing is kept. Models with dynamic inputs are not kept. The files hold code that will run: those that another user than this one or
+/// root can write are ignored.
+inline constexpr Property<std::string> cache_dir{"CACHE_DIR"};
+
 namespace hint {
 /// LATENCY: one stream of all threads; THROUGHPUT: streams of one thread.
 inline constexpr Property<PerformanceMode> performance_mode{"PERFORMANCE_HINT"};
@@ -126,6 +132,8 @@ inline constexpr ReadOnlyProperty<std::vector<std::string>> available_devices{"A
 inline constexpr ReadOnlyProperty<std::vector<std::string>> execution_devices{"EXECUTION_DEVICES"};
 inline constexpr ReadOnlyProperty<std::uint32_t> optimal_number_of_infer_requests{"OPTIMAL_NUMBER_OF_INFER_REQUESTS"};
 inline constexpr ReadOnlyProperty<std::string> model_name{"NETWORK_NAME"};
+/// Of a compiled model: whether CACHE_DIR had its plan.
+inline constexpr ReadOnlyProperty<bool> loaded_from_cache{"LOADED_FROM_CACHE"};
 namespace device {
 inline constexpr ReadOnlyProperty<std::string> full_name{"FULL_DEVICE_NAME"};
 }  // namespace device

@@ -17,6 +17,7 @@ int Kernel::parts() const { return 0; }
 std::size_t Kernel::scratch_bytes() const { return 0; }
 std::size_t Kernel::packed_bytes() const { return 0; }
 const std::string& Kernel::implementation() const { return impl_->implementation; }
+void Kernel::pack() {}
 void Kernel::run(const Args&, int) const {
     throw InternalError("internal error: a onednn kernel in a build without onednn");
 }
@@ -24,6 +25,7 @@ std::unique_ptr<Kernel> Kernel::clone() const { return nullptr; }
 
 void limit_isa(const Machine&) {}
 Isa effective_isa() { return detect_machine().isa; }
+std::string version() { return {}; }
 
 static Creation absent() { return {nullptr, declined("this build has no onednn")}; }
 Creation create(const Convolution&) { return absent(); }

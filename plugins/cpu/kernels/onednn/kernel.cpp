@@ -55,6 +55,11 @@ Isa effective_isa() {
     return best;
 }
 
+std::string version() {
+    const dnnl_version_t& v = *dnnl_version();
+    return fmt::format("oneDNN {}.{}.{}", v.major, v.minor, v.patch);
+}
+
 const dnnl::engine& engine() {
     // Never destroyed: kernels of static objects may outlive every static of this file.
     static const dnnl::engine& only = *new dnnl::engine(dnnl::engine::kind::cpu, 0);
@@ -88,7 +93,7 @@ dnnl::memory::data_type type_of(DataType type) {
     return data_type::undef;
 }
 
-Packed::Packed(std::size_t bytes) : data_(packed_memory(bytes)), size_(bytes) {}
+Packed::Packed(std::size_t bytes) : memory_(packed_memory(bytes)) {}
 
 void pack(const dnnl::memory::desc& from, const void* data, const dnnl::memory::desc& to, const Packed& packed) {
     dnnl::memory source(from, engine(), const_cast<void*>(data));

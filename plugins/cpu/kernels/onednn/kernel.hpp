@@ -53,4 +53,7 @@ inline Isa reachable_isa(const Machine& machine) { return machine.evex_dot ? Isa
 // What oneDNN's kernels are made for; asking fixes it.
 Isa effective_isa();
 
+// "oneDNN 3.7.1"; empty where this build has none.
+std::string version();
+
 }  // namespace octet::cpu::onednn

@@ -27,18 +27,20 @@ public:
     explicit Packed(std::size_t bytes);
     Packed(const Packed&) = delete;
     Packed& operator=(const Packed&) = delete;
-    std::byte* data() const { return data_.get(); }
-    std::size_t size() const { return size_; }
+    std::byte* data() const { return memory_.get(); }
+    std::size_t size() const { return memory_.bytes; }
+    bool filled() const { return memory_.filled; }  // holds its values already
 
 private:
-    std::shared_ptr<std::byte> data_;
-    std::size_t size_;
+    PackedMemory memory_;
 };
 
 template <class T>
 std::shared_ptr<const Packed> packed_copy(const std::vector<T>& values) {
     auto packed = std::make_shared<Packed>(values.size() * sizeof(T));
-    std::copy(values.begin(), values.end(), reinterpret_cast<T*>(packed->data()));
+    if (!packed->filled()) {
+        std::copy(values.begin(), values.end(), reinterpret_cast<T*>(packed->data()));
+    }
     return packed;
 }
 

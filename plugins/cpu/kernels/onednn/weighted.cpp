@@ -144,10 +144,12 @@ std::shared_ptr<const Packed> Weighted::packed(const dnnl::memory::desc& plain, 
     if (packed_ == nullptr || data != packed_from_ || packed_desc_ != wanted) {
         auto target = std::make_shared<Packed>(wanted.get_size());
         const auto task = [plain, data, wanted, target] { pack(plain, data, wanted, *target); };
-        if (pack_later_) {
-            impl_.tasks.push_back(task);
-        } else {
-            task();
+        if (!target->filled()) {
+            if (pack_later_) {
+                impl_.tasks.push_back(task);
+            } else {
+                task();
+            }
         }
         packed_ = std::move(target);
         packed_desc_ = wanted;

@@ -41,6 +41,10 @@ std::size_t CodeBlock::add(const std::string& key, const Generate& generate) {
     return offset;
 }
 
+std::span<const std::uint8_t> CodeBlock::bytes() const {
+    return sealed() ? std::span(static_cast<const std::uint8_t*>(base_), size_) : std::span(bytes_);
+}
+
 void CodeBlock::seal() {
     for (const auto& task : take_tasks()) {
         task();
@@ -63,6 +67,8 @@ void CodeBlock::seal() {
             fmt::format("the system refused to make generated code executable: {}", std::strerror(error)));
     }
     base_ = memory;
+    size_ = bytes_.size();
+    std::vector<std::uint8_t>().swap(bytes_);
 }
 
 }  // namespace octet::cpu::x64

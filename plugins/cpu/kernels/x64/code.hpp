@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,8 +39,16 @@ public:
     // Does what was put off and not taken, and makes the code executable; std::runtime_error when the system refuses. Kernels run only afterwards.
     void seal();
 
+    // Kernels by name and the bytes they lie in; and the same taken from another block, instead of generating them. Before the first add().
+    const std::map<std::string, std::size_t>& offsets() const { return offsets_; }
+    std::span<const std::uint8_t> bytes() const;
+    void restore(std::map<std::string, std::size_t> offsets, std::vector<std::uint8_t> bytes) {
+        offsets_ = std::move(offsets);
+        bytes_ = std::move(bytes);
+    }
+
     bool sealed() const { return base_ != nullptr; }
-    std::size_t size() const { return bytes_.size(); }
+    std::size_t size() const { return bytes().size(); }
     std::size_t kernels() const { return offsets_.size(); }
     double seconds() const { return seconds_; }  // spent in generating
 
@@ -50,12 +59,13 @@ public:
 
 private:
     VectorIsa isa_;
-    std::vector<std::uint8_t> bytes_;
+    std::vector<std::uint8_t> bytes_;  // until it is sealed
     std::map<std::string, std::size_t> offsets_;
     std::vector<std::function<void()>> tasks_;
     double seconds_ = 0;
     void* base_ = nullptr;
     std::size_t mapped_ = 0;
+    std::size_t size_ = 0;
 };
 
 }  // namespace octet::cpu::x64

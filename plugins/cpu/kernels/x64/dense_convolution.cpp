@@ -153,7 +153,9 @@ DenseConvolution::DenseConvolution(const DenseConvolutionDesc& desc, std::span<c
     }
     weights_ = reinterpret_cast<std::int8_t*>(storage.data());
     padding_ = Aligned<std::uint8_t>(static_cast<std::size_t>(desc.groups * desc.ic));
-    std::fill_n(padding_.data(), padding_.size(), desc.zero_point);
+    if (!padding_.filled()) {
+        std::fill_n(padding_.data(), padding_.size(), desc.zero_point);
+    }
     add_blocks(weights, code);
 
     const std::int64_t pixels = desc_.window.out_height() * desc_.window.out_width();
@@ -179,12 +181,14 @@ void DenseConvolution::add_blocks(std::span<const std::int8_t> weights, CodeBloc
             block.first += group * desc_.oc;
             block.panel += group * group_bytes;
             block.group = group;
-            code.later([to = weights_ + block.panel, where = static_cast<ColumnBlock>(block),
-                        panel = panel_of(desc_, code.isa()), from = weights.data(), ic = desc_.ic, taps = w.taps()] {
-                pack_panel(to, where, panel, [&](std::size_t tap, std::int64_t i, std::int64_t column) {
-                    return from[(column * ic + i) * taps + static_cast<std::int64_t>(tap)];
+            if (!own_.filled())
+                code.later([to = weights_ + block.panel, where = static_cast<ColumnBlock>(block),
+                            panel = panel_of(desc_, code.isa()), from = weights.data(), ic = desc_.ic,
+                            taps = w.taps()] {
+                    pack_panel(to, where, panel, [&](std::size_t tap, std::int64_t i, std::int64_t column) {
+                        return from[(column * ic + i) * taps + static_cast<std::int64_t>(tap)];
+                    });
                 });
-            });
             IndirectTile shape{IndirectTile::kRows,   plain.columns,    desc_.ic,
                                desc_.zero_point != 0, desc_.out_stride, epilogue_.strides()};
             block.full = add_indirect_tile(code, shape, desc_.epilogue, bounded);

@@ -154,13 +154,13 @@ DepthwiseConvolution::DepthwiseConvolution(const DepthwiseDesc& desc, std::span<
     epilogue_ = EpilogueData(desc.epilogue, desc.channels, desc.operand_strides, channel_of);
 
     padding_ = Aligned<std::uint8_t>(static_cast<std::size_t>(desc.window.width * desc_.in_stride));
-    for (std::size_t i = 0; i < padding_.size(); ++i) {
+    for (std::size_t i = 0; i < padding_.size() && !padding_.filled(); ++i) {
         const std::int64_t channel = static_cast<std::int64_t>(i) % desc_.in_stride;
         padding_.data()[i] = desc.zero_point(std::min(channel, desc.channels - 1));
     }
     const bool bounded = !may_exceed_i32(desc.epilogue, 255.0 * 128 * static_cast<double>(desc.window.taps()));
     for (Block& block : blocks_) {
-        pack(block, weights);
+        if (!own_.filled()) pack(block, weights);
         add_steps(block, code, bounded);
     }
 }

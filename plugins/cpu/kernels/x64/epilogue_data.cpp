@@ -201,6 +201,9 @@ Aligned<float> pack_constants(const Epilogue& epilogue, std::span<const std::int
     const std::size_t vectors = static_cast<std::size_t>(channel_vectors(epilogue));
     const std::size_t groups = (channel_of.size() + 15) / 16;
     Aligned<float> packed(groups * vectors * 16);
+    if (packed.filled()) {
+        return packed;
+    }
     std::size_t id = 0;
     for (const EpilogueOp& op : epilogue.ops) {
         for (const auto& [values, absent] : vectors_of(op)) {

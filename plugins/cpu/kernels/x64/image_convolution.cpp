@@ -106,12 +106,13 @@ void ImageConvolution::add_blocks(std::span<const std::int8_t> weights, CodeBloc
     shape.starts = desc_.zero_point != 0;
     const PanelShape panel = panel_of(desc_, code.isa());
     for (const ColumnBlock& plain : column_blocks(desc_.out_channels, panel, block_columns(code.isa()))) {
-        pack_panel(weights_ + plain.panel, plain, panel, [&](std::size_t tap, std::int64_t i, std::int64_t column) {
+        const auto weight = [&](std::size_t tap, std::int64_t i, std::int64_t column) {
             const std::int64_t at = static_cast<std::int64_t>(tap) * shape.k +
                                     i;  // in the order kernel row, column, channel
             const std::int64_t position = at / channels;
             return weights[static_cast<std::size_t>((column * channels + at % channels) * w.taps() + position)];
-        });
+        };
+        if (!own_.filled()) pack_panel(weights_ + plain.panel, plain, panel, weight);
         Block block;
         static_cast<ColumnBlock&>(block) = plain;
         block.tile_rows = tile_rows_for(w.out_width(), tile_rows(code.isa(), plain.columns));

@@ -63,7 +63,7 @@ MatMul::MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, Cod
     const bool bounded = !may_exceed_i32(desc.epilogue, 255.0 * 128 * static_cast<double>(desc.k));
     const std::int64_t least_rows = std::ranges::min_element(shares_, {}, &Share::rows)->rows;
     const std::int64_t whole_rows = batches_apart() ? desc.rows_per_batch : desc.rows;
-    pack_later(weights, blocks, panel, code);
+    if (!own_.filled()) pack_later(weights, blocks, panel, code);
     for (const ColumnBlock& plain : blocks) {
         Block block;
         static_cast<ColumnBlock&>(block) = plain;

@@ -193,7 +193,7 @@ RecurrentProduct::RecurrentProduct(const RecurrentProductDesc& desc, CodeBlock& 
     if (desc.rows > kMostRows && desc.rows % kMostRows != 0) {
         rest_ = add(desc.rows % kMostRows);
     }
-    for (std::int64_t first = 0; first < desc.panels; first += kPanelsAtOnce) {
+    for (std::int64_t first = 0; first < desc.panels && !packed_.filled(); first += kPanelsAtOnce) {
         code.later([this, first, weights] {
             for (std::int64_t panel = first; panel < std::min(first + kPanelsAtOnce, desc_.panels); ++panel) {
                 pack(panel, weights);

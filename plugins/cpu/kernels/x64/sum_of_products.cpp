@@ -181,6 +181,7 @@ Aligned<std::byte> pack(const SumOfProductsDesc& desc, const std::vector<PartCod
     std::size_t rows = 0;
     for (const PartCode& p : codes) rows += p.dwords.size() + (p.starts ? 2 : 1);
     Aligned<std::byte> panel(rows * width * 4);
+    if (panel.filled()) return panel;
     std::byte* at = panel.data();
     for (std::size_t p = 0; p < codes.size(); ++p) {
         const SumOfProductsDesc::Part& part = desc.parts[p];
