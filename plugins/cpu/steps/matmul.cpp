@@ -247,6 +247,7 @@ void use_portable(Planner& planner, Problem& p, const Acceptance& better) {
 }  // namespace
 
 void plan_matmul(Planner& planner, const Group& group) {
+    if (plan_coded_matmul(planner, group)) return;
     auto p = problem_of(planner, group);
     if (!p) return plan_fallback(planner, group, "a product with a vector");
     Acceptance last = declined("no faster kernel is built in");
