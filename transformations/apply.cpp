@@ -13,7 +13,7 @@ LowPrecisionResult apply_low_precision(ir::Graph graph, const LowPrecisionOption
     append(options.before_plan);
     if (integers) {
         append(low_precision_pipeline(options.restrictions, plan, options.policy));
-        append(finish());
+        append(finish(options.weight_only));
     } else {
         append(qdq_pipeline(options.restrictions, plan, options.policy));
     }

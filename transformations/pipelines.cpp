@@ -4,6 +4,7 @@
 #include "transformations/common/constants.hpp"
 #include "transformations/low_precision/decompose.hpp"
 #include "transformations/low_precision/rules.hpp"
+#include "transformations/low_precision/weight_only.hpp"
 
 namespace octet {
 
@@ -100,16 +101,20 @@ Pipeline qdq_pipeline(const low_precision::Restrictions& restrictions,
                      low_precision::spell_out_rules()}}});
 }
 
-Pipeline finish() {
-    return {{"fold-float", "what stayed float needs its weights as numbers",
-             [](Graph& g) { return fold_constants(g, Fold::everything); }}};
+Pipeline finish(bool weight_only) {
+    return {{"fold-float", "what stayed float needs its weights as numbers, unless it reads codes of them",
+             [weight_only](Graph& g) {
+                 return weight_only ? fold_constants(g, Fold::everything, low_precision::keeps_codes)
+                                    : fold_constants(g, Fold::everything);
+             }}};
 }
 
 namespace {
 
-Pipeline whole(const low_precision::Restrictions& restrictions, const low_precision::Policy& policy) {
+Pipeline whole(const low_precision::Restrictions& restrictions, const low_precision::Policy& policy,
+               bool weight_only = false) {
     const auto plan = std::make_shared<low_precision::PrecisionPlan>();
-    return joined({canonicalise(), low_precision_pipeline(restrictions, plan, policy), finish()});
+    return joined({canonicalise(), low_precision_pipeline(restrictions, plan, policy), finish(weight_only)});
 }
 
 Pipeline whole_qdq(const low_precision::Policy& policy) {
@@ -122,9 +127,10 @@ Pipeline whole_qdq(const low_precision::Policy& policy) {
 const std::vector<NamedPipeline>& named_pipelines() {
     static const std::vector<NamedPipeline> pipelines{
         {"canonicalise", canonicalise},
-        {"low-precision", [] { return whole(low_precision::cpu_restrictions(), low_precision::cheapest_policy()); }},
+        {"low-precision",
+         [] { return whole(low_precision::cpu_restrictions(), low_precision::cheapest_policy(), true); }},
         {"low-precision-upstream",
-         [] { return whole(low_precision::cpu_restrictions(), low_precision::upstream_policy()); }},
+         [] { return whole(low_precision::cpu_restrictions(), low_precision::upstream_policy(), true); }},
         {"low-precision-qdq", [] { return whole_qdq(low_precision::cheapest_policy()); }},
         {"low-precision-qdq-upstream", [] { return whole_qdq(low_precision::upstream_policy()); }},
         {"low-precision-gpu",

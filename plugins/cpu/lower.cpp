@@ -6,6 +6,7 @@
 #include "ir/ops/core.hpp"
 #include "transformations/apply.hpp"
 #include "transformations/common/constants.hpp"
+#include "transformations/low_precision/weight_only.hpp"
 
 namespace octet::cpu {
 
@@ -15,6 +16,11 @@ namespace {
 
 bool known(const Output& output) {
     return output.partial && std::ranges::all_of(*output.partial, [](Dim d) { return d.is_static(); });
+}
+
+// What the kernels want as numbers.
+void fold(Graph& graph) {
+    common::fold_constants(graph, common::Fold::everything, low_precision::keeps_codes_of_known_shapes);
 }
 
 std::vector<bool> constant_layers(const Graph& graph) {
@@ -37,6 +43,7 @@ Lowered lower(const Graph& source, bool integers, const low_precision::Policy& p
     LowPrecisionOptions options;
     if (!integers) options.restrictions = low_precision::no_restrictions();
     options.policy = policy;
+    options.weight_only = true;
     options.engine = rewrite::Options::from_environment();
 #ifdef NDEBUG
     options.engine.verify = rewrite::Verify::nothing;
@@ -44,6 +51,8 @@ Lowered lower(const Graph& source, bool integers, const low_precision::Policy& p
     LowPrecisionResult result = apply_low_precision(source, options);
     std::vector<LoadPhase> load;
     for (const rewrite::StepLog& step : result.log.steps) load.push_back({step.name, step.seconds * 1e3});
+    const auto static_shape = [&](NodeId id) { return source.shape({id, 0}).is_static(); };
+    if (std::ranges::all_of(source.parameters(), static_shape)) fold(result.graph);
     return {std::make_shared<const Graph>(std::move(result.graph)),
             std::make_shared<const low_precision::PrecisionPlan>(std::move(result.plan)), integers,
             constant_layers(source), std::move(load)};
@@ -69,7 +78,7 @@ std::shared_ptr<const Graph> specialise(const Graph& graph, const std::vector<Di
         to[id] = edit.add(std::move(op), std::move(inputs), node.name).node;
         edit.set_origins(to[id], node.origins);
     }
-    common::fold_constants(*result, common::Fold::everything);
+    fold(*result);
     return result;
 }
 

@@ -10,6 +10,7 @@
 #include "plugins/cpu/chain.hpp"
 #include "plugins/cpu/shared_groups.hpp"
 #include "transformations/low_precision/dequantization.hpp"
+#include "transformations/low_precision/weight_only.hpp"
 
 namespace octet::cpu {
 
@@ -94,6 +95,7 @@ bool reads_floats_or_codes(const Graph& graph, const Node& node) {
 
 Group::Kind kind_of(const Graph& graph, const Node& node) {
     if (!static_values(graph, node)) return Group::Kind::dynamic;
+    if (node.inputs.empty()) return Group::Kind::other;
     if (!reads_floats_or_codes(graph, node))
         return chainable(graph, node) && node.op.is<Dequantize>() ? Group::Kind::elementwise : Group::Kind::other;
     const Op& op = node.op;
@@ -142,7 +144,14 @@ private:
             return;
         }
         if (stored(graph_, {id, 0}) != Value{id, 0}) return;  // its readers apply it
+        if (is_coded_weights(id)) return;
         add(id);
+    }
+
+    // Whether products read the codes behind it.
+    bool is_coded_weights(NodeId id) const {
+        const NodeId dequantize = graph_.node(id).op.is<Reshape>() ? graph_.node(id).inputs[0].node : id;
+        return low_precision::keeps_codes_of_known_shapes(graph_, dequantize);
     }
 
     // The part that comes last has all data of the others before it, and stands for the sum.
@@ -204,7 +213,7 @@ private:
                                group.kind == Group::Kind::row;
         if (reads_all && group.sum.parts.empty()) {
             for (Value v : node.inputs) {
-                if (graph_.constant(v)) continue;
+                if (graph_.constant(v) || is_coded_weights(v.node)) continue;
                 // A pool before may have stored values instead.
                 const Value codes = stored(graph_, v);
                 const bool as_codes = v == node.inputs[0] && reads_codes(graph_, node) && is_stored(codes);

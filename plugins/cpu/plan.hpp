@@ -64,7 +64,8 @@ struct Step {
     ir::Element data = ir::Element::undefined;    // what it reads
     ir::Element result = ir::Element::undefined;  // what it writes
     bool int8 = false;
-    std::string note;  // why a better kernel did not take it
+    ir::Element weights = ir::Element::undefined;  // of a product of floats whose weights are codes
+    std::string note;                              // why a better kernel did not take it
     std::string code;
     std::size_t scratch_bytes = 0;
     std::size_t packed_bytes = 0;

@@ -504,6 +504,8 @@ void Planner::put_off_packing(const Group& group) {
     constexpr std::size_t kFewBytes = 16 * 1024;
     Packing packing;
     for (Value v : graph_->node(group.core).inputs) {
+        // Of weights that are codes, the codes.
+        while (graph_->op(v).is<Reshape>() || graph_->op(v).is<Dequantize>()) v = graph_->node(v).inputs[0];
         const Tensor* tensor = graph_->constant(v);
         if (!tensor || tensor->bytes() < kFewBytes) continue;
         const bool kept = std::ranges::any_of(plan_.constants,

@@ -128,6 +128,8 @@ void plan_convolution(Planner& p, const Group& group);
 // A sum of convolutions; false, before anything but reorders is planned, where no kernel takes all of it.
 bool plan_sum(Planner& p, const Group& group);
 void plan_matmul(Planner& p, const Group& group);
+// A product of floats with weights that are codes; false, before anything is planned, for other products.
+bool plan_coded_matmul(Planner& p, const Group& group);
 void plan_row(Planner& p, const Group& group);
 void plan_attention(Planner& p, const Group& group);
 void plan_pool(Planner& p, const Group& group);

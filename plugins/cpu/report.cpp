@@ -4,6 +4,8 @@
 #include <array>
 #include <map>
 
+#include <fmt/format.h>
+
 #include "ir/support/check.hpp"
 
 namespace octet::cpu {
@@ -199,7 +201,12 @@ private:
                 continue;
             }
             const auto it = reasons.find(i);
-            if (!lowered_.integers) {
+            if (step.weights != Element::undefined) {
+                row.code = name_of(rewrite::Code::no_act_fq);
+                const bool known = it != reasons.end() && !it->second->ok;
+                row.reason = fmt::format("weight-only: its activation has no FakeQuantize{}; its weights stay {}",
+                                         known ? " (" + text_of(*it->second) + ")" : "", name_of(step.weights));
+            } else if (!lowered_.integers) {
                 row.code = "LOW_PRECISION_OFF";
                 row.reason = "INFERENCE_LOW_PRECISION is NO";
             } else if (it != reasons.end() && !it->second->ok) {

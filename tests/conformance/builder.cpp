@@ -30,6 +30,12 @@ Value Builder::numbers(Dims dims, const std::vector<float>& values) {
     return edit_.constant(Tensor::of<float>(std::move(dims), values));
 }
 
+Value Builder::codes(Dims dims, Element element) {
+    Tensor tensor(element, std::move(dims));
+    for (std::byte& bits : tensor.write_raw()) bits = static_cast<std::byte>(uniform(0, 256));
+    return edit_.constant(tensor);
+}
+
 Value Builder::quantize(Value x, float low, float high, std::int64_t levels) {
     const Value from = scalar(low), to = scalar(high);
     return add(FakeQuantize{levels}, {x, from, to, from, to});

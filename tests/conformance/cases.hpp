@@ -26,6 +26,9 @@ public:
     ir::Value ints(const std::vector<std::int64_t>& values) { return edit_.constant(ir::Tensor::vector(values)); }
     ir::Value axis(std::int64_t value) { return edit_.constant(ir::Tensor::scalar(value)); }
 
+    // Codes of 4 or 8 bits from the whole range of their type.
+    ir::Value codes(ir::Dims dims, ir::Element element);
+
     // FakeQuantize with one interval.
     ir::Value quantize(ir::Value x, float low, float high, std::int64_t levels = 256);
     // FakeQuantize with an interval per channel (axis 1).

@@ -493,6 +493,23 @@ void add_blocks(Cases& cases) {
         -20, 20, true));
 }
 
+// A window of four rows that moves by one an inference: twice, and the second one reads what the first one kept.
+void add_state(Cases& cases) {
+    cases.push_back(
+        {"state_of_codes",
+         [](Builder& b) {
+             const Value x = b.quantize(b.input({1, 24}), -1, 127.0f / 128);
+             const Value read = b.add(ReadValue{"rows", Element::f32, {4, 24}},
+                                      {b.numbers({4, 24}, std::vector<float>(96, 0.25f))});
+             const Value old = b.add(ir::Slice{}, {read, b.ints({1}), b.ints({4}), b.ints({1}), b.ints({0})});
+             b.add(Assign{"rows"}, {b.add(Concat{0}, {old, x})});
+             b.result(b.add(MatMul{false, true}, {read, b.weights({10, 24})}));
+         },
+         0,
+         {},
+         true});
+}
+
 }  // namespace
 
 std::vector<Case> int8_cases() {
@@ -501,6 +518,7 @@ std::vector<Case> int8_cases() {
     add_matmul(cases);
     add_others(cases);
     add_blocks(cases);
+    add_state(cases);
     return cases;
 }
 

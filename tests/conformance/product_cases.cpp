@@ -56,6 +56,59 @@ void add_products(Cases& cases) {
                      {{{1, 2, 5, 16}, {1, 2, 9, 16}}, {{2, 2, 30, 16}, {1, 2, 3, 16}}}});
 }
 
+struct CodedMatrix {
+    std::string name;
+    Dims data;
+    Element element;
+    Dims codes, scale;     // of as many dimensions
+    Dims zero_point = {};  // none: no zero point
+    Dims matrix = {};      // what the codes are reshaped to; none: as they are
+    bool transposed = true;
+    bool chain = false;  // elementwise ops below
+    std::vector<std::vector<Dims>> shapes = {};
+};
+
+// Floats times weights that stay codes: nothing quantizes the data.
+void add_weight_only(Cases& cases) {
+    const std::vector<CodedMatrix> matrices{
+        {"i8", {3, 40}, Element::i8, {17, 40}, {17, 1}},
+        {"i8_in_all", {1, 40}, Element::i8, {40, 70}, {1, 1}, {}, {}, false, true},
+        {"u8", {2, 5, 33}, Element::u8, {35, 33}, {35, 1}, {35, 1}, {}, true, true},
+        {"i4", {1, 24}, Element::i4, {40, 24}, {40, 1}},
+        {"u4_groups", {4, 64}, Element::u4, {37, 4, 16}, {37, 4, 1}, {37, 4, 1}, {37, 64}, true, true},
+        {"u4_groups_of_rows", {13, 48}, Element::u4, {3, 16, 20}, {3, 1, 20}, {1, 1, 1}, {48, 20}, false},
+        {"i4_groups_of_5", {2, 20}, Element::i4, {9, 4, 5}, {9, 4, 1}, {}, {9, 20}},
+        {"i8_groups", {30, 36}, Element::i8, {33, 3, 12}, {1, 3, 1}, {33, 1, 1}, {33, 36}},
+        {"u8_no_rows", {0, 12}, Element::u8, {5, 12}, {5, 1}, {5, 1}},
+        {"i8_unknown_rows",
+         {-1, 40},
+         Element::i8,
+         {17, 40},
+         {17, 1},
+         {},
+         {},
+         true,
+         true,
+         {{{1, 40}}, {{14, 40}}, {{0, 40}}}}};
+    for (const CodedMatrix& m : matrices)
+        cases.push_back(
+            {"weight_only_" + m.name,
+             [m](Builder& b) {
+                 Value w = b.add(Convert{Element::f32}, {b.codes(m.codes, m.element)});
+                 if (!m.zero_point.empty())
+                     w = b.add(Subtract{}, {w, b.add(Convert{Element::f32}, {b.codes(m.zero_point, m.element)})});
+                 w = b.add(Multiply{}, {w, b.random(m.scale, -0.02f, 0.02f)});
+                 if (!m.matrix.empty()) w = b.add(Reshape{}, {w, b.ints(m.matrix)});
+                 Shape shape(m.data);
+                 if (m.data[0] < 0) shape[0] = Dim();
+                 Value y = b.add(MatMul{false, m.transposed}, {b.input(shape), w});
+                 const std::int64_t columns = (m.matrix.empty() ? m.codes : m.matrix)[m.transposed ? 0 : 1];
+                 if (m.chain) y = b.add(Gelu{}, {b.add(Add{}, {y, b.random({columns})})});
+                 b.result(y);
+             },
+             0, m.shapes});
+}
+
 // Heads of attention as quantizers leave them: query and key are codes, the value may be.
 Case attention(const std::string& name, Dims mask, bool quantized_value, bool smooth = false) {
     return {
@@ -101,6 +154,7 @@ void add_attention(Cases& cases) {
 std::vector<Case> product_cases() {
     Cases cases;
     add_products(cases);
+    add_weight_only(cases);
     add_attention(cases);
     return cases;
 }

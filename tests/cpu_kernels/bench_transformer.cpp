@@ -2,7 +2,10 @@
 // as in a network ("cold": copies in turn that fill 64 MB; the own kernel fetches the next copy meanwhile), and attention heads.
 #include <fmt/format.h>
 
+#include <memory>
+
 #include "plugins/cpu/kernels/x64/attention.hpp"
+#include "plugins/cpu/kernels/x64/coded_product.hpp"
 #include "plugins/cpu/kernels/x64/matmul.hpp"
 #include "tests/cpu_kernels/bench.hpp"
 #ifdef OCTET_BENCH_ONEDNN
@@ -144,9 +147,35 @@ void heads(benchmark::State& state, std::int64_t rows) {
     set_rate(state, 4.0 * static_cast<double>(kHeads * rows * rows * kWidth));
 }
 
+// Floats times coded weights of 4096 x 4096, more than the caches hold.
+void coded(benchmark::State& state, std::int64_t rows, int bits) {
+    constexpr std::int64_t kWidth = 4096, kGroup = 128;
+    const std::int64_t group = bits == 4 ? kGroup : kWidth;
+    const std::vector<std::byte> codes(static_cast<std::size_t>(kWidth * kWidth * bits / 8), std::byte{0x35});
+    const std::vector<float> scale(static_cast<std::size_t>(kWidth / group * kWidth), 0.01F);
+    const x64::CodedProductDesc desc{rows, {codes.data(), bits, bits == 8, true, kWidth, kWidth, group, scale}};
+    const auto copies = static_cast<std::size_t>((std::int64_t{64} << 20) / (kWidth * kWidth * bits / 8));
+    x64::CodeBlock code;
+    std::vector<std::unique_ptr<x64::CodedProduct>> products;
+    for (std::size_t i = 0; i < copies; ++i) products.push_back(std::make_unique<x64::CodedProduct>(desc, code));
+    code.seal();
+    const std::vector<float> a(static_cast<std::size_t>(rows * kWidth), 0.5F);
+    std::vector<float> out(a.size());
+    std::vector<float> scratch(products[0]->scratch_size() / sizeof(float));
+    const x64::CodedProduct::Args args{a.data(), out.data(), {}, scratch.data()};
+    std::size_t turn = 0;
+    for (auto _ : state) products[turn++ % copies]->run(args, 0, products[0]->units());
+    set_rate(state, 2.0 * static_cast<double>(rows * kWidth * kWidth));
+}
+
 }  // namespace
 
 void register_transformer_benchmarks() {
+    for (const int bits : {4, 8})
+        for (const std::int64_t rows : {1, 8, 128})
+            benchmark::RegisterBenchmark(fmt::format("transformer/coded_{}_bits/{}", bits, rows).c_str(), coded, rows,
+                                         bits)
+                ->Unit(benchmark::kMicrosecond);
     for (const Shape& shape : kShapes)
         for (const bool cold : {false, true}) {
             const std::size_t copies = cold ? (std::size_t{64} << 20) / shape.weight_bytes() : 1;

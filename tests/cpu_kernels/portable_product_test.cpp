@@ -1,6 +1,7 @@
 // Convolutions and matrix products against plain loops.
 #include "plugins/cpu/kernels/portable/convolution.hpp"
 #include "plugins/cpu/kernels/portable/matmul.hpp"
+#include "tests/cpu_kernels/coded_support.hpp"
 #include "tests/cpu_kernels/portable_support.hpp"
 
 namespace octet::cpu::testing {
@@ -281,6 +282,40 @@ TEST(PortableMatMul, AgreesWithPlainLoops) {
                                                   << " storage " << bits << " constant " << constant);
                 ASSERT_NO_FATAL_FAILURE(
                     check_matmul(shape, storage, type.first, type.second, constant, kGuards[turn / 2 % 2]));
+            }
+        }
+    }
+}
+
+void check_coded(const CodedShape& shape, Guard guard) {
+    SCOPED_TRACE(::testing::Message() << shape.rows << "x" << shape.depth << "x" << shape.columns << " groups of "
+                                      << shape.group << ", " << shape.bits << " bits, signed " << shape.is_signed
+                                      << ", transposed " << shape.transposed);
+    const TestWeights w(shape, guard);
+    MatMul op;
+    op.rows = static_cast<std::size_t>(shape.rows);
+    op.depth = static_cast<std::size_t>(shape.depth);
+    op.columns = static_cast<std::size_t>(shape.columns);
+    const auto input = random_guarded<float>(op.rows * op.depth, guard, 1);
+    Guarded<float> out(op.rows * op.columns, guard);
+    const Arguments args{input.data(), nullptr, {}, out.data()};
+    const portable::PackedCodes packed = portable::pack_codes(w.weights);
+    run_reversed(op.units(), [&](std::size_t begin, std::size_t end) { op.run(packed, args, begin, end); });
+    ASSERT_TRUE(out.intact());
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        const ExactSum sum(input.data() + i / op.columns * op.depth, w, static_cast<std::int64_t>(i % op.columns));
+        ASSERT_NEAR(out[i], sum.value, sum.allowed()) << "at " << i;
+    }
+}
+
+TEST(PortableMatMul, CodedWeights) {
+    for (const Guard guard : kGuards) {
+        for (const int bits : {4, 8}) {
+            for (const bool is_signed : {false, true}) {
+                check_coded({1, 7, 33, 0, bits, is_signed, true, false}, guard);
+                check_coded({9, 300, 140, 0, bits, is_signed, false, true}, guard);
+                check_coded({3, 12, 17, 3, bits, is_signed, true, true}, guard);
+                check_coded({34, 640, 16, 160, bits, is_signed, true, true}, guard);
             }
         }
     }

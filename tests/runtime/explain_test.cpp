@@ -128,6 +128,26 @@ LayerReport row_of(const Report& report, std::string_view name) {
     return row == report.layers.end() ? LayerReport{} : *row;
 }
 
+TEST(ReasonsOfTheCpu, WeightsAloneCanBeCodes) {
+    constexpr std::string_view kProduct = R"(x : f32[2,4] = parameter() shape=[2,4]
+codes : i8[3,4] = constant() value=i8[3,4]{1, 2, 3, -4, 5, 6, -7, 8, 9, 10, 11, 127}
+convert : f32[3,4] = convert(codes) element=f32
+scale : f32[3,1] = constant() value=f32[3,1]{0.5, 1, 2}
+weights : f32[3,4] = multiply(convert, scale)
+product : f32[2,3] = matmul(x, weights) transpose_b=true
+out : f32[2,3] = result(product)
+)";
+    const LayerReport row = row_of(report_on_cpu(kProduct), "product");
+    EXPECT_FALSE(row.int8);
+    EXPECT_EQ(row.precision, "f32");
+    EXPECT_EQ(row.code, "NO_ACT_FQ");
+    EXPECT_EQ(row.reason,
+              "weight-only: its activation has no FakeQuantize (it reads the model's input 'x', which is not "
+              "quantized); its weights stay i8");
+    EXPECT_EQ(row_of(report_on_cpu(kProduct, {hint::low_precision(false)}), "product").reason,
+              "weight-only: its activation has no FakeQuantize; its weights stay i8");
+}
+
 TEST(ReasonsOfTheCpu, LowPrecisionCanBeOff) {
     constexpr std::string_view kConvolution = R"(x : f32[1,2,4,4] = parameter() shape=[1,2,4,4]
 low : f32[] = constant() value=f32[]{-1}

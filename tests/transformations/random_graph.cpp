@@ -131,7 +131,7 @@ void RandomGraphBuilder::step(bool first) {
         values_.push_back(k);
     }
     using Family = void (RandomGraphBuilder::*)(const Known&);
-    static constexpr std::array<std::pair<Family, int>, 19> kFamilies{{
+    static constexpr std::array<std::pair<Family, int>, 20> kFamilies{{
         {&RandomGraphBuilder::convolution, 20},
         {&RandomGraphBuilder::group_convolution, 8},
         {&RandomGraphBuilder::backward_convolution, 6},
@@ -151,6 +151,7 @@ void RandomGraphBuilder::step(bool first) {
         {&RandomGraphBuilder::pad, 3},
         {&RandomGraphBuilder::split, 5},
         {&RandomGraphBuilder::concat, 9},
+        {&RandomGraphBuilder::state, 3},
     }};
     int total = 0;
     for (const auto& family : kFamilies) total += family.second;

@@ -69,6 +69,8 @@ private:
     void pad(const Known& k);
     void split(const Known& k);
     void concat(const Known& k);
+    void state(const Known& k);
+    ir::Value turned(std::size_t rank);
 
     int below(std::int64_t n) { return static_cast<int>(random_() % static_cast<std::uint64_t>(n)); }
     bool chance(int percent) { return below(100) < percent; }

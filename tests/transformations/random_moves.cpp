@@ -225,4 +225,33 @@ void RandomGraphBuilder::concat(const Known& k) {
     keep(add(Concat{static_cast<std::int64_t>(axis)}, parts, "concat"), largest, unit);
 }
 
+// A variable that is assigned a quantized value, and read by what comes later.
+void RandomGraphBuilder::state(const Known& k) {
+    if (options_.dynamic_batch || options_.one_layer || !small(k.dims)) return;
+    const std::string variable = name("variable");
+    const Known assigned = quantized(k);
+    std::vector<Value> initial;
+    if (chance(60)) {
+        const double value = options_.exact ? assigned.unit * one_of({0, 1, 4}) : 0;
+        initial.push_back(
+            b_.edit.constant(Tensor::filled(Element::f32, k.dims, std::min(value, assigned.largest)), name("initial")));
+    }
+    const Value read = add(ReadValue{variable, Element::f32, Shape(k.dims)}, initial, "read_value");
+    const Value written = chance(30) ? add(Transpose{},
+                                           {add(Transpose{}, {assigned.value, turned(k.dims.size())}, "turn"),
+                                            turned(k.dims.size())},
+                                           "turn_back")
+                                     : assigned.value;
+    add(Assign{variable}, {written}, "assign");
+    values_.push_back(assigned);
+    keep(read, assigned.largest, assigned.unit);
+}
+
+// The order that turns axes around; twice it is none.
+Value RandomGraphBuilder::turned(std::size_t rank) {
+    std::vector<std::int64_t> order;
+    for (std::size_t i = rank; i-- > 0;) order.push_back(static_cast<std::int64_t>(i));
+    return b_.integers(order);
+}
+
 }  // namespace octet

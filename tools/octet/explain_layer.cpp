@@ -96,7 +96,7 @@ std::string describe(const ir::Graph& graph, const Operand& operand) {
     return text;
 }
 
-bool is_small(ir::Element e) { return e == ir::Element::u8 || e == ir::Element::i8; }
+bool is_small(ir::Element e) { return is_integer(e) && bits_of(e) <= 8; }
 
 }  // namespace
 

@@ -81,14 +81,15 @@ bool evaluate(Edit& edit, Graph& graph, NodeId id) {
 
 }  // namespace
 
-bool fold_constants(Graph& graph, Fold fold) {
+bool fold_constants(Graph& graph, Fold fold, const std::function<bool(const Graph&, NodeId)>& keep) {
     Edit edit(graph);
     bool changed = false;
     for (NodeId id : graph.order()) {
         const Node& node = graph.node(id);
         if (!node.alive || node.op.is<Constant>() || node.op.is<Parameter>() || node.op.is<Result>()) continue;
         if (node.outputs[0].partial && replace_known(edit, graph, id)) changed = true;
-        if (graph.node(id).alive && foldable(graph, graph.node(id), fold)) changed |= evaluate(edit, graph, id);
+        if (graph.node(id).alive && foldable(graph, graph.node(id), fold) && !(keep && keep(graph, id)))
+            changed |= evaluate(edit, graph, id);
     }
     return changed;
 }

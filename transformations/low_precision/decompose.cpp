@@ -6,6 +6,7 @@
 namespace octet::low_precision {
 
 bool decompose_planned(ir::Graph& graph, const PrecisionPlan& plan) {
+    keep_codes_in_state(graph, plan.variables);
     for (const ir::NodeId id : plan.integer) {
         const ir::Node& node = graph.node(id);
         Decomposition parts = decompose(graph, node, kLevels16).value;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -65,14 +66,58 @@ public:
 
     PrecisionPlan run() {
         const auto order = graph_.order();
-        for (NodeId id : order) find_codes(id);
+        variables_ = variables_of_codes(graph_, restrictions_.levels, policy_);
+        do {
+            codes_ = ByValue<Codes>(graph_);
+            refused_ = ByValue<Decision>(graph_);
+            plan_.choices.clear();
+            for (NodeId id : order) find_codes(id);
+        } while (drop_variables());
         for (NodeId id : order) decide(id);
         for (NodeId id : order)
             if (paid_[id]) plan_.integer.push_back(id);
+        for (Variable& variable : variables_)
+            if (std::ranges::all_of(variable.sources, [&](NodeId id) { return paid_[id]; }))
+                plan_.variables.push_back(std::move(variable));
         return std::move(plan_);
     }
 
 private:
+    // Leaves out the variables that turn out to hold something else than the codes they were given; says whether there were any.
+    bool drop_variables() {
+        const auto wrong = [&](const Variable& variable) {
+            const auto holds = [&](Value v) {
+                const Codes* codes = codes_.find(v);
+                return codes && codes->meaning == variable.meaning && codes->element == variable.element;
+            };
+            const bool assigned = std::ranges::all_of(variable.assigns,
+                                                      [&](NodeId id) { return holds(graph_.node(id).inputs[0]); });
+            const bool begins = std::ranges::all_of(variable.reads, [&](NodeId id) {
+                const Node& read = graph_.node(id);
+                if (!read.inputs.empty() && graph_.shape(read.inputs[0]) != read.outputs[0].type.shape) return false;
+                return begins_on_grid(graph_, read, variable) || (!read.inputs.empty() && holds(read.inputs[0]));
+            });
+            return !assigned || !begins;
+        };
+        std::vector<bool> drop;
+        for (const Variable& variable : variables_) drop.push_back(wrong(variable));
+        for (std::size_t i = 0; i < drop.size(); ++i)
+            if (drop[i]) dropped_.insert(variables_[i].reads.begin(), variables_[i].reads.end());
+        const auto left = std::erase_if(variables_, [&](const Variable& v) { return dropped_.contains(v.reads[0]); });
+        return left > 0;
+    }
+
+    void read_variable(NodeId id, const Node& node) {
+        const std::string& name = node.op.get<ir::ReadValue>().variable;
+        const auto found = std::ranges::find(variables_, name, &Variable::name);
+        if (found != variables_.end()) codes_.set({id, 0}, {found->meaning, found->element, false, found->sources});
+        else if (dropped_.contains(id))
+            refused_.set({id, 0}, Decision::no(Code::precision_conflict,
+                                               "the variable of '{layer}' does not hold values of one grid, its "
+                                               "initial value among them",
+                                               {node.name, {}}));
+    }
+
     void find_codes(NodeId id) {
         const Node& node = graph_.node(id);
         if (const auto* dq = node.op.as<ir::Dequantize>()) {
@@ -85,6 +130,8 @@ private:
             if (decomposition.decision)
                 codes_.set({id, 0}, {std::move(decomposition.value.dequantize), element, false, {id}});
             else refused_.set({id, 0}, std::move(decomposition.decision));
+        } else if (node.op.is<ir::ReadValue>()) {
+            read_variable(id, node);
         } else if (moves_codes(node.op)) {
             move(id, node);
         }
@@ -209,6 +256,8 @@ private:
     ByValue<Codes> codes_;
     ByValue<Decision> refused_;
     std::vector<bool> paid_;
+    std::vector<Variable> variables_;
+    std::set<NodeId> dropped_;  // ReadValue of variables that hold no codes after all
     PrecisionPlan plan_;
 };
 

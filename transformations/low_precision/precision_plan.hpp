@@ -6,6 +6,7 @@
 
 #include "transformations/low_precision/policy.hpp"
 #include "transformations/low_precision/restrictions.hpp"
+#include "transformations/low_precision/state.hpp"
 
 namespace octet::low_precision {
 
@@ -39,6 +40,8 @@ struct PrecisionPlan {
     // Every op of the restrictions' rows: on codes, or why not. Those of bodies have no origins.
     std::vector<LayerPrecision> layers;
     std::vector<Choice> choices;
+    // State that holds codes.
+    std::vector<Variable> variables;
     // Names of layers that must stay float although their operands may carry codes.
     std::unordered_map<std::string, rewrite::Code> kept_float;
 };

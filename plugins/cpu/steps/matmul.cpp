@@ -255,6 +255,7 @@ void use_portable(Planner& planner, Problem& p, const Acceptance& better) {
 }  // namespace
 
 void plan_matmul(Planner& planner, const Group& group) {
+    if (plan_coded_matmul(planner, group)) return;
     Acceptance last = declined("no faster kernel is built in");
 #if OCTET_ONEDNN
     if (planner.computes_bfloat(group)) {

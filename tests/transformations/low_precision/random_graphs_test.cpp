@@ -44,10 +44,11 @@ std::string difference(const ir::Graph& before, unsigned seed) {
     transform(after, seed);
     rewrite::run(finish(), after);
     ir::verify_or_throw(after, "all passes");
+    ir::eval::State state_before, state_after;
     for (unsigned round = 0; round < 2; ++round) {
         const ir::Tensors inputs = random_inputs(before, seed * 2 + round, 2 + round);
-        const ir::Tensors wanted = ir::eval::evaluate(before, inputs);
-        const ir::Tensors got = ir::eval::evaluate(after, inputs);
+        const ir::Tensors wanted = ir::eval::evaluate(before, inputs, &state_before);
+        const ir::Tensors got = ir::eval::evaluate(after, inputs, &state_after);
         for (std::size_t r = 0; r < wanted.size(); ++r) {
             if (wanted[r].type() != got[r].type()) return fmt::format("result {} has another type", r);
             for (std::size_t i = 0; i < wanted[r].size(); ++i) {

@@ -1,6 +1,7 @@
 #include "ir/ops/all.hpp"
 #include "transformations/low_precision/dequantization.hpp"
 #include "transformations/low_precision/rules.hpp"
+#include "transformations/low_precision/state.hpp"
 
 namespace octet::low_precision {
 
@@ -77,10 +78,23 @@ constexpr Refusal kReduced{Code::act_scale_per_channel, "the scale varies along 
 constexpr Refusal kTurned{Code::negative_scale, "a negative scale would turn '{move}' around"};
 constexpr Refusal kAxisUnknown{Code::not_constant, "the axis of '{move}' is not constant"};
 
+// quantize(dequantize(x)) -> x of one grid
+Rule remove_quantize() {
+    return Rule("remove-quantize-of-codes")
+        .match(op<Quantize>("quantize", op<Dequantize>("dq", rewrite::element({Element::u8, Element::i8}, any("x")))))
+        .decline(Code::value_unsupported, "'{dq}' and '{quantize}' have different grids",
+                 [](const Match& m) {
+                     const Dequantization d = dequantization_of(m.get<Dequantize>("dq"));
+                     return m.op("quantize") != Op(quantize_of(d, m.element("x")));
+                 })
+        .rewrite([](Edit&, const Match& m) { return m.value("x"); });
+}
+
 }  // namespace
 
 std::vector<Rule> movement_rules() {
     return {
+        remove_quantize(),
         moving<MaxPool>("max-pool",
                         {{Code::attribute_unsupported, "the indices of '{move}' are read"},
                          {Code::act_scale_per_channel, "the scale varies along a pooled axis of '{move}'"},

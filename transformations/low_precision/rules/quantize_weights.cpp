@@ -4,6 +4,7 @@
 #include "ir/ops/all.hpp"
 #include "transformations/low_precision/fake_quantize.hpp"
 #include "transformations/low_precision/rules.hpp"
+#include "transformations/low_precision/weight_only.hpp"
 
 namespace octet::low_precision {
 
@@ -41,10 +42,15 @@ Tensor mapped(const Tensor& t, F f) {
     return result;
 }
 
+// Products of floats read codes as the file has them.
+constexpr std::string_view kWeightOnly = "products with '{dq}' are float and read its codes as they are";
+bool is_weight_only(const Match& m) { return keeps_codes(m.graph(), m.root()); }
+
 // Kernels multiply by signed bytes: codes and zero point move by 128 together, 4-bit codes are bytes.
 Rule sign_weights() {
     return Rule("sign-weights")
         .match(op<Dequantize>("dq", rewrite::element({Element::u8, Element::u4, Element::i4}, constant("codes"))))
+        .decline(Code::not_profitable, std::string(kWeightOnly), is_weight_only)
         .rewrite([](Edit& e, const Match& m) {
             const float shift = m.element("codes") == Element::u8 ? 128 : 0;
             const auto less = [&](float x) { return x - shift; };
@@ -77,6 +83,7 @@ bool leaves_bytes(const Match& m) {
 Rule centre_weights() {
     return Rule("centre-weights")
         .match(op<Dequantize>("dq", rewrite::element(Element::i8, constant("codes"))))
+        .decline(Code::not_profitable, std::string(kWeightOnly), is_weight_only)
         .decline(Code::not_profitable, "the zero point of '{dq}' is 0",
                  [](const Match& m) {
                      const auto integers = integers_of(m.get<Dequantize>("dq").zero_point);

@@ -70,6 +70,30 @@ void widen_panel(const Matrix& matrix, std::size_t k, std::size_t depth, std::si
     }
 }
 
+// `count` rows of a panel of codes, as floats.
+void widen_codes(const PackedCodes& w, std::size_t panel, std::size_t k, std::size_t count, float* to) {
+    const std::size_t bytes = kTileColumns * static_cast<std::size_t>(w.bits) / 8;
+    const std::uint8_t* from = w.codes.data() + (panel * w.depth + k) * bytes;
+    const int flip = w.flip;
+    for (const std::size_t end = k + count; k < end;) {
+        const std::size_t next = std::min(end, (k / w.group + 1) * w.group);
+        const float* scale = w.scale.data() + (k / w.group * w.panels() + panel) * kTileColumns;
+        const float* shift = w.shift.data() + (k / w.group * w.panels() + panel) * kTileColumns;
+        for (; k < next; ++k, from += bytes, to += kTileColumns) {
+            if (w.bits == 8) {
+                for (std::size_t c = 0; c < kTileColumns; ++c) {
+                    to[c] = static_cast<float>((from[c] ^ flip) - flip) * scale[c] + shift[c];
+                }
+                continue;
+            }
+            for (std::size_t c = 0; c < kTileColumns / 2; ++c) {
+                to[c] = static_cast<float>(((from[c] & 15) ^ flip) - flip) * scale[c] + shift[c];
+                to[c + 8] = static_cast<float>(((from[c] >> 4) ^ flip) - flip) * scale[c + 8] + shift[c + 8];
+            }
+        }
+    }
+}
+
 bool integer(const MatMul& matmul) { return matmul.input.type != DataType::f32 && matmul.second.type != DataType::f32; }
 
 struct Place {
@@ -124,6 +148,34 @@ void run_packed(const MatMul& matmul, const PackedWeights& weights, const Weight
 
 }  // namespace
 
+PackedCodes pack_codes(const CodedWeights& weights) {
+    PackedCodes packed;
+    packed.bits = weights.bits;
+    packed.flip = weights.is_signed ? 1 << (weights.bits - 1) : 0;
+    packed.depth = static_cast<std::size_t>(weights.depth);
+    packed.columns = static_cast<std::size_t>(weights.columns);
+    packed.group = static_cast<std::size_t>(weights.group);
+    const std::size_t bytes = kTileColumns * static_cast<std::size_t>(weights.bits) / 8;
+    packed.codes.resize(packed.panels() * packed.depth * bytes);
+    packed.scale.resize(packed.depth / packed.group * packed.panels() * kTileColumns);
+    packed.shift.resize(packed.scale.size());
+    for (std::size_t column = 0; column < packed.columns; ++column) {
+        const std::size_t panel = column / kTileColumns, lane = column % kTileColumns;
+        for (std::size_t k = 0; k < packed.depth; ++k) {
+            const std::uint32_t code = weights.at(static_cast<std::int64_t>(k), static_cast<std::int64_t>(column));
+            const bool upper = weights.bits == 4 && lane >= 8;
+            std::uint8_t& to = packed.codes[(panel * packed.depth + k) * bytes + lane - (upper ? 8 : 0)];
+            to = static_cast<std::uint8_t>(to | code << (upper ? 4 : 0));
+        }
+        for (std::size_t group = 0; group < packed.depth / packed.group; ++group) {
+            const std::size_t to = (group * packed.panels() + panel) * kTileColumns + lane;
+            packed.scale[to] = weights.scale[group * packed.columns + column];
+            packed.shift[to] = weights.shift.empty() ? 0 : weights.shift[group * packed.columns + column];
+        }
+    }
+    return packed;
+}
+
 PackedWeights MatMul::pack(const void* weights, std::span<const std::int32_t> zero_points) const {
     Side side = second;
     side.zero_point = 0;
@@ -152,21 +204,41 @@ void MatMul::run(const PackedWeights& weights, const Arguments& args, std::size_
     }
 }
 
-void MatMul::run(const Arguments& args, std::size_t begin, std::size_t end) const {
+namespace {
+
+// The second matrix becomes packed floats as it is read: widen(place, panel, k, count, to) gives `count` rows of a panel.
+template <class Widen>
+void run_widened(const MatMul& matmul, const Arguments& args, std::size_t begin, std::size_t end, const Widen& widen) {
     const DotTile<float> dot = choose_dot_tile<float>();
     for (std::size_t unit = begin; unit < end; ++unit) {
-        const Place place = place_of(*this, unit);
-        const Matrix right(second, args.second, place.batch, depth, columns);
-        run_unit(*this, args, place, [&](DenseBlock& block, std::size_t k, std::size_t count) {
+        const Place place = place_of(matmul, unit);
+        run_unit(matmul, args, place, [&](DenseBlock& block, std::size_t k, std::size_t count) {
             alignas(64) std::array<float, kBlockDepth * kTileColumns> packed;
             for (std::size_t panel = 0; panel < block.panels(); ++panel) {
-                const std::size_t column = place.column + panel * kTileColumns;
-                const std::size_t width = std::min(kTileColumns, place.column + place.columns - column);
-                vectorized([&] { widen_panel(right, k, count, column, width, packed.data()); });
+                vectorized([&] { widen(place, panel, k, count, packed.data()); });
                 block.multiply(dot, panel, packed.data(), count);
             }
         });
     }
+}
+
+}  // namespace
+
+void MatMul::run(const Arguments& args, std::size_t begin, std::size_t end) const {
+    run_widened(*this, args, begin, end,
+                [&](const Place& place, std::size_t panel, std::size_t k, std::size_t count, float* to) {
+                    const Matrix right(second, args.second, place.batch, depth, columns);
+                    const std::size_t column = place.column + panel * kTileColumns;
+                    const std::size_t width = std::min(kTileColumns, place.column + place.columns - column);
+                    widen_panel(right, k, count, column, width, to);
+                });
+}
+
+void MatMul::run(const PackedCodes& weights, const Arguments& args, std::size_t begin, std::size_t end) const {
+    run_widened(*this, args, begin, end,
+                [&](const Place& place, std::size_t panel, std::size_t k, std::size_t count, float* to) {
+                    widen_codes(weights, place.column / kTileColumns + panel, k, count, to);
+                });
 }
 
 }  // namespace octet::cpu::portable

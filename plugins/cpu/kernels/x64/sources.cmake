@@ -1,6 +1,7 @@
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   list(APPEND kernel_sources
     x64/code.cpp
+    x64/coded_product.cpp
     x64/emitter.cpp
     x64/emit_function.cpp
     x64/emit_epilogue.cpp
