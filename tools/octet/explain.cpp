@@ -147,7 +147,8 @@ void print_reasons(const Report& report, const Int8Summary& int8, bool quantized
     if (int8.time_us > 0)
         fmt::print("{:.1f}% of the {:.3f} ms that they take\n", 100 * int8.time_share(), int8.time_us / 1e3);
     if (!quantized)
-        fmt::print("the model is not quantized: it holds no FakeQuantize and no weights of 4 or 8 bits; quantize it first\n");
+        fmt::print(
+            "the model is not quantized: it holds no FakeQuantize and no weights of 4 or 8 bits; quantize it first\n");
     if (int8.groups.empty()) return;
     const std::size_t count = int8.layers - int8.int8_layers;
     fmt::print("{} layer{} float:\n", count, count == 1 ? "" : "s");

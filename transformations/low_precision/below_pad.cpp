@@ -101,7 +101,10 @@ Moved below_channel_pad(const Graph& graph, const Node& node, const Dequantizati
 Moved below_pad(const Graph& graph, const Node& node, const Dequantization& d, ir::Element element) {
     const Dims axes = padded_axes(graph, node);
     Moved result = per_tensor(d) ? everywhere(node, d) : below_untouched(node, d, axes);
-    if (node.op.get<ir::Pad>().mode != ir::PadMode::constant) return result;
+    if (node.op.get<ir::Pad>().mode != ir::PadMode::constant) {
+        if (node.inputs.size() > 3) result.pad = 0;  // read by no one, but of the type of the data
+        return result;
+    }
     const Tensor* given = node.inputs.size() > 3 ? graph.constant(node.inputs[3]) : nullptr;
     if (node.inputs.size() > 3 && !given) return stays(Code::not_constant, "the value of '{layer}' is not constant");
     const double value = given ? given->at(0) : 0;

@@ -120,8 +120,10 @@ void read_codes(Graph& graph, NodeId id, const Variable& variable) {
 }
 
 void assign_codes(Graph& graph, NodeId id, const Variable& variable) {
-    Edit edit(graph, graph.node(id).name, graph.node(id).origins);
     const Value values = graph.node(id).inputs[0];
+    // The codes are those of the FakeQuantize where there is one.
+    const Node& source = graph.node(values.node).op.is<FakeQuantize>() ? graph.node(values.node) : graph.node(id);
+    Edit edit(graph, source.name, source.origins);
     if (!graph.uses({id, 0}).empty()) edit.replace(Value{id, 0}, values);
     edit.replace_input(id, 0, edit.add(quantize_of(variable.meaning, variable.element), {values}));
 }

@@ -23,7 +23,9 @@ public:
     Notes(RunLog& log, std::uint16_t step, std::uint32_t scope) : log_(log), step_(step), scope_(scope) {}
     void applied(NodeId node, std::string text);
     void declined(NodeId node, Code code, std::string text, Detail detail = {});
-    bool in_body() const { return scope_ != 0; }  // the graph is the body of a node; passes see it after the graph around it
+    bool in_body() const {
+        return scope_ != 0;
+    }  // the graph is the body of a node; passes see it after the graph around it
 
 private:
     void add(Event event, std::string text);

@@ -80,6 +80,9 @@ std::map<std::string, Codes> reference(const Graph& graph, const Tensors& parame
             values[id] = {made.values};
         } else if (node.op.is<ir::Convert>()) {
             values[id] = {in[0].converted(Element::f64)};
+        } else if (const auto* read = node.op.as<ir::ReadValue>()) {
+            for (Tensor& initial : in) initial = initial.converted(read->element);
+            values[id] = {in_double(ir::eval::evaluate(node.op, in)[0])};
         } else {
             values[id] = ir::eval::evaluate(node.op, in);
         }
