@@ -152,9 +152,15 @@ ir::Graph reordered(const ir::Graph& graph, unsigned seed) {
         if (!graph.node(id).op.is<ir::Parameter>() && !graph.node(id).op.is<ir::Result>()) left.push_back(id);
     while (!left.empty()) {
         std::vector<std::size_t> ready;
-        for (std::size_t i = 0; i < left.size(); ++i)
-            if (std::ranges::all_of(graph.node(left[i]).inputs, [&](ir::Value v) { return added[v.node].has_value(); }))
+        bool after_effect = false;  // reads and writes of a state keep their order
+        for (std::size_t i = 0; i < left.size(); ++i) {
+            const ir::Node& node = graph.node(left[i]);
+            const bool effect = node.op.traits().effect;
+            if (std::ranges::all_of(node.inputs, [&](ir::Value v) { return added[v.node].has_value(); }) &&
+                !(effect && after_effect))
                 ready.push_back(i);
+            after_effect = after_effect || effect;
+        }
         const std::size_t next = ready[random() % ready.size()];
         add(left[next]);
         left.erase(left.begin() + static_cast<std::ptrdiff_t>(next));
