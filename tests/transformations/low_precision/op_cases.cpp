@@ -162,6 +162,10 @@ std::vector<Case> computing_cases() {
          by_weights(ir::GroupConvolutionBackpropData{.strides = {2, 2}}, {2, 2, 3, 2, 2}, 3), true},
         {"matmul", by_weights(ir::MatMul{}, {4, 5}, 9), true},
         {"matmul_transposed", by_weights(ir::MatMul{false, true, {}, {}}, {5, 4}), true},
+        {"mvn", with(ir::Mvn{}, {{2, 3}}), false, 1e-5},
+        {"mvn_of_all", with(ir::Mvn{}, {{1, 2, 3}}), false, 1e-5},
+        {"mean_subtraction", with(ir::Mvn{.normalize_variance = false}, {{2, 3}}), false},
+        {"normalize_l2", with(ir::NormalizeL2{}, {{1}}), false, 1e-5},
         {"matmul_of_activations",
          [](GraphBuilder& b, Value x) {
              return b.edit.add(ir::MatMul{false, true, {}, {}}, {x, x});

@@ -11,6 +11,7 @@ struct OpCase {
     const char* name;
     std::function<ir::Value(GraphBuilder&, ir::Value)> make;
     bool codes;  // of one scale and zero point go on as codes, or meet weights as codes
+    double tolerance = 0;
 };
 std::vector<OpCase> op_cases();
 
