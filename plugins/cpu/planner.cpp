@@ -188,9 +188,11 @@ Place Planner::reorder(const Place& from, Layout layout, const std::string& name
     const std::size_t bytes = bytes_of(from.type.element, static_cast<std::size_t>(product(dims)));
     Place to{0, layout, from.type};
     if (plan_.buffers[from.buffer].home == Buffer::Home::constant) {
-        Tensor moved(from.type.element, dims);
-        copy.run(plan_.constants[plan_.buffers[from.buffer].index].get(), moved.write_raw().data(), 0, copy.units());
-        to.buffer = constant(moved);
+        const PackedMemory moved = packed_memory(bytes);
+        if (!moved.filled)
+            copy.run(plan_.constants[plan_.buffers[from.buffer].index].get(), moved.get(), 0, copy.units());
+        plan_.constants.push_back(moved.data);
+        to.buffer = buffer(bytes, Buffer::Home::constant, plan_.constants.size() - 1);
         return to;
     }
     to.buffer = buffer(bytes, Buffer::Home::arena);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace octet::cpu::onednn {
 namespace {
@@ -65,13 +66,14 @@ const void* Weighted::scaled_weights(const void* weights, std::int64_t count, st
         return weights;
     }
     const auto* values = static_cast<const float*>(weights);
-    scaled_.resize(static_cast<std::size_t>(count));
-    for (std::int64_t i = 0; i < count; ++i) {
-        const auto c = mapped.scale.size() == 1 ? 0 : static_cast<std::size_t>(i / stride % channels);
-        scaled_[static_cast<std::size_t>(i)] = static_cast<float>(static_cast<double>(values[i]) * mapped.scale[c]);
-    }
-    mapped.scale.clear();
-    return scaled_.data();
+    scaled_ = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(count));
+    scale_later_ = [values, count, stride, channels, to = scaled_.get(), scale = std::exchange(mapped.scale, {})] {
+        for (std::int64_t i = 0; i < count; ++i) {
+            const auto c = scale.size() == 1 ? 0 : static_cast<std::size_t>(i / stride % channels);
+            to[i] = static_cast<float>(static_cast<double>(values[i]) * scale[c]);
+        }
+    };
+    return scaled_.get();
 }
 
 void Weighted::scale_at_run_time() {
@@ -145,6 +147,9 @@ std::shared_ptr<const Packed> Weighted::packed(const dnnl::memory::desc& plain, 
         auto target = std::make_shared<Packed>(wanted.get_size());
         const auto task = [plain, data, wanted, target] { pack(plain, data, wanted, *target); };
         if (!target->filled()) {
+            if (scale_later_) {
+                std::exchange(scale_later_, nullptr)();
+            }
             if (pack_later_) {
                 impl_.tasks.push_back(task);
             } else {

@@ -1,6 +1,7 @@
 #pragma once
 // Inside this folder only: what convolutions, deconvolutions and matrix products have in common.
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,7 +45,7 @@ public:
     void fold_zero_point(std::int32_t zero, const std::vector<std::int64_t>& sums);
     void use_zero_point(std::int32_t zero) { zero_ = zero; }
 
-    // For f32, whose primitives take no scales: weights times scale, channel = i / stride % channels. Keeps the copy.
+    // For f32, whose primitives take no scales: where weights times scale, channel = i / stride % channels, lie once they are packed.
     const void* scaled_weights(const void* weights, std::int64_t count, std::int64_t stride, std::int64_t channels);
     // For f32 with weights of run time: scale and shift become steps after the primitive's own.
     void scale_at_run_time();
@@ -68,7 +69,8 @@ private:
     bool quantized_;
     bool pack_later_;
     std::int32_t zero_ = 0;
-    std::vector<float> scaled_;
+    std::unique_ptr<float[]> scaled_;
+    std::function<void()> scale_later_;  // fills it
     std::shared_ptr<const Packed> packed_;
     dnnl::memory::desc packed_desc_;
     const void* packed_from_ = nullptr;
