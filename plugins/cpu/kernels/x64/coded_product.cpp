@@ -253,7 +253,7 @@ CodedProduct::CodedProduct(const CodedProductDesc& desc, CodeBlock& code)
     panels_ = Aligned<std::byte>(
         static_cast<std::size_t>((units() - 1) * panel_bytes(kVectors) + panel_bytes(vectors(units() - 1))));
     constexpr std::int64_t kPanelsAtOnce = 8;
-    for (std::int64_t first = 0; first < units(); first += kPanelsAtOnce) {
+    for (std::int64_t first = 0; first < units() && !panels_.filled(); first += kPanelsAtOnce) {
         code.later([this, weights, first] {
             for (std::int64_t panel = first; panel < std::min(first + kPanelsAtOnce, units()); ++panel) {
                 pack(*weights, panel);
