@@ -1,5 +1,5 @@
 // Speed of the kernels that transformers are made of, one thread: products of weights beside oneDNN, with weights that come from memory
-// as in a network ("cold": copies in turn that fill 64 MB; the own kernel fetches the next copy meanwhile), and attention heads.
+// as in a network ("cold": copies in turn that fill 64 MB; the own kernel fetches the next copy meanwhile), attention heads, and layer normalisation.
 #include <fmt/format.h>
 
 #include <memory>
@@ -7,6 +7,7 @@
 #include "plugins/cpu/kernels/x64/attention.hpp"
 #include "plugins/cpu/kernels/x64/coded_product.hpp"
 #include "plugins/cpu/kernels/x64/matmul.hpp"
+#include "plugins/cpu/kernels/x64/normalize.hpp"
 #include "tests/cpu_kernels/bench.hpp"
 #ifdef OCTET_BENCH_ONEDNN
 #include "plugins/cpu/kernels/onednn/matmul.hpp"
@@ -168,6 +169,23 @@ void coded(benchmark::State& state, std::int64_t rows, int bits) {
     set_rate(state, 2.0 * static_cast<double>(rows * kWidth * kWidth));
 }
 
+// Rows of 768 floats as floats and as codes.
+void normalized_rows(benchmark::State& state, std::int64_t rows) {
+    constexpr std::int64_t kColumns = 768;
+    const std::vector<float> factors(kColumns, 0.5F), shifts(kColumns, 0.1F);
+    const EpilogueOp affine{.scale = factors, .shift = shifts};
+    const x64::NormalizeDesc desc{rows, kColumns, 1e-5F, true, {{{affine}, DataType::f32}, {{affine}, DataType::u8}}};
+    const auto values = static_cast<std::size_t>(rows * kColumns);
+    std::vector<float> in(values), floats(values);
+    for (std::size_t i = 0; i < values; ++i) in[i] = static_cast<float>(i % 97);
+    std::vector<std::uint8_t> codes(values);
+    x64::CodeBlock code;
+    const x64::Normalize kernel(desc, code);
+    code.seal();
+    for (auto _ : state) kernel.run({in.data(), {floats.data(), codes.data()}}, 0, kernel.units());
+    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(values));
+}
+
 }  // namespace
 
 void register_transformer_benchmarks() {
@@ -187,9 +205,12 @@ void register_transformer_benchmarks() {
                 ->Unit(benchmark::kMicrosecond);
 #endif
         }
-    for (const std::int64_t rows : {128, 197})
+    for (const std::int64_t rows : {128, 197}) {
         benchmark::RegisterBenchmark(fmt::format("transformer/12_heads/{}", rows).c_str(), heads, rows)
             ->Unit(benchmark::kMicrosecond);
+        benchmark::RegisterBenchmark(fmt::format("transformer/normalize/{}x768", rows).c_str(), normalized_rows, rows)
+            ->Unit(benchmark::kMicrosecond);
+    }
 }
 
 }  // namespace octet::cpu

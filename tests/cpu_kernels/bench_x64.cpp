@@ -14,6 +14,7 @@
 #include "plugins/cpu/kernels/x64/dense_convolution.hpp"
 #include "plugins/cpu/kernels/x64/depthwise.hpp"
 #include "plugins/cpu/kernels/x64/image_convolution.hpp"
+#include "plugins/cpu/kernels/x64/lstm_cell.hpp"
 #include "plugins/cpu/kernels/x64/matmul.hpp"
 #include "plugins/cpu/kernels/x64/recurrent.hpp"
 #include "tests/cpu_kernels/bench.hpp"
@@ -294,7 +295,30 @@ void measure_recurrent(benchmark::State& state, std::int64_t hidden, bool intege
                             static_cast<std::int64_t>(product.packed_bytes()));
 }
 
+// What follows it: the gates and states of all hidden units.
+void measure_cell(benchmark::State& state, std::size_t hidden, bool generated) {
+    std::vector<float> gates(4 * hidden, 0.3F), sums(4 * hidden, 0.1F), scale(4 * hidden, 1), cell(hidden),
+        states(hidden), result(hidden);
+    x64::CodeBlock code;
+    const std::size_t kernel = x64::add_lstm_cell(code);
+    code.seal();
+    const portable::LstmCell portable;
+    for (auto _ : state)
+        for (std::size_t i = 0; i < hidden; i += portable::LstmCell::kUnits) {
+            const portable::LstmCell::Arguments args{
+                gates.data() + i,           hidden,          sums.data() + 4 * i, scale.data() + 4 * i, 1,
+                portable::LstmCell::kUnits, cell.data() + i, states.data() + i,   result.data() + i};
+            if (generated) code.call(kernel, args);
+            else portable.run(args);
+        }
+}
+
 void add_recurrent() {
+    for (const bool generated : {true, false})
+        benchmark::RegisterBenchmark(generated ? "cell/512/own" : "cell/512/portable", [generated](
+                                                                                           benchmark::State& state) {
+            measure_cell(state, 512, generated);
+        })->Unit(benchmark::kMicrosecond);
     for (const std::int64_t hidden : {128, 512, 1024}) {
         for (const bool integer : {true, false}) {
             const std::string name = fmt::format("recurrent/{}x{}/{}", 4 * hidden, hidden, integer ? "s8" : "f32");

@@ -138,13 +138,12 @@ void NormalizeEmitter::factor_of_row() {
     c.vxorps(t1, t1, t1);
     c.vmaxps(t0, t1, t0);  // the second operand where one is NaN
     const Xbyak::Xmm x(t0.getIdx()), one(t1.getIdx());
-    const Xbyak::Address epsilon = c.one_lane(std::bit_cast<std::uint32_t>(d.epsilon));
     if (d.epsilon_inside) {
         c.vaddps(t0, t0, c.all_lanes(d.epsilon));
     }
     c.vsqrtss(x, x, x);
     if (!d.epsilon_inside) {
-        c.vaddss(x, x, epsilon);
+        c.vaddss(x, x, c.one_lane(std::bit_cast<std::uint32_t>(d.epsilon)));
     }
     c.vmovss(one, c.one_lane(std::bit_cast<std::uint32_t>(1.F)));
     c.vdivss(x, one, x);
