@@ -13,6 +13,7 @@
 
 #include "plugins/cpu/kernels/x64/dense_convolution.hpp"
 #include "plugins/cpu/kernels/x64/depthwise.hpp"
+#include "plugins/cpu/kernels/x64/few_outputs.hpp"
 #include "plugins/cpu/kernels/x64/image_convolution.hpp"
 #include "plugins/cpu/kernels/x64/lstm_cell.hpp"
 #include "plugins/cpu/kernels/x64/matmul.hpp"
@@ -77,6 +78,8 @@ std::vector<Layer> layers() {
     for (const auto& [size, ic, oc] : products) {
         add("product", size, 1, 1, ic, oc, 1);
     }
+    add("few", 512, 3, 1, 8, 1, 1);
+    add("few", 512, 3, 1, 8, 3, 1);
     const std::int64_t dense[][4] = {{32, 160, 1, 32},  {64, 56, 1, 64},   {128, 56, 2, 128},
                                      {128, 28, 1, 128}, {256, 14, 1, 256}, {512, 7, 1, 512}};
     for (const auto& [ic, size, stride, oc] : dense) {
@@ -175,6 +178,15 @@ Prepared own(const Layer& layer, Buffers& buffers, Isa cap) {
         auto scratch = std::make_shared<x64::Aligned<std::byte>>(kernel->scratch_size());
         Prepared prepared = finish(kernel, code, {buffers.in.data(), buffers.out.data(), {}, scratch->data()},
                                    x64::ImageConvolution::packed_size(desc, code->isa()));
+        prepared.keep.push_back(scratch);
+        return prepared;
+    }
+    if (layer.oc <= 4) {
+        const x64::FewOutputsDesc desc{layer.window, layer.ic, layer.oc, 0, requantize(layer)};
+        auto kernel = std::make_shared<x64::FewOutputs>(desc, weights, *code);
+        auto scratch = std::make_shared<x64::Aligned<std::byte>>(kernel->scratch_size());
+        Prepared prepared = finish(kernel, code, {buffers.in.data(), buffers.out.data(), scratch->data()},
+                                   kernel->packed_size());
         prepared.keep.push_back(scratch);
         return prepared;
     }

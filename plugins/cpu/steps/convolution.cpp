@@ -238,6 +238,7 @@ void plan_convolution(Planner& planner, const Group& group) {
     // Tiles of AMX need sums of some length to win: measured, 3x3 over an image and products of less than 32 values run as fast without.
     const std::int64_t products = p.ic * product(p.window.kernel);
     const bool amx = planner.machine().amx() && OCTET_ONEDNN;
+    if (!amx && try_few_outputs(planner, p)) return;
     if ((!amx || products < 64) && try_image(planner, p)) return;
     if ((!amx || products < 32) && try_pointwise(planner, p)) return;
     if (!amx && try_spread(planner, p)) return;

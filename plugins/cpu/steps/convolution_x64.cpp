@@ -3,6 +3,7 @@
 #include "ir/ops/all.hpp"
 #include "plugins/cpu/kernels/x64/dense_convolution.hpp"
 #include "plugins/cpu/kernels/x64/depthwise.hpp"
+#include "plugins/cpu/kernels/x64/few_outputs.hpp"
 #include "plugins/cpu/kernels/x64/image_convolution.hpp"
 #include "plugins/cpu/kernels/x64/matmul.hpp"
 #include "plugins/cpu/steps/convolution.hpp"
@@ -41,6 +42,25 @@ std::int64_t result_of(Planner& planner, const Problem& p, StepBuffers& b) {
     const Place out = planner.output_rows(p.group.output, Layout::channels_last);
     b.out = out.buffer;
     return static_cast<std::int64_t>(out.pitch);
+}
+
+template <class Kernel>
+std::size_t scratch_each(const Kernel& kernel) {
+    return (kernel.scratch_size() + 63) / 64 * 64;
+}
+
+// A kernel that wants memory of its own for each thread.
+template <class Kernel>
+std::shared_ptr<const Work> scratch_work(std::shared_ptr<const Kernel> kernel, StepBuffers b) {
+    return work([kernel = std::move(kernel), b = std::move(b)](const Frame& f) {
+        const auto args = x64_args<typename Kernel::Args>(f, b);
+        f.pool->parallel(static_cast<std::size_t>(kernel->units()),
+                         [&](std::size_t begin, std::size_t end, int thread) {
+                             auto mine = args;
+                             mine.scratch = f.scratch + scratch_each(*kernel) * static_cast<std::size_t>(thread);
+                             kernel->run(mine, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
+                         });
+    });
 }
 
 }  // namespace
@@ -83,19 +103,29 @@ Acceptance try_image(Planner& planner, const Problem& p) {
     StepBuffers b = buffers_of(planner, p);
     desc.out_stride = result_of(planner, p, b);
     auto kernel = std::make_shared<const x64::ImageConvolution>(desc, p.weights.as<std::int8_t>(), planner.code());
-    const std::size_t each = (kernel->scratch_size() + 63) / 64 * 64;
-    auto run = work([kernel, b, each](const Frame& f) {
-        const auto args = x64_args<x64::ImageConvolution::Args>(f, b);
-        f.pool->parallel(static_cast<std::size_t>(kernel->units()),
-                         [&](std::size_t begin, std::size_t end, int thread) {
-                             auto mine = args;
-                             mine.scratch = f.scratch + each * static_cast<std::size_t>(thread);
-                             kernel->run(mine, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
-                         });
-    });
-    add_step(planner, p.group, b, x64::kernel_name("image", planner.code().isa()), std::move(run),
-             each * static_cast<std::size_t>(planner.threads()),
+    add_step(planner, p.group, b, x64::kernel_name("image", planner.code().isa()), scratch_work(kernel, b),
+             scratch_each(*kernel) * static_cast<std::size_t>(planner.threads()),
              x64::ImageConvolution::packed_size(desc, planner.code().isa()), {});
+    return accepted();
+}
+
+Acceptance try_few_outputs(Planner& planner, const Problem& p) {
+    if (!p.integer() || p.backward || p.rank() > 2 || p.groups != 1 || p.source != DataType::u8)
+        return declined("it is not a convolution of codes");
+    if (p.pitch() != 0) return declined("its image is a part of another");
+    if (!p.uniform_zero_point() || !codes_hold_zero(p))
+        return declined("its zero point is no code, or varies by channel");
+    const x64::FewOutputsDesc desc{.window = x64_window(p),
+                                   .ic = p.ic,
+                                   .oc = p.oc,
+                                   .zero_point = static_cast<std::uint8_t>(p.zero_point()),
+                                   .epilogue = p.program.epilogue};
+    if (auto a = x64::FewOutputs::accepts(desc, planner.machine()); !a) return a;
+    StepBuffers b = buffers_of(planner, p);
+    b.out = planner.output(p.group.output, Layout::channels_last).buffer;
+    auto kernel = std::make_shared<const x64::FewOutputs>(desc, p.weights.as<std::int8_t>(), planner.code());
+    add_step(planner, p.group, b, x64::kernel_name("few_outputs", planner.code().isa()), scratch_work(kernel, b),
+             scratch_each(*kernel) * static_cast<std::size_t>(planner.threads()), kernel->packed_size(), {});
     return accepted();
 }
 

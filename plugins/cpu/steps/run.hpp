@@ -86,7 +86,8 @@ std::shared_ptr<const Work> portable_work(Kernel kernel, StepBuffers b) {
 template <class Args>
 Args x64_args(const Frame& f, const StepBuffers& b) {
     Args args{};
-    for (std::size_t i = 0; i < b.operands.size(); ++i) args.operands[i] = f.at(b.operands[i]);
+    if constexpr (requires { args.operands; })
+        for (std::size_t i = 0; i < b.operands.size(); ++i) args.operands[i] = f.at(b.operands[i]);
     if constexpr (requires { args.in; }) args.in = reinterpret_cast<decltype(args.in)>(f.at(b.in));
     else args.a = reinterpret_cast<decltype(args.a)>(f.at(b.in));
     args.out = f.at(b.out);
