@@ -1,5 +1,6 @@
 // What the CPU makes of five small models, in figures that do not depend on the machine's mood: the steps with their kernels, layout and
-// precision conversions, bytes of the arena, of packed weights and of generated code, allocations of an inference. They stand in
+// precision conversions, bytes of the arena, of packed weights and of generated code, allocations of an inference (the bytes of weights
+// and the allocations where oneDNN has no part in them). They stand in
 // ISA.txt, one file for each cap of the instruction set; BLESS=1 writes what it is now. A change that alters them says so by a diff.
 #include <gtest/gtest.h>
 
@@ -40,7 +41,12 @@ std::string ops_of(const Graph& graph, const cpu::Step& step) {
 
 constexpr std::string_view kAllocations = "  allocations ";
 
-// Of an inference once all is warm. oneDNN makes some for each primitive; nothing else does.
+// What oneDNN packs and allocates for a primitive depends on the processor's caches.
+bool runs_on_onednn(const cpu::Plan& plan) {
+    return std::ranges::any_of(plan.steps, [](const cpu::Step& step) { return step.kernel.starts_with("onednn"); });
+}
+
+// Of an inference once all is warm.
 std::string allocations_of(const Graph& graph) {
     const Core core;
     InferRequest request =
@@ -68,9 +74,11 @@ std::string describe(const Model& model, const cpu::Machine& machine) {
                                       name_of(step.result), ops_of(*plan->graph, step));
         text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
     }
+    text += fmt::format("  steps {}, layout conversions {}, precision conversions {}\n", plan->steps.size(),
+                        plan->reorders, conversions);
+    if (runs_on_onednn(*plan))
+        return text + fmt::format("  arena {}, code {} bytes\n", plan->arena_bytes, plan->code_bytes);
     return text +
-           fmt::format("  steps {}, layout conversions {}, precision conversions {}\n", plan->steps.size(),
-                       plan->reorders, conversions) +
            fmt::format("  arena {}, packed {}, code {} bytes\n", plan->arena_bytes, plan->packed_bytes,
                        plan->code_bytes) +
            allocations_of(graph);
