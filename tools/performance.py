@@ -155,7 +155,7 @@ def machine(args):
     info["cores"] = len(os.sched_getaffinity(0))
     flags = set(re.search(r"^flags\s*: (.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.M).group(1).split())
     info["instruction sets"] = ", ".join(f for f in ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "amx_int8") if f in flags)
-    info["system"] = platform.platform()
+    info["system"] = " ".join([platform.system(), *platform.libc_ver()])
     info["octet"] = run(["git", "describe", "--always", "--dirty", "--tags"]).strip()
     code = "import openvino, onnxruntime; print(openvino.__version__); print(onnxruntime.__version__)"
     info["OpenVINO"], info["ONNX Runtime"] = run([sys.executable, "-c", code]).splitlines()
