@@ -247,11 +247,13 @@ TEST(Blob, OfAnotherPlanIsNotBelieved) {
     ASSERT_EQ(blob::name_of(key) + ".blob", file.filename().string());
     auto contents = blob::read(file, key, 1);
     ASSERT_TRUE(contents);
-    auto fewer = *contents;
-    fewer.blocks.pop_back();
-    auto other_plan = *contents;
-    ++other_plan.plan;
-    for (const blob::Contents& wrong : {fewer, other_plan}) {
+    std::vector<blob::Contents> all_wrong{*contents};
+    ++all_wrong[0].plan;
+    if (!contents->blocks.empty()) {  // some kernels pack nothing
+        all_wrong.push_back(*contents);
+        all_wrong[1].blocks.pop_back();
+    }
+    for (const blob::Contents& wrong : all_wrong) {
         ASSERT_TRUE(blob::write(file, key, wrong));
         const Outcome again = run(network(1), folder.path);
         EXPECT_FALSE(again.from_cache);
