@@ -13,23 +13,10 @@
 #include <system_error>
 
 #include "ir/support/check.hpp"
+#include "ir/support/descriptor.hpp"
 
 namespace octet::ir {
 namespace {
-
-class Descriptor {
-public:
-    explicit Descriptor(const char* path) : fd_(::open(path, O_RDONLY | O_CLOEXEC)) {}
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    int get() const { return fd_; }
-
-private:
-    int fd_;
-};
 
 [[noreturn]] void fail_for(const std::string& name, int error) {
     if (error == ENOENT || error == ENOTDIR) fail("'{}': there is no such file", name);
@@ -99,7 +86,7 @@ Mappings& mappings() {
 
 Bytes map_file(const std::filesystem::path& file) {
     const std::string name = file.string();
-    const Descriptor descriptor(name.c_str());
+    const Descriptor descriptor(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat status {};
     if (descriptor.get() < 0 || ::fstat(descriptor.get(), &status) != 0) fail_for(name, errno);
     require(!S_ISDIR(status.st_mode), "'{}': it is a folder, a file is wanted", name);

@@ -17,9 +17,9 @@
 
 namespace octet::cpu::testing {
 
-#define OCTET_NEEDS_VNNI()                                     \
-    if (detect_machine().isa < Isa::avx512_vnni) {             \
-        GTEST_SKIP() << "generated kernels need AVX-512 VNNI"; \
+#define OCTET_NEEDS_VNNI()                                \
+    if (detect_machine().isa < Isa::avx512_vnni) {        \
+        GTEST_SKIP() << "this kernel needs AVX-512 VNNI"; \
     }
 
 #define OCTET_NEEDS_AVX2()                             \

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <span>
 
+#include "ir/support/descriptor.hpp"
 #include "plugins/cpu/blob/digest.hpp"
 #include "plugins/cpu/pool.hpp"
 
@@ -28,20 +29,6 @@ constexpr std::size_t rounded_up(std::size_t n, std::size_t to) { return (n + to
 
 std::span<const std::byte> bytes_of(const Header& header) { return std::as_bytes(std::span(header)); }
 Word digest_of(const Header& header) { return digest(bytes_of(header).first(sizeof(Header) - sizeof(Word))); }
-
-class Descriptor {
-public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    int get() const { return fd_; }
-
-private:
-    int fd_;
-};
 
 class Tables {
 public:
@@ -139,7 +126,7 @@ bool write_contents(int fd, const Key& key, const Contents& contents) {
 
 // The whole file, or null where it is not to be trusted.
 std::shared_ptr<std::byte> mapped(const std::filesystem::path& path, std::size_t& size) {
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    const ir::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     struct stat status {};
     if (file.get() < 0 || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return nullptr;
     // It holds code that will run.
@@ -222,7 +209,7 @@ std::optional<Contents> read(const std::filesystem::path& path, const Key& key, 
 
 bool write(const std::filesystem::path& path, const Key& key, const Contents& contents) {
     std::string beside = path.string() + ".XXXXXX";
-    const Descriptor file(::mkostemp(beside.data(), O_CLOEXEC));
+    const ir::Descriptor file(::mkostemp(beside.data(), O_CLOEXEC));
     if (file.get() < 0) return false;
     const bool good = write_contents(file.get(), key, contents) && ::rename(beside.c_str(), path.c_str()) == 0;
     if (!good) ::unlink(beside.c_str());
