@@ -116,6 +116,20 @@ TEST_F(ModelCommands, RunSaysWhatIsWrongAndLeavesNothing) {
     EXPECT_THAT(files(), UnorderedElementsAre("m.xml", "m.bin", "a.npy", "wide.npy", "feed.json"));
 }
 
+TEST_F(ModelCommands, PropertiesReachTheDevice) {
+    write_model("m.xml", kSum);
+    for (const std::string command : {"run m.xml --output-dir out", "bench m.xml --seconds 0.05", "explain m.xml"}) {
+        const auto given = [&](const std::string& options) { return octet(command + " " + options); };
+        EXPECT_EQ(given("--property INFERENCE_LOW_PRECISION=NO --property NUM_STREAMS=1").status, 0) << command;
+        EXPECT_EQ(given("--property INFERENCE_LOW_PRECISION=maybe").error,
+                  "octet: property 'INFERENCE_LOW_PRECISION': got 'maybe', wanted YES or NO\n");
+        EXPECT_THAT(given("--property COLOUR=blue").error, StartsWith("octet: the CPU has no property 'COLOUR'"));
+        const Answer wrong = given("--property NUM_STREAMS");
+        EXPECT_EQ(wrong.status, 2);
+        EXPECT_THAT(wrong.error, HasSubstr("'NUM_STREAMS' is not KEY=VALUE"));
+    }
+}
+
 TEST_F(ModelCommands, RunRemovesWhatItWroteWhenItCannotFinish) {
     write_model("m.xml", kSum);
     std::filesystem::create_directories(folder / "out/outputs.json/full");

@@ -12,6 +12,7 @@
 #include "tools/octet/command.hpp"
 #include "tools/octet/measured.hpp"
 #include "tools/octet/model_file.hpp"
+#include "tools/octet/properties.hpp"
 
 namespace octet::tools {
 namespace {
@@ -23,6 +24,7 @@ struct Options {
     int streams = 0;
     double seconds = 5;
     std::string cache_dir;
+    Properties properties;
     bool json = false;
     bool load = false;
     RequireInt8 required;
@@ -54,6 +56,7 @@ Loaded load(const Core& core, const Options& o) {
     if (o.streams > 0) settings.insert(num_streams(o.streams));
     if (o.per_kernel) settings.insert(enable_profiling(true));
     if (!o.cache_dir.empty()) settings.insert(cache_dir(o.cache_dir));
+    o.properties.insert_into(settings);
     const auto start = Clock::now();
     const std::shared_ptr<const Model> model = read_model(core, o.model);
     const auto read = Clock::now();
@@ -212,6 +215,7 @@ void add_bench(CLI::App& app) {
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     command->add_option("--cache_dir,--cache-dir", o->cache_dir, "folder that keeps packed weights for the next load");
+    o->properties.add_to(*command);
     o->required.add_to(*command);
     command->add_flag("--load", o->load, "only load and infer once, and print what that time went into");
     command->add_flag("--json", o->json, "one JSON object, with times in ms and memory in MiB");

@@ -13,6 +13,7 @@
 #include "tools/octet/explain_layer.hpp"
 #include "tools/octet/measured.hpp"
 #include "tools/octet/model_file.hpp"
+#include "tools/octet/properties.hpp"
 
 namespace octet::tools {
 namespace {
@@ -24,6 +25,7 @@ struct Options {
     std::string layer;
     std::string device = "CPU";
     std::string plan;
+    Properties properties;
     RequireInt8 required;
     bool json = false;
     bool time = false;
@@ -183,6 +185,7 @@ void explain(const Options& o) {
     const ir::Graph& graph = runtime::ModelAccess::graph(*model);
     AnyMap settings;
     if (!o.plan.empty()) settings.insert(hint::low_precision_plan(o.plan == "upstream" ? "UPSTREAM" : "CHEAPEST"));
+    o.properties.insert_into(settings);
     Report report = report_of(core, model, o.device, o.time || o.required.of_time(), settings);
     const Int8Summary int8 = summarize_int8(report);
     const bool quantized = is_quantized(graph);
@@ -215,6 +218,7 @@ void add_explain(CLI::App& app) {
     command->add_option("-d,--device", o->device, "device")->capture_default_str();
     command->add_option("--plan", o->plan, "which layers run on integers: cheapest, or upstream for OpenVINO's choice")
         ->check(CLI::IsMember({"cheapest", "upstream"}));
+    o->properties.add_to(*command);
     command->add_flag("--time", o->time, "runs the model on random inputs and gives times and shares of time");
     command->add_flag("--all", o->all, "every layer and cause, also where they are many");
     command->add_flag(

@@ -8,6 +8,7 @@
 
 #include "tools/octet/command.hpp"
 #include "tools/octet/model_file.hpp"
+#include "tools/octet/properties.hpp"
 #include "tools/support/files.hpp"
 #include "tools/support/npy.hpp"
 
@@ -25,6 +26,7 @@ struct Options {
     std::string output_dir;
     std::string mode = "accuracy";
     std::string cache_dir;
+    Properties properties;
 };
 
 // What to run: all calls go through one request, in order.
@@ -145,6 +147,7 @@ void run(const Options& o) {
     const auto mode = o.mode == "accuracy" ? hint::ExecutionMode::ACCURACY : hint::ExecutionMode::PERFORMANCE;
     AnyMap settings{hint::execution_mode(mode)};
     if (!o.cache_dir.empty()) settings.insert(cache_dir(o.cache_dir));
+    o.properties.insert_into(settings);
     CompiledModel compiled = core.compile_model(std::shared_ptr<const Model>(model), o.device, settings);
     InferRequest request = compiled.create_infer_request();
     const std::vector<Origin> origins = outputs_of(*model);
@@ -178,6 +181,7 @@ void add_run(CLI::App& app) {
         ->check(CLI::IsMember({"accuracy", "performance"}))
         ->capture_default_str();
     command->add_option("--cache_dir,--cache-dir", o->cache_dir, "folder that keeps packed weights for the next load");
+    o->properties.add_to(*command);
     command->add_option("--output-dir", o->output_dir, "folder for CALL.INDEX.npy and outputs.json")->required();
     command->callback([o] { run(*o); });
 }
