@@ -106,7 +106,8 @@ Pipeline finish(bool weight_only) {
              [weight_only](Graph& g) {
                  return weight_only ? fold_constants(g, Fold::everything, low_precision::keeps_codes)
                                     : fold_constants(g, Fold::everything);
-             }}};
+             }},
+            {"rearranging", "kernels know what several ops spell out", common::rearranging_rules()}};
 }
 
 namespace {

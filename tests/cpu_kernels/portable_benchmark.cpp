@@ -5,6 +5,7 @@
 #include "plugins/cpu/kernels/portable/copy.hpp"
 #include "plugins/cpu/kernels/portable/elementwise.hpp"
 #include "plugins/cpu/kernels/portable/matmul.hpp"
+#include "plugins/cpu/kernels/portable/pixel_shuffle.hpp"
 #include "plugins/cpu/kernels/portable/pool.hpp"
 #include "plugins/cpu/kernels/portable/quantize.hpp"
 #include "plugins/cpu/kernels/portable/reduce.hpp"
@@ -55,6 +56,17 @@ void transpose_to_channels_last(benchmark::State& state) {
     report(state, static_cast<double>(in.size()));
 }
 BENCHMARK(transpose_to_channels_last)->Arg(1)->Arg(4);
+
+void pixel_shuffle(benchmark::State& state) {
+    const PixelShuffle kernel{.lines = 270, .pixels = 480, .channels = static_cast<std::size_t>(state.range(0))};
+    const std::vector<std::uint8_t> in(kernel.lines * kernel.pixels * kernel.channels * 4);
+    std::vector<std::uint8_t> out(in.size());
+    for (auto step : state) {
+        kernel.run(in.data(), out.data(), 0, kernel.units());
+    }
+    report(state, static_cast<double>(in.size()));
+}
+BENCHMARK(pixel_shuffle)->Arg(8)->Arg(64);
 
 void transpose_to_channels_first(benchmark::State& state) {
     const std::size_t shape[] = {1, 56 * 56, 256};

@@ -6,6 +6,7 @@
 
 #include "plugins/cpu/kernels/portable/bfloat.hpp"
 #include "plugins/cpu/kernels/portable/copy.hpp"
+#include "plugins/cpu/kernels/portable/pixel_shuffle.hpp"
 #include "plugins/cpu/kernels/portable/quantize.hpp"
 #include "tests/cpu_kernels/portable_support.hpp"
 
@@ -13,6 +14,7 @@ namespace octet::cpu::testing {
 namespace {
 
 using portable::DequantizeToChannelsFirst;
+using portable::PixelShuffle;
 using portable::QuantizeToChannelsLast;
 using portable::StridedCopy;
 using Shape = std::vector<std::size_t>;
@@ -45,6 +47,28 @@ std::size_t flat(const Shape& shape, const Shape& index) {
 
 void run(const StridedCopy& copy, const void* in, void* out) {
     run_reversed(copy.units(), [&](std::size_t begin, std::size_t end) { copy.run(in, out, begin, end); });
+}
+
+TEST(PixelShuffle, AgreesWithIndexArithmetic) {
+    for (const PixelShuffle& s :
+         {PixelShuffle{3, 5, 8, 2, 1}, PixelShuffle{2, 300, 16, 2, 1}, PixelShuffle{2, 7, 1, 2, 2},
+          PixelShuffle{1, 3, 5000, 2, 1}, PixelShuffle{4, 33, 3, 3, 4}, PixelShuffle{2, 9, 4, 4, 8},
+          PixelShuffle{1, 2100, 1, 4, 1}, PixelShuffle{2, 5, 7, 3, 2}, PixelShuffle{1, 1, 2049, 2, 4},
+          PixelShuffle{2, 0, 3, 2, 1}}) {
+        const std::size_t places = s.block * s.block;
+        const std::size_t values = s.lines * s.pixels * s.channels * places;
+        Guarded<std::uint8_t> in(values * s.element_size), out(values * s.element_size);
+        for (std::size_t i = 0; i < in.size(); ++i) in[i] = static_cast<std::uint8_t>(i * 7 + i / 251);
+        run_reversed(s.units(), [&](std::size_t begin, std::size_t end) { s.run(in.data(), out.data(), begin, end); });
+        for (std::size_t v = 0; v < values; ++v) {
+            const std::size_t k = v % places, c = v / places % s.channels;
+            const std::size_t pixel = v / places / s.channels % s.pixels, line = v / places / s.channels / s.pixels;
+            const std::size_t row = line * s.block + k / s.block, column = pixel * s.block + k % s.block;
+            const std::size_t to = (row * s.pixels * s.block + column) * s.channels + c;
+            ASSERT_EQ(std::memcmp(&in[v * s.element_size], &out[to * s.element_size], s.element_size), 0)
+                << "value " << v << " of " << s.channels << " channels, block " << s.block;
+        }
+    }
 }
 
 TEST(PortableTranspose, AgreesWithIndexArithmetic) {

@@ -32,6 +32,9 @@ std::vector<rewrite::Rule> attention_rules();
 // The products of a recurrent op's inputs become a matmul of their own, for all time steps at once.
 std::vector<rewrite::Rule> recurrent_rules();
 
+// reshape, transpose and reshape that make space of blocks of channels -> depth_to_space.
+std::vector<rewrite::Rule> rearranging_rules();
+
 // Constant factors and summands in a row become one of each; subtract and divide become add and multiply.
 std::vector<rewrite::Rule> linear_rules();
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "ir/ops/movement.hpp"
+#include "plugins/cpu/kernels/portable/pixel_shuffle.hpp"
 #include "plugins/cpu/steps/other.hpp"
 
 namespace octet::cpu {
@@ -40,6 +41,29 @@ portable::StridedCopy depth_copy(const Dims& deep, std::span<const std::ptrdiff_
         copy.dims.push_back({extent(deep[i + 2]), deep_steps[i + 2], wide_steps[i + 2] * block});
     }
     return copy;
+}
+
+// Channels of a pixel that become neighbours in space: with their depth first they lie apart, one by one.
+bool shuffle_pixels(Planner& p, const Group& group, const DepthToSpace& op, const Place& in, const Place& out) {
+    const Dims dims = in.dims();
+    const bool fits = op.mode == DepthMode::depth_first && dims.size() == 4 && in.layout == Layout::channels_last &&
+                      portable::PixelShuffle::takes(extent(op.block_size));
+    if (!fits) return false;
+    const portable::PixelShuffle kernel{.lines = extent(dims[0] * dims[2]),
+                                        .pixels = extent(dims[3]),
+                                        .channels = extent(out.dims()[1]),
+                                        .block = extent(op.block_size),
+                                        .element_size = bytes_each(p, {group.core, 0})};
+    Step step = p.step_for(group, "portable_pixel_shuffle");
+    step.reads = {in.buffer};
+    step.writes = {out.buffer};
+    step.work = work([kernel, from = in.buffer, to = out.buffer](const Frame& f) {
+        f.pool->parallel(kernel.units(), [&](std::size_t begin, std::size_t end, int) {
+            kernel.run(f.at(from), f.at(to), begin, end);
+        });
+    });
+    p.add(std::move(step));
+    return true;
 }
 
 }  // namespace
@@ -131,6 +155,7 @@ bool plan_depth_to_space(Planner& p, const Group& group) {
     const auto& op = node.op.get<DepthToSpace>();
     const Place in = p.input(node.inputs[0]);
     const Place out = p.output({group.core, 0}, in.layout);
+    if (shuffle_pixels(p, group, op, in, out)) return true;
     auto copy = depth_copy(in.dims(), memory_steps(in.dims(), in.layout), memory_steps(out.dims(), in.layout),
                            op.block_size, op.mode, bytes_each(p, node.inputs[0]));
     return add_copy(p, group, "portable_depth_to_space", std::move(copy), in.buffer, out.buffer);
