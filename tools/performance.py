@@ -4,7 +4,8 @@
     PYTHON tools/performance.py --peers DIR --models DIR       (a Python that has openvino, onnxruntime and numpy)
 
 --peers holds bench.py and nets.py, --models what make_models.py wrote (NAME.int8.xml, NAME.int8.onnx, ...). Raw results, one JSON object a
-line, go to --raw and are kept: --parts measures only some again, --parts none only writes the page. The machine should do nothing else.
+line, go to --raw and are kept: --parts measures only some again, --parts none only writes the page. --real holds models as they are in
+the world, one a folder. The machine should do nothing else.
 """
 import argparse
 import collections
@@ -21,10 +22,11 @@ import sys
 import tempfile
 import time
 
-PARTS = ["peers", "load", "scaling", "layers", "nodes", "shared"]
+PARTS = ["peers", "real", "floats", "load", "scaling", "layers", "nodes", "shared"]
 NAMES = ["resnet50", "mobilenet_v2", "mobilenet_v3_large", "efficientnet_b0", "ssd_mobilenet", "yolo_v5s", "unet_small", "bert_base",
          "vit_b16", "lstm2", "squeezenet1_1"]
 OPENVINO = ["ov-int8", "ov-int8-f32hint"]
+OPENVINO_FLOAT = {"default": "ov-f32", "f32": "ov-f32-f32hint"}
 # Reads, compiles and runs once with a cache; prints the milliseconds of the first two.
 OPENVINO_LOAD = """
 import sys, time, openvino as ov
@@ -72,12 +74,27 @@ class Measurements:
     def write(self, part, records):
         (self.raw / f"{part}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
 
+    def engine(self, name, model, options=""):
+        return (f"{name}={self.program('octet').resolve()} bench {{{model}}} --threads {{threads}} --streams {{streams}} "
+                f"--seconds {{seconds}} --json {options}")
+
+    def bench(self, part, models, engines, ours, *options):
+        run([sys.executable, self.args.peers / "bench.py", *options, "--models", models, "--engines", ",".join(engines),
+             *[text for engine in ours for text in ("--engine", engine)], "--rounds", self.args.rounds, "--seconds",
+             self.args.seconds, "--out", self.raw / part])
+
     def peers(self):
-        ours = (f"octet={self.program('octet').resolve()} bench {{model}} --threads {{threads}} --streams {{streams}} "
-                "--seconds {seconds} --json")
-        run([sys.executable, self.args.peers / "bench.py", *self.models(), "--models", self.args.models, "--engines",
-             ",".join([*OPENVINO, "ort-int8"]), "--engine", ours, "--rounds", self.args.rounds, "--seconds", self.args.seconds,
-             "--out", self.raw / "peers"])
+        self.bench("peers", self.args.models, [*OPENVINO, "ort-int8"], [self.engine("octet", "model")], *self.models())
+
+    def real(self):
+        if self.args.real.exists():
+            self.bench("real", self.args.real, OPENVINO, [self.engine("octet", "model")], "--glob", "*/*.xml", "--metrics", "lat1,lat2")
+
+    # The float files, as each runs them by itself and held to f32.
+    def floats(self):
+        ours = [self.engine("octet", "model"), self.engine("octet-default", "f32"),
+                self.engine("octet-f32", "f32", "--property INFERENCE_PRECISION_HINT=f32")]
+        self.bench("floats", self.args.models, OPENVINO_FLOAT.values(), ours, *self.models(), "--metrics", "lat1,lat2")
 
     # Each load is a process of its own; the first fills the cache.
     def load(self):
@@ -233,6 +250,43 @@ class Peers:
         return table(["model", "Octet", "OpenVINO", "ONNX Runtime", "of the leaner"], rows)
 
 
+# Times of one engine over those of another.
+def ratio_cells(peers, model, metric, ours, theirs):
+    times = [peers.median(model, engine, metric, "median_ms") for engine in (ours, theirs)]
+    ratio = times[1] / times[0] if all(times) else None
+    return [" / ".join(map(number, times)), number(ratio)], ratio
+
+
+def real_table(peers):
+    rows, ratios = [], collections.defaultdict(list)
+    for (model,) in peers.models:
+        cells = [model.split("/")[0]]
+        for metric in ("lat1", "lat2"):
+            ours, openvino, _ = peers.row(model, metric, "median_ms", min)
+            ratio = openvino / ours if ours and openvino else None
+            ratios[metric] += [ratio] if ratio else []
+            cells += [" / ".join(map(number, (ours, openvino))), number(ratio)]
+        rows.append(cells)
+    rows.append(["geometric mean", "", number(mean(ratios["lat1"])), "", number(mean(ratios["lat2"]))])
+    return table(["model", "1 thread, ms", "ratio", "2 threads, ms", "ratio"], rows)
+
+
+def float_table(peers):
+    rows, ratios = [], collections.defaultdict(list)
+    for (model,) in peers.models:
+        cells = [model]
+        for metric in ("lat1", "lat2"):
+            for hint, theirs in OPENVINO_FLOAT.items():
+                texts, ratio = ratio_cells(peers, model, metric, f"octet-{hint}", theirs)
+                ratios[metric, hint] += [ratio] if ratio else []
+                cells += texts
+        int8, _ = ratio_cells(peers, model, "lat1", "octet", "octet-default")
+        rows.append([*cells, int8[1]])
+    rows.append(["geometric mean", *[c for k in ratios for c in ("", number(mean(ratios[k])))], ""])
+    return table(["model", "1 thread, ms", "ratio", "held to f32, ms", "ratio", "2 threads, ms", "ratio", "held to f32, ms", "ratio",
+                  "int8 over float, 1 thread"], rows)
+
+
 def load_table(loads, peers):
     rows = []
     for (model,), records in by(loads, "model").items():
@@ -278,6 +332,12 @@ def page(m, info):
         text += ["## Speed\n", f"Octet / OpenVINO (its default or with f32 hint, the better) / ONNX Runtime; medians of {rounds} interleaved "
                  "rounds. Ratio: to the faster of the two, above 1 is faster.\n", peers.speed(),
                  "## Memory\n", "Peak growth from before loading to the end, MB, 1 thread.\n", peers.memory()]
+    if real := Peers(m.records("real")).models and Peers(m.records("real")):
+        text += ["## Models of the world\n", "Quantized files as they are, with f16 tensors and zero points. Octet / OpenVINO (the better of its "
+                 "default and f32 hint).\n", real_table(real)]
+    if floats := Peers(m.records("floats")).models and Peers(m.records("floats")):
+        text += ["## Float models\n", "The same networks before quantization, Octet / OpenVINO: each with its own choice of precision (bf16 where "
+                 "the machine is faster with it), and held to f32.\n", float_table(floats)]
     if loads := m.records("load"):
         text += ["## Load\n", "Reading and compiling, ms, 1 thread. Cached: the same with CACHE_DIR, in another process.\n",
                  load_table(loads, peers)]
@@ -302,6 +362,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build/release"))
     parser.add_argument("--peers", type=pathlib.Path, default=pathlib.Path("../shared/tools/peers"))
     parser.add_argument("--models", type=pathlib.Path, default=pathlib.Path("models"))
+    parser.add_argument("--real", type=pathlib.Path, default=pathlib.Path("../shared/models/int8"))
     parser.add_argument("--raw", type=pathlib.Path, default=pathlib.Path("build/performance"))
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs/performance.md"))
     parser.add_argument("--parts", default=",".join(PARTS), help=f"what to measure, of {', '.join(PARTS)}, or none")
