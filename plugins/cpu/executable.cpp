@@ -163,10 +163,11 @@ CpuExecutable::Cached& CpuExecutable::cached(const std::vector<Dims>& shapes) {
         return cache_.front();
     }
     const auto graph = static_shapes_ ? lowered_.graph : specialise(*lowered_.graph, shapes);
-    blob::Planned planned = blob_ && static_shapes_
-                                ? blob::plan_with_file(graph, machine_, settings_, *blob_)
-                                : blob::Planned{
-                                      Planner(graph, machine_, settings_.threads_per_stream(), settings_.bf16).run()};
+    blob::Planned planned =
+        blob_ && static_shapes_
+            ? blob::plan_with_file(graph, machine_, settings_, *blob_)
+            : blob::Planned{
+                  Planner(graph, machine_, settings_.threads_per_stream(), settings_.bf16, settings_.saturates).run()};
     loaded_from_cache_ = planned.from_file;
     auto plan = std::make_shared<const Plan>(std::move(planned.plan));
     auto report = std::make_shared<const StepReport>(report_of(lowered_, *plan, machine_));

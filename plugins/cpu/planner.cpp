@@ -64,9 +64,9 @@ private:
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-std::shared_ptr<x64::CodeBlock> make_code([[maybe_unused]] const Machine& machine) {
+std::shared_ptr<x64::CodeBlock> make_code([[maybe_unused]] const Machine& machine, [[maybe_unused]] bool saturates) {
 #if defined(__x86_64__)
-    return std::make_shared<x64::CodeBlock>(x64::vector_isa_of(machine));
+    return std::make_shared<x64::CodeBlock>(x64::vector_isa_of(machine, saturates));
 #else
     return std::make_shared<x64::CodeBlock>();
 #endif
@@ -74,12 +74,13 @@ std::shared_ptr<x64::CodeBlock> make_code([[maybe_unused]] const Machine& machin
 
 }  // namespace
 
-Planner::Planner(std::shared_ptr<const Graph> graph, const Machine& machine, int threads, bool bf16)
+Planner::Planner(std::shared_ptr<const Graph> graph, const Machine& machine, int threads, bool bf16, bool saturates)
     : graph_(std::move(graph)),
       machine_(machine),
       threads_(threads),
       bf16_(bf16 && OCTET_ONEDNN),
-      code_(make_code(machine)) {
+      saturates_(saturates && !machine.vnni()),
+      code_(make_code(machine, saturates)) {
     plan_.graph = graph_;
 }
 

@@ -38,12 +38,15 @@ std::shared_ptr<const Work> work(F function) {
 class Planner {
 public:
     // bf16: float layers that gain from it compute in bf16; only where the machine is fast with it.
-    Planner(std::shared_ptr<const ir::Graph> graph, const Machine& machine, int threads, bool bf16 = false);
+    // saturates: see INT8_SATURATION.
+    Planner(std::shared_ptr<const ir::Graph> graph, const Machine& machine, int threads, bool bf16 = false,
+            bool saturates = false);
     Plan run();
 
     const ir::Graph& graph() const { return *graph_; }
     const Machine& machine() const { return machine_; }
     int threads() const { return threads_; }
+    bool saturates() const { return saturates_; }
     x64::CodeBlock& code() { return *code_; }
     // Where the product that is planned after `product` will be named, whose weights can be fetched ahead; null until then.
     std::shared_ptr<const x64::MatMul* const> product_after(const x64::MatMul& product);
@@ -105,6 +108,7 @@ private:
     const Machine& machine_;
     int threads_;
     bool bf16_;
+    bool saturates_;
     std::shared_ptr<x64::CodeBlock> code_;
     std::shared_ptr<const x64::MatMul*> next_product_;
     Plan plan_;

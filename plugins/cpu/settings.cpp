@@ -41,6 +41,8 @@ Settings settings_of(const Config& config, const Machine& machine) {
             s.pinning = yes_or_no(key, value);
         } else if (key == "INFERENCE_LOW_PRECISION") {
             s.low_precision = yes_or_no(key, value);
+        } else if (key == "INT8_SATURATION") {
+            s.saturates = yes_or_no(key, value);
         } else if (key == "EXECUTION_MODE_HINT") {
             ir::require(value == "PERFORMANCE" || value == "ACCURACY",
                         "property '{}': got '{}', wanted PERFORMANCE or ACCURACY", key, value);
@@ -64,7 +66,7 @@ Settings settings_of(const Config& config, const Machine& machine) {
                 "the CPU has no property '{}'; it has CACHE_DIR, ENABLE_CPU_PINNING, EXECUTION_MODE_HINT, "
                 "INFERENCE_LOW_PRECISION, "
                 "INFERENCE_NUM_THREADS, "
-                "INFERENCE_PRECISION_HINT, LOW_PRECISION_PLAN, NUM_STREAMS, PERFORMANCE_HINT, "
+                "INFERENCE_PRECISION_HINT, INT8_SATURATION, LOW_PRECISION_PLAN, NUM_STREAMS, PERFORMANCE_HINT, "
                 "PERFORMANCE_HINT_NUM_REQUESTS, PERF_COUNT",
                 key);
         } else {
@@ -87,6 +89,7 @@ Config effective(const Settings& s) {
             {"EXECUTION_MODE_HINT", s.accuracy ? "ACCURACY" : "PERFORMANCE"},
             {"INFERENCE_LOW_PRECISION", s.low_precision ? "YES" : "NO"},
             {"INFERENCE_PRECISION_HINT", s.bf16 ? "bf16" : "f32"},
+            {"INT8_SATURATION", s.saturates ? "YES" : "NO"},
             {"LOW_PRECISION_PLAN", s.upstream_plan ? "UPSTREAM" : "CHEAPEST"},
             {"PERFORMANCE_HINT", s.hint},
             {"CACHE_DIR", s.cache_dir},

@@ -15,6 +15,7 @@ struct Settings {
     bool upstream_plan = false;  // LOW_PRECISION_PLAN: which layers run on integers, CHEAPEST or UPSTREAM
     bool accuracy = false;       // EXECUTION_MODE_HINT
     bool bf16 = false;           // INFERENCE_PRECISION_HINT: float layers may compute in bf16
+    bool saturates = false;      // INT8_SATURATION
     std::string hint = "LATENCY";
     std::string cache_dir = {};  // CACHE_DIR: where packed weights are kept; empty: nowhere
 

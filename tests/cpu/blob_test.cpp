@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <octet/error.hpp>
+#include <set>
 
 #include "plugins/cpu/blob/digest.hpp"
 #include "plugins/cpu/blob/file.hpp"
@@ -234,6 +235,19 @@ TEST(Blob, WhatDoesNotFitIsReplaced) {
         EXPECT_TRUE(contents_of(file) == good) << "made anew, the same";
     }
     EXPECT_TRUE(run(network(1), folder.path).from_cache);
+}
+
+TEST(Blob, SettingsThatChangeKernelsHaveFilesOfTheirOwn) {
+    Settings settings;
+    const auto key = [&] { return blob::key_of(network(1), settings, detect_machine()); };
+    std::vector<blob::Key> keys{key()};
+    settings.saturates = true;
+    keys.push_back(key());
+    settings.bf16 = true;
+    keys.push_back(key());
+    settings.threads = 2;
+    keys.push_back(key());
+    EXPECT_EQ(std::set(keys.begin(), keys.end()).size(), keys.size());
 }
 
 TEST(Blob, OfAnotherPlanIsNotBelieved) {

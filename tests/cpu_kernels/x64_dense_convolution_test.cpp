@@ -27,7 +27,8 @@ std::string name_of(const Case& test, int which) {
         test.out_gap, test.threads, which);
 }
 
-void check_on(const Machine& machine, const Case& test, int which, Guard guard) {
+// seven_bits: weights whose products never saturate.
+void check_on(const Machine& machine, const Case& test, int which, Guard guard, bool seven_bits = false) {
     const x64::Window& w = test.window;
     const std::int64_t pixels = w.out_height() * w.out_width();
     const std::int64_t channels = test.groups * test.oc;
@@ -51,9 +52,11 @@ void check_on(const Machine& machine, const Case& test, int which, Guard guard) 
     const auto in = random_guarded<std::uint8_t>(static_cast<std::size_t>((w.batch * w.height * w.width - 1) * stride +
                                                                           test.groups * test.ic),
                                                  guard, 1);
-    const auto weights = random_guarded<std::int8_t>(static_cast<std::size_t>(channels * test.ic * w.taps()), guard, 2);
+    auto weights = random_guarded<std::int8_t>(static_cast<std::size_t>(channels * test.ic * w.taps()), guard, 2);
+    for (std::size_t i = 0; seven_bits && i < weights.size(); ++i)
+        weights[i] = static_cast<std::int8_t>(weights[i] / 2);
     TestResult result(made.epilogue.result, w.batch * pixels, channels, channels + test.out_gap, guard);
-    x64::CodeBlock code(x64::vector_isa_of(machine));
+    x64::CodeBlock code(x64::vector_isa_of(machine, seven_bits));
     const x64::DenseConvolution convolution(desc, weights.span(), code);
     code.seal();
     const x64::DenseConvolution::Args args{in.data(), result.data(), pointers(made.operands)};
@@ -98,6 +101,18 @@ TEST(X64DenseConvolution, EveryChannelTail) {
             check({{1, 4, 5, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, 8, oc}, static_cast<int>(oc % kEpilogues), guard);
         }
     }
+}
+
+TEST(X64DenseConvolution, WeightsOfSevenBitsNeverSaturate) {
+    OCTET_NEEDS_AVX2();
+    on_every_isa([](const Machine& machine) {
+        for (const Guard guard : kGuards) {
+            for (const std::int64_t ic : {3, 8, 36}) {
+                for (const std::int64_t oc : {5, 16, 40, 72})
+                    check_on(machine, {{1, 5, 6, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, ic, oc, 1, 7}, 0, guard, true);
+            }
+        }
+    });
 }
 
 TEST(X64DenseConvolution, EveryWindowAndStride) {

@@ -16,7 +16,8 @@ struct Shape {
     std::uint8_t zero_point = 0;
 };
 
-void check_on(const Machine& machine, const Shape& shape, int which, Guard guard) {
+void check_on(const Machine& machine, const Shape& shape, int which, Guard guard, bool saturates = false) {
+    const x64::VectorIsa isa = x64::vector_isa_of(machine, saturates);
     const std::string what = fmt::format("{}x{}x{} gaps {} {} batches {} transposed {} threads {} epilogue {}",
                                          shape.rows, shape.k, shape.columns, shape.a_gap, shape.out_gap, shape.batches,
                                          shape.transposed, shape.threads, which);
@@ -39,11 +40,10 @@ void check_on(const Machine& machine, const Shape& shape, int which, Guard guard
     const std::int64_t a_stride = shape.k + shape.a_gap;
     const auto a = random_guarded<std::uint8_t>(static_cast<std::size_t>((rows - 1) * a_stride + shape.k), guard, 1);
     const auto weights = random_guarded<std::int8_t>(static_cast<std::size_t>(shape.k * shape.columns), guard, 2);
-    Guarded<std::byte> storage(x64::MatMul::packed_size(desc, x64::vector_isa_of(machine)) / 4096 * 4096 + 4096,
-                               Guard::after);
+    Guarded<std::byte> storage(x64::MatMul::packed_size(desc, isa) / 4096 * 4096 + 4096, Guard::after);
     TestResult result(made.epilogue.result, rows, shape.columns, shape.columns + shape.out_gap, guard);
 
-    x64::CodeBlock code(x64::vector_isa_of(machine));
+    x64::CodeBlock code(isa);
     const x64::MatMul matmul(desc, weights.span(), code, storage.span());
     code.seal();
     x64::MatMul::Args args{a.data(), result.data(), pointers(made.operands)};
@@ -54,11 +54,15 @@ void check_on(const Machine& machine, const Shape& shape, int which, Guard guard
     expect_equal(
         made.epilogue, made.operands, result, rows, shape.rows, shape.columns,
         [&](std::int64_t row, std::int64_t column) {
-            std::int32_t sum = 0;
+            std::int32_t sum = 0, pair = 0;
             for (std::int64_t i = 0; i < shape.k; ++i) {
                 const std::int64_t at = shape.transposed ? column * shape.k + i : i * shape.columns + column;
-                sum += (a[static_cast<std::size_t>(row * a_stride + i)] - shape.zero_point) *
-                       weights[static_cast<std::size_t>(at)];
+                const std::int32_t weight = weights[static_cast<std::size_t>(at)];
+                pair += a[static_cast<std::size_t>(row * a_stride + i)] * weight;
+                sum -= shape.zero_point * weight;
+                if (i % 2 == 0 && i + 1 < shape.k) continue;
+                sum += isa.saturates ? std::clamp(pair, -32768, 32767) : pair;
+                pair = 0;
             }
             return static_cast<float>(sum);
         },
@@ -98,6 +102,21 @@ TEST(X64MatMul, EveryTailOfRowsAndK) {
             check({rows, 5, 17}, 3, guard);
         }
     }
+}
+
+TEST(X64MatMul, SumsOfTwoProductsSaturateWhereAllowed) {
+    OCTET_NEEDS_AVX2();
+    on_every_isa([](const Machine& machine) {
+        EXPECT_EQ(x64::vector_isa_of(machine, true).saturates, !machine.vnni());
+        for (const Guard guard : kGuards) {
+            for (const std::int64_t columns : {1, 7, 16, 33, 64, 100}) {
+                check_on(machine, {29, 21, columns, 3, 2, 1, false, 1, 77}, static_cast<int>(columns % kEpilogues),
+                         guard, true);
+            }
+            for (std::int64_t k = 1; k <= 12; ++k) check_on(machine, {k + 1, k, 20, 0, 0, 1, true}, 0, guard, true);
+            check_on(machine, {49, 1100, 260}, 0, guard, true);
+        }
+    });
 }
 
 TEST(X64MatMul, Batches) {

@@ -149,6 +149,10 @@ TEST(CoreProperties, Errors) {
               }),
               "property 'LOW_PRECISION_PLAN': got 'BEST', wanted CHEAPEST or UPSTREAM");
     EXPECT_EQ(error_of([&] {
+                  core.compile_model(relu_model(), "CPU", {{"INT8_SATURATION", "sometimes"}});
+              }),
+              "property 'INT8_SATURATION': got 'sometimes', wanted YES or NO");
+    EXPECT_EQ(error_of([&] {
                   core.compile_model(relu_model(), "CPU", {{"EXECUTION_MODE_HINT", "EXACT"}});
               }),
               "property 'EXECUTION_MODE_HINT': got 'EXACT', wanted PERFORMANCE or ACCURACY");

@@ -42,7 +42,7 @@ std::optional<Plan> plan_from_file(const std::shared_ptr<const ir::Graph>& graph
     if (!contents) return std::nullopt;
     const double read_ms = since(start);
     const PackedSession session(std::move(contents->blocks));
-    Planner planner(graph, machine, settings.threads_per_stream(), settings.bf16);
+    Planner planner(graph, machine, settings.threads_per_stream(), settings.bf16, settings.saturates);
 #if defined(__x86_64__)
     planner.code().restore(std::move(contents->kernels), std::move(contents->code));
 #endif
@@ -70,7 +70,7 @@ Planned plan_with_file(const std::shared_ptr<const ir::Graph>& graph, const Mach
                        const Place& place) {
     if (auto plan = plan_from_file(graph, machine, settings, place)) return {std::move(*plan), true};
     const PackedSession session;
-    Planner planner(graph, machine, settings.threads_per_stream(), settings.bf16);
+    Planner planner(graph, machine, settings.threads_per_stream(), settings.bf16, settings.saturates);
     Plan plan = planner.run();
     const auto start = Clock::now();
     Contents contents{digest_of(plan), session.blocks(), {}, {}};

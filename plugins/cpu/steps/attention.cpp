@@ -218,7 +218,7 @@ void add(Planner& planner, const Problem& p, x64::AttentionDesc desc, const Prog
             planner.input(scores.operands[static_cast<std::size_t>(mask)].value, Layout::plain).buffer;
     b.value_operands = planner.operands(values, Layout::plain, graph.type(p.values.output));
     b.out = planner.output(p.group.output, Layout::plain).buffer;
-    Step step = planner.step_for(p.group, x64::kernel_name("attention", planner.code().isa()));
+    Step step = planner.step_for(p.group, x64::kernel_name("attention", planner.code().isa(), x64::Dots::exact));
     step.reads = {b.q, b.k, b.v};
     step.reads.insert(step.reads.end(), b.score_operands.begin(), b.score_operands.end());
     step.reads.insert(step.reads.end(), b.value_operands.begin(), b.value_operands.end());

@@ -89,7 +89,7 @@ void use_onednn(Planner& planner, const Problem& p, onednn::Creation& made, Step
              p.source);
 }
 
-onednn::Creation create_backward(const Problem& p, int place, int threads) {
+onednn::Creation create_backward(const Planner& planner, const Problem& p, int place) {
     const ir::Window& w = p.window;
     return create(onednn::Deconvolution{.source = p.source,
                                         .batch = p.batch,
@@ -112,10 +112,11 @@ onednn::Creation create_backward(const Problem& p, int place, int threads) {
                                         .source_zero = static_cast<std::int32_t>(p.zero_point()),
                                         .epilogue = p.program.epilogue,
                                         .in_place = place,
-                                        .threads = threads});
+                                        .threads = planner.threads(),
+                                        .allow_saturation = planner.saturates()});
 }
 
-onednn::Creation create_forward(const Problem& p, int place, int threads) {
+onednn::Creation create_forward(const Planner& planner, const Problem& p, int place) {
     const ir::Window& w = p.window;
     return create(onednn::Convolution{.source = p.source,
                                       .batch = p.batch,
@@ -139,7 +140,8 @@ onednn::Creation create_forward(const Problem& p, int place, int threads) {
                                       .source_zero = static_cast<std::int32_t>(p.zero_point()),
                                       .epilogue = p.program.epilogue,
                                       .in_place = place,
-                                      .threads = threads});
+                                      .threads = planner.threads(),
+                                      .allow_saturation = planner.saturates()});
 }
 
 Acceptance try_onednn(Planner& planner, const Problem& p) {
@@ -149,7 +151,7 @@ Acceptance try_onednn(Planner& planner, const Problem& p) {
     const int in_place = operand_in_place(planner, p, b.operands);
     onednn::Creation made;
     for (const int place : {in_place, -1}) {
-        made = p.backward ? create_backward(p, place, planner.threads()) : create_forward(p, place, planner.threads());
+        made = p.backward ? create_backward(planner, p, place) : create_forward(planner, p, place);
         if (made.kernel) {
             use_onednn(planner, p, made, b, place);
             return accepted();

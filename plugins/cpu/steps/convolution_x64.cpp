@@ -80,7 +80,7 @@ Acceptance try_depthwise(Planner& planner, const Problem& p) {
     StepBuffers b = buffers_of(planner, p);
     desc.out_stride = result_of(planner, p, b);
     auto kernel = std::make_shared<const x64::DepthwiseConvolution>(desc, p.weights.as<std::int8_t>(), planner.code());
-    add_step(planner, p.group, b, x64::kernel_name("depthwise", planner.code().isa()),
+    add_step(planner, p.group, b, x64::kernel_name("depthwise", planner.code().isa(), x64::Dots::exact),
              x64_work<x64::DepthwiseConvolution>(kernel, b, 3 * ns_of_products(p.products())), 0,
              x64::DepthwiseConvolution::packed_size(desc, planner.code().isa()), {});
     return accepted();

@@ -66,7 +66,7 @@ bool quantize_image(Planner& planner, const Group& group, const Program& program
                                       e.low,   e.high};
     if (e.result == DataType::u8 && x64::ImageQuantize::accepts(desc, planner.machine())) {
         auto kernel = std::make_shared<const x64::ImageQuantize>(desc, planner.code());
-        step.kernel = x64::kernel_name("quantize", planner.code().isa(), false);
+        step.kernel = x64::kernel_name("quantize", planner.code().isa(), x64::Dots::none);
         step.work = work([kernel, in, out](const Frame& f) {
             const x64::ImageQuantize::Args args{reinterpret_cast<const float*>(f.at(in)),
                                                 reinterpret_cast<std::uint8_t*>(f.at(out))};
@@ -126,7 +126,7 @@ void plan_elementwise(Planner& planner, const Group& group) {
         b.out = out.buffer;
         b.note(step);
         desc.out_stride = static_cast<std::int64_t>(out.pitch);
-        step.kernel = x64::kernel_name("elementwise", planner.code().isa(), false);
+        step.kernel = x64::kernel_name("elementwise", planner.code().isa(), x64::Dots::none);
         step.work = x64_work<x64::Elementwise>(std::make_shared<const x64::Elementwise>(desc, planner.code()), b,
                                                ns_of_values(grid.rows * grid.channels));
         return planner.add(std::move(step));

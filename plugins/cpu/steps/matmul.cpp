@@ -106,7 +106,8 @@ Acceptance try_onednn(Planner& planner, Problem& p) {
                         .columns = p.columns,
                         .source_zero = static_cast<std::int32_t>(p.zero_point),
                         .epilogue = p.program.epilogue,
-                        .threads = planner.threads()};
+                        .threads = planner.threads(),
+                        .allow_saturation = planner.saturates()};
     const Tensor weights = p.weights ? p.weights->aligned() : Tensor();
     if (p.weights) {
         if (!p.one_matrix()) return declined("a constant of several matrices");

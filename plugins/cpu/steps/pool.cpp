@@ -97,7 +97,7 @@ Acceptance try_generated(Planner& planner, Problem& p) {
     desc.out_stride = static_cast<std::int64_t>(p.out_pitch);
     auto kernel = std::make_shared<const x64::Pool>(desc, planner.code());
     add_step(planner, p.group, p.buffers,
-             x64::kernel_name(p.maximum ? "max_pool" : "avg_pool", planner.code().isa(), false),
+             x64::kernel_name(p.maximum ? "max_pool" : "avg_pool", planner.code().isa(), x64::Dots::none),
              x64_work<x64::Pool>(kernel, p.buffers,
                                  ns_of_values(p.data[0] * p.data[1] * product(w.output) * product(w.kernel) / 4)),
              0, 0, {});

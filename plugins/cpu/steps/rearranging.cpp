@@ -54,7 +54,7 @@ bool shuffle_pixels(Planner& p, const Group& group, const DepthToSpace& op, cons
                                         .channels = extent(out.dims()[1]),
                                         .block = extent(op.block_size),
                                         .element_size = bytes_each(p, {group.core, 0})};
-    Step step = p.step_for(group, "portable_pixel_shuffle");
+    Step step = p.step_for(group, "portable_depth_to_space");
     step.reads = {in.buffer};
     step.writes = {out.buffer};
     step.work = work([kernel, from = in.buffer, to = out.buffer](const Frame& f) {

@@ -122,6 +122,10 @@ inline constexpr Property<std::string> inference_precision{"INFERENCE_PRECISION_
 inline constexpr Property<bool> enable_cpu_pinning{"ENABLE_CPU_PINNING"};
 /// NO: every layer runs in float, also where the model is quantized.
 inline constexpr Property<bool> low_precision{"INFERENCE_LOW_PRECISION"};
+/// YES: on x86 processors without VNNI dense int8 products take the instruction for two products of 8 bits, whose sum saturates at 16
+/// bits, as OpenVINO and ONNX Runtime do there. Faster, and wrong where two weights side by side of one sign add up to more than 128
+/// and meet large data; models quantized to weights of 7 bits are not affected. NO (the default): sums are exact everywhere.
+inline constexpr Property<bool> int8_saturation{"INT8_SATURATION"};
 /// Which layers of a quantized model run on integers. CHEAPEST: those that are faster so; UPSTREAM: those that OpenVINO chooses. The
 /// results are those of the model in either case.
 inline constexpr Property<std::string> low_precision_plan{"LOW_PRECISION_PLAN"};

@@ -79,7 +79,7 @@ private:
     };
 
     static PanelShape panel_of(const DenseConvolutionDesc& desc, const VectorIsa& isa) {
-        return {desc.ic, static_cast<std::size_t>(desc.window.taps()), desc.zero_point, isa.pairs()};
+        return {desc.ic, static_cast<std::size_t>(desc.window.taps()), desc.zero_point, isa.widens()};
     }
     // The pointers of consecutive output pixels, tile by tile as the code reads them, and which taps of each tile have to run.
     struct TapTable {

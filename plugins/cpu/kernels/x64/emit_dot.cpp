@@ -1,5 +1,7 @@
 #include "plugins/cpu/kernels/x64/emit_dot.hpp"
 
+#include <array>
+
 namespace octet::cpu::x64 {
 
 void DotEmitter::set_tail_mask(const Xbyak::Reg64& scratch) {
@@ -36,6 +38,20 @@ void DotEmitter::broadcast(const Vec& to, const Xbyak::RegExp& from, bool is_tai
     c.vpbroadcastd(to, bytes);
 }
 
+void DotEmitter::multiply(const Vec& sum, const Vec& x, const Xbyak::Operand& weight, const Vec& product) {
+    const VectorIsa& isa = c.isa();
+    if (!isa.saturates) {
+        const bool vex = isa.dot == VectorIsa::Dot::vex;
+        c.vpdpbusd(sum, x, weight, vex ? Xbyak::VexEncoding : Xbyak::EvexEncoding);
+        return;
+    }
+    c.vpmaddubsw(product, x, weight);
+    std::array<std::uint32_t, 16> ones{};
+    ones.fill(0x00010001U);
+    c.vpmaddwd(product, product, c.table(ones));
+    c.vpaddd(sum, sum, product);
+}
+
 void DotEmitter::step(int rows, const Source& from, const Xbyak::Reg64& weights, std::int64_t offset, bool is_tail,
                       const Accumulator& acc) {
     if (panel_.pairs) {
@@ -43,12 +59,12 @@ void DotEmitter::step(int rows, const Source& from, const Xbyak::Reg64& weights,
     }
     const int bytes = c.isa().bytes();
     const bool held = c.wide() || vectors_ <= 2;  // the weights have registers
-    const bool vex = c.isa().dot == VectorIsa::Dot::vex;
     for (int v = 0; v < vectors_ && held; ++v) {
         c.move(temp(v), c.at(weights, offset + v * bytes));
     }
     for (int r = 0; r < rows; ++r) {
-        const Vec x = c.wide() ? temp(4 + r % 4) : temp(held ? 2 + r % 2 : r % 4);
+        const int turn = c.isa().saturates ? 0 : r;  // the products take the other registers
+        const Vec x = c.wide() ? temp(4 + turn % 4) : temp(held ? 2 + turn % 2 : r % 4);
         broadcast(x, from(r), is_tail);
         for (int v = 0; v < vectors_; ++v) {
             const Vec weight = temp(v % 4);
@@ -57,7 +73,7 @@ void DotEmitter::step(int rows, const Source& from, const Xbyak::Reg64& weights,
             if (floats_) {
                 c.vfmadd231ps(acc(r, v), x, factor);
             } else {
-                c.vpdpbusd(acc(r, v), x, factor, vex ? Xbyak::VexEncoding : Xbyak::EvexEncoding);
+                multiply(acc(r, v), x, factor, c.wide() ? temp(5 + v % 3) : temp(3));
             }
         }
     }

@@ -18,7 +18,7 @@ public:
         : c(code),
           vectors_((columns + code.lanes() - 1) / code.lanes()),
           tail_(tail),
-          panel_{.pairs = code.isa().pairs() && !floats},
+          panel_{.pairs = code.isa().widens() && !floats},
           columns_(columns),
           floats_(floats) {}
 
@@ -36,6 +36,8 @@ public:
 
 private:
     Vec temp(int i) const { return c.vec(first_temp(c.isa()) + i); }
+    // sum += x * weight of codes, with vpdpbusd, or through `product` where sums of two products may saturate.
+    void multiply(const Vec& sum, const Vec& x, const Xbyak::Operand& weight, const Vec& product);
     void broadcast(const Vec& to, const Xbyak::RegExp& from, bool is_tail);
     void held_step_of_pairs(int rows, const Source& from, const Xbyak::Reg64& weights, std::int64_t offset,
                             bool is_tail, const Accumulator& acc);

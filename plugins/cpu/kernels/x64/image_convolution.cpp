@@ -18,7 +18,7 @@ std::int64_t tap_bytes(const ImageConvolutionDesc& desc) {
     return joined(desc.window) ? desc.window.kernel_width * desc.in_channels : desc.in_channels;
 }
 PanelShape panel_of(const ImageConvolutionDesc& desc, const VectorIsa& isa) {
-    return {tap_bytes(desc), taps_of(desc.window), desc.zero_point, isa.pairs()};
+    return {tap_bytes(desc), taps_of(desc.window), desc.zero_point, isa.widens()};
 }
 
 ImageQuantizeDesc quantization_of(const ImageConvolutionDesc& desc) {

@@ -40,7 +40,7 @@ Acceptance MatMul::accepts(const MatMulDesc& desc, const Machine& machine) {
 }
 
 std::size_t MatMul::packed_size(const MatMulDesc& desc, const VectorIsa& isa) {
-    const PanelShape panel{desc.k, 1, desc.zero_point, isa.pairs()};
+    const PanelShape panel{desc.k, 1, desc.zero_point, isa.widens()};
     const ColumnBlock last = column_blocks(desc.columns, panel, block_columns(isa)).back();
     return static_cast<std::size_t>(last.panel + panel.bytes(last.columns));
 }
@@ -57,7 +57,7 @@ MatMul::MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, Cod
     weights_ = reinterpret_cast<std::int8_t*>(storage.data());
 
     const VectorIsa& isa = code.isa();
-    const PanelShape panel{desc.k, 1, desc.zero_point, isa.pairs()};
+    const PanelShape panel{desc.k, 1, desc.zero_point, isa.widens()};
     const std::vector<ColumnBlock> blocks = column_blocks(desc.columns, panel, block_columns(isa));
     share_out(blocks, panel);
     const bool bounded = !may_exceed_i32(desc.epilogue, 255.0 * 128 * static_cast<double>(desc.k));
@@ -95,7 +95,7 @@ bool MatMul::batches_apart() const {
 // What takes longest in the share: products and epilogue, and lines of the weights and of A.
 double MatMul::cycles(const Share& share, const std::vector<ColumnBlock>& blocks, const PanelShape& panel) const {
     const VectorIsa& isa = code_->isa();
-    const auto dwords = static_cast<double>((desc_.k + 3) / 4 * (isa.pairs() ? 4 : 1));
+    const auto dwords = static_cast<double>((desc_.k + 3) / 4 * (isa.widens() ? 4 : isa.pairs() ? 3 : 1));
     double sum = static_cast<double>(share.rows * desc_.k / 64);
     for (std::size_t i = share.first_block; i < share.first_block + share.blocks; ++i) {
         const std::int64_t vectors = (blocks[i].columns + isa.lanes - 1) / isa.lanes;

@@ -84,7 +84,7 @@ Acceptance PanelProduct::accepts(const PanelProductDesc& desc, const Machine& ma
 
 PanelProduct::PanelProduct(const PanelProductDesc& desc, std::int64_t strip_rows, CodeBlock& code)
     : desc_(desc), code_(&code), epilogue_(desc.epilogue, desc.epilogue_channels(), desc.operand_strides) {
-    const PanelShape panel{k_bytes(), 1, desc.a_zero, !desc.floats() && code.isa().pairs()};
+    const PanelShape panel{k_bytes(), 1, desc.a_zero, !desc.floats() && code.isa().widens()};
     const std::vector<ColumnBlock> blocks = column_blocks(desc.columns, panel, block_columns(code.isa()));
     panel_bytes_ = blocks.back().panel + panel.bytes(blocks.back().columns);
     const std::int64_t last = desc.rows - (desc.rows - 1) / strip_rows * strip_rows;
@@ -119,7 +119,7 @@ void PanelProduct::pack_codes(const std::uint8_t* w, std::byte* panels) const {
     const std::int64_t k_step = desc_.transposed ? 1 : desc_.w_stride;
     const std::int64_t column_step = desc_.transposed ? desc_.w_stride : 1;
     const std::uint32_t flip = desc_.type == DataType::u8 ? 0x80808080U : 0;
-    const bool pairs = code_->isa().pairs();
+    const bool pairs = code_->isa().widens();
     portable::vectorized([&] {
         for (const Block& block : blocks_) {
             const std::int64_t width = block.vectors() * 16;

@@ -47,7 +47,7 @@ inline constexpr std::int64_t kTileRows = 24;
 // The same for the block of columns that code for `isa` takes, at most block_columns wide. Where codes have to be taken apart, wide blocks
 // of few rows use them more often.
 int tile_rows(const VectorIsa& isa, int columns);
-constexpr int block_columns(const VectorIsa& isa) { return isa.wide() ? 64 : isa.pairs() ? 32 : 16; }
+constexpr int block_columns(const VectorIsa& isa) { return isa.wide() ? 64 : isa.widens() ? 32 : 16; }
 
 // What a panel of weights multiplies. A zero point is subtracted from every byte of A by starting the sums from -zp * sum of weights.
 struct PanelShape {

@@ -18,17 +18,23 @@ struct VectorIsa {
 
     int lanes = 16;  // of 32 bits: 16 (32 registers and masks, AVX-512) or 8 (16 registers without masks, AVX2)
     Dot dot = Dot::evex;
+    bool saturates =
+        false;  // beside Dot::pairs: tiles of many sums take vpmaddubsw, whose sums of two products end at 16 bits
 
     constexpr bool wide() const { return lanes == 16; }
     constexpr bool pairs() const { return dot == Dot::pairs; }
+    // Whether tiles of many sums take weights of 16 bits.
+    constexpr bool widens() const { return pairs() && !saturates; }
     constexpr int bytes() const { return lanes * 4; }
     bool operator==(const VectorIsa&) const = default;
 };
 
-// For machines with AVX2 or more.
-VectorIsa vector_isa_of(const Machine& machine);
+// For machines with AVX2 or more. saturates: without VNNI, dense products may.
+VectorIsa vector_isa_of(const Machine& machine, bool saturates = false);
 
-// jit_WHAT_ISA: the name of a kernel in reports; `dots`: its speed rests on dot products.
-std::string kernel_name(std::string_view what, const VectorIsa& isa, bool dots = true);
+// What the speed of a kernel rests on: dot products, those of tiles of many sums, or none.
+enum class Dots : std::uint8_t { none, exact, tiles };
+// jit_WHAT_ISA: the name of a kernel in reports.
+std::string kernel_name(std::string_view what, const VectorIsa& isa, Dots dots = Dots::tiles);
 
 }  // namespace octet::cpu::x64
