@@ -51,6 +51,8 @@ Settings settings_of(const Config& config, const Machine& machine) {
             ir::require(value == "CHEAPEST" || value == "UPSTREAM",
                         "property '{}': got '{}', wanted CHEAPEST or UPSTREAM", key, value);
             s.upstream_plan = value == "UPSTREAM";
+        } else if (key == "LOW_PRECISION_ALLOW_LOSSY") {
+            s.allow_lossy = yes_or_no(key, value);
         } else if (key == "PERFORMANCE_HINT") {
             ir::require(value == "LATENCY" || value == "THROUGHPUT" || value == "CUMULATIVE_THROUGHPUT",
                         "property '{}': got '{}', wanted LATENCY, THROUGHPUT or CUMULATIVE_THROUGHPUT", key, value);
@@ -64,13 +66,16 @@ Settings settings_of(const Config& config, const Machine& machine) {
                 "the CPU has no property '{}'; it has CACHE_DIR, ENABLE_CPU_PINNING, EXECUTION_MODE_HINT, "
                 "INFERENCE_LOW_PRECISION, "
                 "INFERENCE_NUM_THREADS, "
-                "INFERENCE_PRECISION_HINT, LOW_PRECISION_PLAN, NUM_STREAMS, PERFORMANCE_HINT, "
+                "INFERENCE_PRECISION_HINT, LOW_PRECISION_ALLOW_LOSSY, LOW_PRECISION_PLAN, NUM_STREAMS, "
+                "PERFORMANCE_HINT, "
                 "PERFORMANCE_HINT_NUM_REQUESTS, PERF_COUNT",
                 key);
         } else {
             whole_number(key, value);
         }
     }
+    ir::require(!s.allow_lossy || !s.accuracy,
+                "property 'LOW_PRECISION_ALLOW_LOSSY': got YES, but EXECUTION_MODE_HINT is ACCURACY");
     // A wish for bf16 is one for speed, so it is not heard where bf16 is slower.
     s.bf16 = machine.bf16 && (precision == "bf16" || (precision == "dynamic" && !s.accuracy));
     s.threads = threads > 0 ? threads : machine.cores;
@@ -87,6 +92,7 @@ Config effective(const Settings& s) {
             {"EXECUTION_MODE_HINT", s.accuracy ? "ACCURACY" : "PERFORMANCE"},
             {"INFERENCE_LOW_PRECISION", s.low_precision ? "YES" : "NO"},
             {"INFERENCE_PRECISION_HINT", s.bf16 ? "bf16" : "f32"},
+            {"LOW_PRECISION_ALLOW_LOSSY", s.allow_lossy ? "YES" : "NO"},
             {"LOW_PRECISION_PLAN", s.upstream_plan ? "UPSTREAM" : "CHEAPEST"},
             {"PERFORMANCE_HINT", s.hint},
             {"CACHE_DIR", s.cache_dir},

@@ -52,6 +52,7 @@ public:
                 {"INFERENCE_LOW_PRECISION", "NO"},
                 {"INFERENCE_NUM_THREADS", "1"},
                 {"INFERENCE_PRECISION_HINT", "f32"},
+                {"LOW_PRECISION_ALLOW_LOSSY", "NO"},
                 {"LOW_PRECISION_PLAN", "CHEAPEST"},
                 {"CACHE_DIR", ""},
                 {"NUM_STREAMS", "1"},

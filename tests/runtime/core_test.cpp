@@ -149,6 +149,11 @@ TEST(CoreProperties, Errors) {
               }),
               "property 'LOW_PRECISION_PLAN': got 'BEST', wanted CHEAPEST or UPSTREAM");
     EXPECT_EQ(error_of([&] {
+                  core.compile_model(relu_model(), "CPU",
+                                     {{"LOW_PRECISION_ALLOW_LOSSY", "YES"}, {"EXECUTION_MODE_HINT", "ACCURACY"}});
+              }),
+              "property 'LOW_PRECISION_ALLOW_LOSSY': got YES, but EXECUTION_MODE_HINT is ACCURACY");
+    EXPECT_EQ(error_of([&] {
                   core.compile_model(relu_model(), "CPU", {{"EXECUTION_MODE_HINT", "EXACT"}});
               }),
               "property 'EXECUTION_MODE_HINT': got 'EXACT', wanted PERFORMANCE or ACCURACY");
