@@ -261,12 +261,21 @@ std::vector<Row> products() {
     return {
         {"weights_of_1", product({0.02F}, {0}, 1), "yes", {0.002F}, {0}},
         {"with_zero_point", product({0.01F}, {128}, 1), "yes", {0.001F}, {0}},
-        // Kernels scale columns, not rows.
-        {"a_scale_for_each_row", product({0.01F, 0.02F, 0.03F}, {0}, 1),
-         "ACT_SCALE_PER_CHANNEL: the scale of the data of 'op' varies within its sums: it comes from 'dq1'"},
+        // The scales of the rows are a Multiply behind it, as in OpenVINO.
+        {"a_scale_for_each_row", product({0.01F, 0.02F, 0.03F}, {0}, 1), "yes", {0.1F}, {0}},
         // Here four sums cost more than float; where they do not, this is on codes (policy_test), which OpenVINO refuses.
         {"a_scale_for_each_column", product({0.01F, 0.02F, 0.03F, 0.04F}, {0}, 2),
          "NOT_PROFITABLE: the data of 'op' have 4 scales, and a sum for each of them costs more than float"},
+        {"a_zero_point_for_each_row", product({0.01F}, {0, 1, 2}, 1),
+         "ACT_SCALE_PER_CHANNEL: the scale of the data of 'op' varies within its sums: it comes from 'dq1'"},
+        {"two_activations_with_scales_for_rows",
+         [](GraphBuilder& b) {
+             const Value w = codes(b, {1, 4, 5}, {0.1F}, {0}, Element::u8, 1);
+             return op(b, ir::MatMul{}, {codes(b, {1, 3, 4}, {0.01F, 0.02F, 0.03F}, {0}), w});
+         },
+         "yes",
+         {0.1F},
+         {0}},
         // The correction is a sum over the rows of the other operand; OpenVINO refuses.
         {"of_two_activations_with_zero_points",
          [](GraphBuilder& b) {
