@@ -72,8 +72,9 @@ Pipeline quantized(const low_precision::Restrictions& restrictions,
          }},
         {"decompose", "quantize and dequantize where the plan pays for them",
          [restrictions, plan, policy](Graph& g, rewrite::Notes& notes) {
-             if (!notes.in_body()) return low_precision::decompose_planned(g, *plan);
-             return low_precision::decompose_planned(g, low_precision::make_plan(g, restrictions, policy));
+             if (notes.in_body())
+                 return low_precision::decompose_planned(g, low_precision::make_plan(g, restrictions, policy), notes);
+             return low_precision::decompose_planned(g, *plan, notes);
          }},
         {"propagate", "codes reach the ops that work on them", low_precision::movement_rules()},
         {"gather-rows", "tables stay as small as they are in the file", low_precision::gather_rules()},
@@ -130,9 +131,12 @@ const std::vector<NamedPipeline>& named_pipelines() {
         {"canonicalise", canonicalise},
         {"low-precision",
          [] { return whole(low_precision::cpu_restrictions(), low_precision::cheapest_policy(), true); }},
+        {"low-precision-lossy",
+         [] { return whole(low_precision::cpu_restrictions(), low_precision::lossy_policy(), true); }},
         {"low-precision-upstream",
          [] { return whole(low_precision::cpu_restrictions(), low_precision::upstream_policy(), true); }},
         {"low-precision-qdq", [] { return whole_qdq(low_precision::cheapest_policy()); }},
+        {"low-precision-qdq-lossy", [] { return whole_qdq(low_precision::lossy_policy()); }},
         {"low-precision-qdq-upstream", [] { return whole_qdq(low_precision::upstream_policy()); }},
         {"low-precision-gpu",
          [] { return whole(low_precision::gpu_restrictions(), low_precision::cheapest_policy()); }},

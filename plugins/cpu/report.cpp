@@ -190,6 +190,9 @@ private:
             for (auto layer : choice.origins)
                 if (layers_[layer].name == choice.layer && rows_[layer].int8)
                     rows_[layer].reason = low_precision::to_string(choice);
+        for (const auto& alignment : lowered_.precisions->alignments)
+            for (auto layer : alignment.origins)
+                if (layers_[layer].name == alignment.layer) rows_[layer].loss = low_precision::to_string(alignment);
         std::vector<std::uint32_t> waiting;
         for (std::uint32_t i = 0; i < rows_.size(); ++i) {
             LayerReport& row = rows_[i];

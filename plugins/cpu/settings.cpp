@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
+#include <initializer_list>
+#include <map>
 
 #include "ir/support/check.hpp"
 
@@ -23,60 +26,81 @@ bool yes_or_no(const std::string& key, const std::string& value) {
     return value == "YES" || value == "true";
 }
 
-}  // namespace
+void one_of(const std::string& key, const std::string& value, std::initializer_list<std::string_view> known) {
+    if (std::ranges::find(known, value) != known.end()) return;
+    std::string names;
+    for (std::size_t i = 0; i < known.size(); ++i)
+        names += std::string(i == 0 ? "" : i + 1 == known.size() ? " or " : ", ") + std::string(known.begin()[i]);
+    ir::fail("property '{}': got '{}', wanted {}", key, value, names);
+}
 
-Settings settings_of(const Config& config, const Machine& machine) {
-    Settings s;
+// The settings, and wishes that only all of them together answer.
+struct Wishes {
+    Settings settings;
     int streams = 0;
     int threads = 0;
     std::string precision = "dynamic";
+};
+
+using Read = void (*)(Wishes& w, const std::string& key, const std::string& value);
+
+const std::map<std::string, Read, std::less<>>& properties() {
+    static const std::map<std::string, Read, std::less<>> all{
+        {"CACHE_DIR", [](Wishes& w, auto&, auto& value) { w.settings.cache_dir = value; }},
+        {"ENABLE_CPU_PINNING", [](Wishes& w, auto& k, auto& v) { w.settings.pinning = yes_or_no(k, v); }},
+        {"EXECUTION_MODE_HINT",
+         [](Wishes& w, auto& key, auto& value) {
+             one_of(key, value, {"PERFORMANCE", "ACCURACY"});
+             w.settings.accuracy = value == "ACCURACY";
+         }},
+        {"INFERENCE_LOW_PRECISION", [](Wishes& w, auto& k, auto& v) { w.settings.low_precision = yes_or_no(k, v); }},
+        {"INFERENCE_NUM_THREADS", [](Wishes& w, auto& key, auto& value) { w.threads = whole_number(key, value); }},
+        {"INFERENCE_PRECISION_HINT",
+         [](Wishes& w, auto& key, auto& value) {
+             one_of(key, value, {"f32", "bf16", "dynamic"});
+             w.precision = value;
+         }},
+        {"INT8_SATURATION", [](Wishes& w, auto& key, auto& value) { w.settings.saturates = yes_or_no(key, value); }},
+        {"LOW_PRECISION_ALLOW_LOSSY", [](Wishes& w, auto& k, auto& v) { w.settings.allow_lossy = yes_or_no(k, v); }},
+        {"LOW_PRECISION_PLAN",
+         [](Wishes& w, auto& key, auto& value) {
+             one_of(key, value, {"CHEAPEST", "UPSTREAM"});
+             w.settings.upstream_plan = value == "UPSTREAM";
+         }},
+        {"NUM_STREAMS",
+         [](Wishes& w, auto& key, auto& value) { w.streams = value == "AUTO" ? 0 : whole_number(key, value); }},
+        {"PERFORMANCE_HINT",
+         [](Wishes& w, auto& key, auto& value) {
+             one_of(key, value, {"LATENCY", "THROUGHPUT", "CUMULATIVE_THROUGHPUT"});
+             w.settings.hint = value;
+         }},
+        {"PERFORMANCE_HINT_NUM_REQUESTS", [](Wishes&, auto& key, auto& value) { whole_number(key, value); }},
+        {"PERF_COUNT", [](Wishes& w, auto& key, auto& value) { w.settings.profiling = yes_or_no(key, value); }},
+    };
+    return all;
+}
+
+}  // namespace
+
+Settings settings_of(const Config& config, const Machine& machine) {
+    Wishes wishes;
     for (const auto& [key, value] : config) {
-        if (key == "NUM_STREAMS") {
-            streams = value == "AUTO" ? 0 : whole_number(key, value);
-        } else if (key == "INFERENCE_NUM_THREADS") {
-            threads = whole_number(key, value);
-        } else if (key == "PERF_COUNT") {
-            s.profiling = yes_or_no(key, value);
-        } else if (key == "ENABLE_CPU_PINNING") {
-            s.pinning = yes_or_no(key, value);
-        } else if (key == "INFERENCE_LOW_PRECISION") {
-            s.low_precision = yes_or_no(key, value);
-        } else if (key == "INT8_SATURATION") {
-            s.saturates = yes_or_no(key, value);
-        } else if (key == "EXECUTION_MODE_HINT") {
-            ir::require(value == "PERFORMANCE" || value == "ACCURACY",
-                        "property '{}': got '{}', wanted PERFORMANCE or ACCURACY", key, value);
-            s.accuracy = value == "ACCURACY";
-        } else if (key == "CACHE_DIR") {
-            s.cache_dir = value;
-        } else if (key == "LOW_PRECISION_PLAN") {
-            ir::require(value == "CHEAPEST" || value == "UPSTREAM",
-                        "property '{}': got '{}', wanted CHEAPEST or UPSTREAM", key, value);
-            s.upstream_plan = value == "UPSTREAM";
-        } else if (key == "PERFORMANCE_HINT") {
-            ir::require(value == "LATENCY" || value == "THROUGHPUT" || value == "CUMULATIVE_THROUGHPUT",
-                        "property '{}': got '{}', wanted LATENCY, THROUGHPUT or CUMULATIVE_THROUGHPUT", key, value);
-            s.hint = value;
-        } else if (key == "INFERENCE_PRECISION_HINT") {
-            ir::require(value == "f32" || value == "bf16" || value == "dynamic",
-                        "property '{}': got '{}', wanted f32, bf16 or dynamic", key, value);
-            precision = value;
-        } else if (key != "PERFORMANCE_HINT_NUM_REQUESTS") {
-            ir::fail(
-                "the CPU has no property '{}'; it has CACHE_DIR, ENABLE_CPU_PINNING, EXECUTION_MODE_HINT, "
-                "INFERENCE_LOW_PRECISION, "
-                "INFERENCE_NUM_THREADS, "
-                "INFERENCE_PRECISION_HINT, INT8_SATURATION, LOW_PRECISION_PLAN, NUM_STREAMS, PERFORMANCE_HINT, "
-                "PERFORMANCE_HINT_NUM_REQUESTS, PERF_COUNT",
-                key);
-        } else {
-            whole_number(key, value);
+        const auto property = properties().find(key);
+        if (property == properties().end()) {
+            std::string names;
+            for (const auto& [name, read] : properties()) names += (names.empty() ? "" : ", ") + name;
+            ir::fail("the CPU has no property '{}'; it has {}", key, names);
         }
+        property->second(wishes, key, value);
     }
+    Settings s = wishes.settings;
+    for (const auto& [key, value] :
+         {std::pair("LOW_PRECISION_ALLOW_LOSSY", s.allow_lossy), std::pair("INT8_SATURATION", s.saturates)})
+        ir::require(!value || !s.accuracy, "property '{}': got YES, but EXECUTION_MODE_HINT is ACCURACY", key);
     // A wish for bf16 is one for speed, so it is not heard where bf16 is slower.
-    s.bf16 = machine.bf16 && (precision == "bf16" || (precision == "dynamic" && !s.accuracy));
-    s.threads = threads > 0 ? threads : machine.cores;
-    s.streams = streams > 0 ? streams : s.hint == "LATENCY" ? 1 : s.threads;
+    s.bf16 = machine.bf16 && (wishes.precision == "bf16" || (wishes.precision == "dynamic" && !s.accuracy));
+    s.threads = wishes.threads > 0 ? wishes.threads : machine.cores;
+    s.streams = wishes.streams > 0 ? wishes.streams : s.hint == "LATENCY" ? 1 : s.threads;
     s.threads = std::max(s.threads, s.streams);
     return s;
 }
@@ -90,6 +114,7 @@ Config effective(const Settings& s) {
             {"INFERENCE_LOW_PRECISION", s.low_precision ? "YES" : "NO"},
             {"INFERENCE_PRECISION_HINT", s.bf16 ? "bf16" : "f32"},
             {"INT8_SATURATION", s.saturates ? "YES" : "NO"},
+            {"LOW_PRECISION_ALLOW_LOSSY", s.allow_lossy ? "YES" : "NO"},
             {"LOW_PRECISION_PLAN", s.upstream_plan ? "UPSTREAM" : "CHEAPEST"},
             {"PERFORMANCE_HINT", s.hint},
             {"CACHE_DIR", s.cache_dir},

@@ -13,6 +13,7 @@ struct Settings {
     bool pinning = false;
     bool low_precision = true;   // INFERENCE_LOW_PRECISION: NO runs every layer in float
     bool upstream_plan = false;  // LOW_PRECISION_PLAN: which layers run on integers, CHEAPEST or UPSTREAM
+    bool allow_lossy = false;    // LOW_PRECISION_ALLOW_LOSSY
     bool accuracy = false;       // EXECUTION_MODE_HINT
     bool bf16 = false;           // INFERENCE_PRECISION_HINT: float layers may compute in bf16
     bool saturates = false;      // INT8_SATURATION
@@ -23,6 +24,7 @@ struct Settings {
         low_precision::Policy policy = upstream_plan ? low_precision::upstream_policy()
                                                      : low_precision::cheapest_policy();
         if (accuracy) policy.step_share = 0;
+        policy.align = allow_lossy;
         return policy;
     }
     int threads_per_stream() const { return threads / streams > 0 ? threads / streams : 1; }

@@ -53,6 +53,7 @@ public:
                 {"INFERENCE_NUM_THREADS", "1"},
                 {"INFERENCE_PRECISION_HINT", "f32"},
                 {"INT8_SATURATION", "NO"},
+                {"LOW_PRECISION_ALLOW_LOSSY", "NO"},
                 {"LOW_PRECISION_PLAN", "CHEAPEST"},
                 {"CACHE_DIR", ""},
                 {"NUM_STREAMS", "1"},

@@ -272,6 +272,25 @@ Case between(const std::string& name, std::function<Value(Builder&, Value)> op, 
             int8};
 }
 
+// Intervals whose higher codes stand for lower values.
+void add_turned_around(Cases& cases) {
+    const auto turned = [](Builder& b) {
+        const Value x = b.input({1, 19, 9, 8}, -1.2f, 1.2f);
+        const Value low = b.scalar(-1), high = b.scalar(127.0f / 128);
+        return b.add(FakeQuantize{256}, {x, low, high, high, low});
+    };
+    cases.push_back({"int8_mvn_of_negative_scale",
+                     [turned](Builder& b) {
+                         b.result(b.quantize(b.add(Mvn{.eps = 1e-3}, {turned(b), b.ints({2, 3})}), -2.1f, 2));
+                     },
+                     4.1 / 255});
+    cases.push_back({"int8_normalize_l2_of_negative_scale",
+                     [turned](Builder& b) {
+                         b.result(b.quantize(b.add(NormalizeL2{.eps = 1e-3}, {turned(b), b.ints({1})}), -0.7f, 0.6f));
+                     },
+                     1.3 / 255});
+}
+
 void add_others(Cases& cases) {
     cases.push_back(between(
         "max_pool",
@@ -332,6 +351,7 @@ void add_others(Cases& cases) {
             return b.add(NormalizeL2{.eps = 1e-3}, {x, b.ints({1})});
         },
         -0.7f, 0.6f));
+    add_turned_around(cases);
     for (const Op& op : {Op(ReduceMax{true}), Op(ReduceMin{true})})
         cases.push_back(between(
             std::string(op.name()) + "_into_convolution",

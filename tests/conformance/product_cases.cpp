@@ -1,4 +1,6 @@
 // Products of two activations, and attention built from them.
+#include <fmt/format.h>
+
 #include "tests/conformance/cases.hpp"
 
 namespace octet::conformance {
@@ -54,6 +56,39 @@ void add_products(Cases& cases) {
                      },
                      0,
                      {{{1, 2, 5, 16}, {1, 2, 9, 16}}, {{2, 2, 30, 16}, {1, 2, 3, 16}}}});
+}
+
+// A scale for each row or head: a factor behind the product.
+void add_scaled_rows(Cases& cases) {
+    constexpr float kOne = 127.0f / 128;
+    for (const bool to_codes : {false, true})
+        for (const std::int64_t batch : {1, 2}) {
+            const std::string suffix = fmt::format("_{}{}", batch, to_codes ? "_to_codes" : "");
+            const auto add = [&](const std::string& name, std::function<Value(Builder&)> product) {
+                cases.push_back({"int8_" + name + suffix,
+                                 [product, to_codes](Builder& b) {
+                                     const Value y = product(b);
+                                     b.result(to_codes ? b.quantize(y, -5, 5) : y);
+                                 },
+                                 to_codes ? 10.0 / 255 : 0,
+                                 {},
+                                 true});
+            };
+            const auto data = [](Builder& b, Dims dims, float low, float high) {
+                return b.quantize_channels(b.input(Shape(dims)), dims.size(), dims[1], low, high);
+            };
+            add("matmul_scales_of_rows", [data, batch](Builder& b) {
+                return b.add(MatMul{false, true}, {data(b, {batch, 9, 40}, -0.25f, 1), b.weights({24, 40})});
+            });
+            add("product_scales_of_rows", [data, batch](Builder& b) {
+                const Value y = b.quantize(b.input({batch, 32, 7}), -1, kOne);
+                return b.add(MatMul{false, false}, {data(b, {batch, 9, 32}, -1, kOne), y});
+            });
+            add("product_scales_of_heads", [data, batch](Builder& b) {
+                const Value x = data(b, {batch, 3, 9, 16}, -1, kOne), y = data(b, {batch, 3, 11, 16}, -1, kOne);
+                return b.add(MatMul{false, true}, {x, y});
+            });
+        }
 }
 
 struct CodedMatrix {
@@ -154,6 +189,7 @@ void add_attention(Cases& cases) {
 std::vector<Case> product_cases() {
     Cases cases;
     add_products(cases);
+    add_scaled_rows(cases);
     add_weight_only(cases);
     add_attention(cases);
     return cases;

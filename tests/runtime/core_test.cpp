@@ -152,6 +152,16 @@ TEST(CoreProperties, Errors) {
                   core.compile_model(relu_model(), "CPU", {{"INT8_SATURATION", "sometimes"}});
               }),
               "property 'INT8_SATURATION': got 'sometimes', wanted YES or NO");
+    EXPECT_EQ(
+        error_of([&] {
+            core.compile_model(relu_model(), "CPU", {{"INT8_SATURATION", "YES"}, {"EXECUTION_MODE_HINT", "ACCURACY"}});
+        }),
+        "property 'INT8_SATURATION': got YES, but EXECUTION_MODE_HINT is ACCURACY");
+    EXPECT_EQ(error_of([&] {
+                  core.compile_model(relu_model(), "CPU",
+                                     {{"LOW_PRECISION_ALLOW_LOSSY", "YES"}, {"EXECUTION_MODE_HINT", "ACCURACY"}});
+              }),
+              "property 'LOW_PRECISION_ALLOW_LOSSY': got YES, but EXECUTION_MODE_HINT is ACCURACY");
     EXPECT_EQ(error_of([&] {
                   core.compile_model(relu_model(), "CPU", {{"EXECUTION_MODE_HINT", "EXACT"}});
               }),

@@ -1,6 +1,7 @@
 // What a report says about int8, and what is asked of it.
 #include <octet/explain.hpp>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -116,12 +117,15 @@ TEST(Explain, EveryCodeHasAdvice) {
 }
 
 // Rows with reasons are those of a file's layers.
-Report report_on_cpu(std::string_view text, const AnyMap& settings = {}) {
+CompiledModel compiled(std::string_view text, const std::string& device, const AnyMap& settings = {}) {
     const ir::TemporaryFolder folder;
     ir::xml::write(ir::parse(text), folder.path / "m.xml");
     const Core core;
     const std::shared_ptr<const Model> model = core.read_model(folder.path / "m.xml");
-    return core.compile_model(model, "CPU", settings).report();
+    return core.compile_model(model, device, settings);
+}
+Report report_on_cpu(std::string_view text, const AnyMap& settings = {}) {
+    return compiled(text, "CPU", settings).report();
 }
 LayerReport row_of(const Report& report, std::string_view name) {
     const auto row = std::ranges::find(report.layers, name, &LayerReport::name);
@@ -163,6 +167,53 @@ out : f32[1,2,4,4] = result(conv)
     EXPECT_FALSE(off.int8);
     EXPECT_EQ(off.code, "LOW_PRECISION_OFF");
     EXPECT_EQ(off.reason, "INFERENCE_LOW_PRECISION is NO");
+}
+
+// Rows of two grids; on the common one the first has 65 levels, 0 to 64.
+std::string rows_of_two_grids(int levels, float end) {
+    return fmt::format(R"(x : f32[1,2,3,4] = parameter() shape=[1,2,3,4]
+y : f32[1,2,3,4] = parameter() shape=[1,2,3,4]
+zero : f32[] = constant() value=f32[]{{0}}
+a_in : f32[] = constant() value=f32[]{{63.75}}
+a_out : f32[] = constant() value=f32[]{{{}}}
+b_out : f32[] = constant() value=f32[]{{255}}
+a : f32[1,2,3,4] = fake_quantize(x, zero, a_in, zero, a_out) levels={}
+b : f32[1,2,3,4] = fake_quantize(y, zero, b_out, zero, b_out) levels=256
+rows : f32[1,2,6,4] = concat(a, b) axis=2
+codes : i8[2,2,1,1] = constant() value=i8[2,2,1,1]{{1, -2, 3, 4}}
+floats : f32[2,2,1,1] = convert(codes)
+half : f32[] = constant() value=f32[]{{0.5}}
+w : f32[2,2,1,1] = multiply(floats, half)
+conv : f32[1,2,6,4] = convolution(rows, w) strides=[1,1] pads_begin=[0,0] pads_end=[0,0] dilations=[1,1]
+out : f32[1,2,6,4] = result(conv)
+)",
+                       end, levels);
+}
+
+std::vector<float> results(const CompiledModel& model) {
+    InferRequest request = model.create_infer_request();
+    for (std::size_t i = 0; i < 2; ++i)
+        for (std::size_t k = 0; k < 24; ++k)
+            request.get_input_tensor(i).data<float>()[k] = static_cast<float>(k * 11 + i) * 0.37F - 3;
+    request.infer();
+    const Tensor out = request.get_output_tensor();
+    return {out.data<float>(), out.data<float>() + out.get_size()};
+}
+
+TEST(ReasonsOfTheCpu, LevelsAreLostOnlyWhereThatIsAllowed) {
+    const std::string text = rows_of_two_grids(256, 63.75F);
+    const CompiledModel exact = compiled(text, "CPU");
+    const CompiledModel lossy = compiled(text, "CPU", {hint::low_precision_allow_lossy(true)});
+    EXPECT_FALSE(row_of(exact.report(), "conv").int8);
+    EXPECT_EQ(row_of(exact.report(), "a").loss, "");
+    EXPECT_TRUE(row_of(lossy.report(), "conv").int8);
+    EXPECT_EQ(row_of(lossy.report(), "a").loss, "256 -> 65 levels, on one grid with the other data of 'conv'");
+    EXPECT_EQ(row_of(lossy.report(), "b").loss, "256 -> 256 levels, on one grid with the other data of 'conv'");
+    EXPECT_EQ(results(exact), results(compiled(text, "REFERENCE")));
+    EXPECT_EQ(results(lossy), results(compiled(rows_of_two_grids(65, 64), "REFERENCE")));
+    EXPECT_NE(results(lossy), results(exact));
+    EXPECT_TRUE(lossy.get_property(hint::low_precision_allow_lossy));
+    EXPECT_FALSE(exact.get_property(hint::low_precision_allow_lossy));
 }
 
 TEST(ReasonsOfTheCpu, IndicesAreNoLayersThatCompute) {

@@ -137,8 +137,9 @@ TEST_F(GraphCommands, OptStopsAndLeavesOut) {
     EXPECT_THAT(octet("opt m.xml --pipeline low-precision --explain fc").out,
                 HasSubstr("low-precision-matmul @ fc: applied"));
     EXPECT_EQ(octet("opt m.xml --pipeline none").error,
-              "octet: there is no pipeline 'none', only canonicalise, low-precision, low-precision-upstream, "
-              "low-precision-qdq, low-precision-qdq-upstream, low-precision-gpu, low-precision-none\n");
+              "octet: there is no pipeline 'none', only canonicalise, low-precision, low-precision-lossy, "
+              "low-precision-upstream, low-precision-qdq, low-precision-qdq-lossy, low-precision-qdq-upstream, "
+              "low-precision-gpu, low-precision-none\n");
 }
 
 // 129 levels: no number that OpenVINO takes for 8 bits.

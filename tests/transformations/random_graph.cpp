@@ -66,6 +66,7 @@ Value RandomGraphBuilder::interval(const Known& k, const std::vector<float>& end
 }
 
 Known RandomGraphBuilder::quantized(const Known& k) {
+    if (options_.equal_levels) return quantized(k, 129);
     // 513 levels have no 8-bit codes.
     return quantized(k, one_of<std::int64_t>({129, 129, 129, 256, 256, 256, 255, 65, 17, 16, 15, 2, 513}));
 }

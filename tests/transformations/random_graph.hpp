@@ -16,6 +16,8 @@ struct RandomGraphOptions {
     bool wide = false;
     // One layer: quantized inputs, some ops, and results that are quantized, so that no rounding follows another.
     bool one_layer = false;
+    // Every FakeQuantize of data has 129 levels, and what is joined is quantized: grids that could be one.
+    bool equal_levels = false;
 };
 
 ir::Graph random_graph(unsigned seed, const RandomGraphOptions& options = {});

@@ -208,20 +208,22 @@ void RandomGraphBuilder::split(const Known& k) {
 void RandomGraphBuilder::concat(const Known& k) {
     if (!has_axes(k) || !small(k.dims)) return;
     const std::size_t axis = k.dims.size() > 1 && chance(75) ? 1 : axis_of(k);
-    std::vector<Value> parts{k.value};
-    double largest = k.largest;
-    double unit = k.unit;
+    const Known first = options_.equal_levels ? quantized(k) : k;
+    std::vector<Value> parts{first.value};
+    double largest = first.largest;
+    double unit = first.unit;
     const int wanted = 1 + below(3);
     for (std::size_t i = values_.size(); i-- > 0 && static_cast<int>(parts.size()) <= wanted;) {
-        const Known& o = values_[i];
+        Known o = values_[i];
         bool same = o.dims.size() == k.dims.size() && small(o.dims);
         for (std::size_t a = 0; same && a < k.dims.size(); ++a) same = a == axis || o.dims[a] == k.dims[a];
         if (!same || chance(30) || !fits(std::max(largest, o.largest), std::min(unit, o.unit))) continue;
+        if (options_.equal_levels) o = quantized(o);
         parts.push_back(o.value);
         largest = std::max(largest, o.largest);
         unit = std::min(unit, o.unit);
     }
-    if (parts.size() == 1) parts.push_back(k.value);
+    if (parts.size() == 1) parts.push_back(parts[0]);
     keep(add(Concat{static_cast<std::int64_t>(axis)}, parts, "concat"), largest, unit);
 }
 

@@ -30,6 +30,7 @@ struct Options {
     RequireInt8 required;
     bool per_kernel = false;
     double peak = 0;
+    bool allow_lossy = false;
 };
 
 using Clock = std::chrono::steady_clock;
@@ -50,13 +51,19 @@ struct Loaded {
     double load_ms = 0;  // reading included
 };
 
-Loaded load(const Core& core, const Options& o) {
+AnyMap settings_of(const Options& o) {
     AnyMap settings;
     if (o.threads > 0) settings.insert(inference_num_threads(o.threads));
     if (o.streams > 0) settings.insert(num_streams(o.streams));
     if (o.per_kernel) settings.insert(enable_profiling(true));
     if (!o.cache_dir.empty()) settings.insert(cache_dir(o.cache_dir));
+    if (o.allow_lossy) settings.insert(hint::low_precision_allow_lossy(true));
     o.properties.insert_into(settings);
+    return settings;
+}
+
+Loaded load(const Core& core, const Options& o) {
+    const AnyMap settings = settings_of(o);
     const auto start = Clock::now();
     const std::shared_ptr<const Model> model = read_model(core, o.model);
     const auto read = Clock::now();
@@ -128,13 +135,15 @@ struct Result {
     double growth = 0, process = 0;  // MiB
     std::size_t inferences = 0;
     double wall_ms = 0;
+    std::optional<std::size_t> lossy = std::nullopt;  // FakeQuantize that lost levels, where they were allowed to
 };
 
 void print_json(const Result& r) {
-    const nlohmann::ordered_json result{{"median_ms", r.median},      {"p95_ms", r.p95},      {"min_ms", r.least},
-                                        {"throughput", r.throughput}, {"load_ms", r.load_ms}, {"read_ms", r.read_ms},
-                                        {"first_ms", r.first_ms},     {"rss_mb", r.growth},   {"process_mb", r.process},
-                                        {"inferences", r.inferences}};
+    nlohmann::ordered_json result{{"median_ms", r.median},      {"p95_ms", r.p95},      {"min_ms", r.least},
+                                  {"throughput", r.throughput}, {"load_ms", r.load_ms}, {"read_ms", r.read_ms},
+                                  {"first_ms", r.first_ms},     {"rss_mb", r.growth},   {"process_mb", r.process},
+                                  {"inferences", r.inferences}};
+    if (r.lossy) result["lossy_layers"] = *r.lossy;
     fmt::print("{}\n", result.dump());
 }
 
@@ -148,13 +157,15 @@ void print_lines(const Result& r) {
                                              {"memory growth", r.growth, "MiB"}})
         fmt::print("{:<14}{:>12.3f} {}\n", title, value, unit);
     fmt::print("{:<14}{:>12} in {:.1f} s\n", "inferences", r.inferences, r.wall_ms / 1e3);
+    if (r.lossy)
+        fmt::print("{:<14}{:>12} FakeQuantize, which octet explain --allow-lossy lists\n", "lost levels", *r.lossy);
 }
 
 // Times of layers are measured apart, as that takes time itself.
 void check_int8(const Core& core, const Loaded& loaded, const Options& o) {
     if (!o.required.given()) return;
-    o.required.check(
-        summarize_int8(o.required.of_time() ? report_of(core, loaded.source, o.device, true) : loaded.model.report()));
+    o.required.check(summarize_int8(
+        o.required.of_time() ? report_of(core, loaded.source, o.device, true, settings_of(o)) : loaded.model.report()));
 }
 
 void bench(const Options& o) {
@@ -196,6 +207,7 @@ void bench(const Options& o) {
     r.throughput = static_cast<double>(laps.size()) * 1e3 / r.wall_ms;
     r.process = memory_mb("VmHWM");
     r.growth = r.process - base;
+    if (o.allow_lossy) r.lossy = losing_levels(loaded.model.report());
     o.json ? print_json(r) : print_lines(r);
     check_int8(core, loaded, o);
 }
@@ -219,6 +231,7 @@ void add_bench(CLI::App& app) {
     o->required.add_to(*command);
     command->add_flag("--load", o->load, "only load and infer once, and print what that time went into");
     command->add_flag("--json", o->json, "one JSON object, with times in ms and memory in MiB");
+    command->add_flag("--allow-lossy", o->allow_lossy, kAllowLossy);
     auto* table = command->add_flag("--per-kernel", o->per_kernel,
                                     "the time of each step, with the products and bytes it moves in a second");
     command->add_option("--peak", o->peak, "GOPS the threads reach at best: adds the share of it")->needs(table);

@@ -6,6 +6,11 @@ class App;
 
 namespace octet::tools {
 
+// What --allow-lossy means.
+inline constexpr const char* kAllowLossy =
+    "data that meet in a Concat may share one grid where that is faster: they lose levels, and results are no longer "
+    "those of the model";
+
 void add_bench(CLI::App& app);
 void add_dump(CLI::App& app);
 void add_example_model(CLI::App& app);

@@ -30,6 +30,7 @@ struct Options {
     bool json = false;
     bool time = false;
     bool all = false;
+    bool allow_lossy = false;
 };
 
 struct Counts {
@@ -52,6 +53,7 @@ ordered_json json_of(const LayerReport& row, bool timed) {
     ordered_json json{{"name", row.name}, {"type", row.type},     {"precision", row.precision},
                       {"int8", row.int8}, {"kernel", row.kernel}, {"fused_into", row.fused_into},
                       {"code", row.code}, {"reason", row.reason}};
+    if (!row.loss.empty()) json["loss"] = row.loss;
     if (timed) json["time_us"] = row.real_time_us;
     return json;
 }
@@ -143,6 +145,14 @@ void print_group(const FloatGroup& group, double time_us, bool all) {
     if (!group.advice.empty()) fmt::print("      what to do: {}\n", group.advice);
 }
 
+void print_losses(const Report& report) {
+    const std::size_t count = losing_levels(report);
+    if (count == 0) return;
+    fmt::print("{} FakeQuantize lose levels:\n", count);
+    for (const LayerReport& row : report.layers)
+        if (!row.loss.empty()) fmt::print("      {}: {}\n", row.name, row.loss);
+}
+
 void print_reasons(const Report& report, const Int8Summary& int8, bool quantized, bool all) {
     fmt::print("\n{} of {} computing layers in int8 ({:.1f}%), {} steps, {} reorders\n", int8.int8_layers, int8.layers,
                int8.layers == 0 ? 0 : 100 * int8.layer_share(), report.steps, report.reorders);
@@ -151,6 +161,7 @@ void print_reasons(const Report& report, const Int8Summary& int8, bool quantized
     if (!quantized)
         fmt::print(
             "the model is not quantized: it holds no FakeQuantize and no weights of 4 or 8 bits; quantize it first\n");
+    print_losses(report);
     if (int8.groups.empty()) return;
     const std::size_t count = int8.layers - int8.int8_layers;
     fmt::print("{} layer{} float:\n", count, count == 1 ? "" : "s");
@@ -175,6 +186,7 @@ void print_layer(const Report& report, const ir::Graph& graph, const LayerReport
     } else if (!row.reason.empty()) {
         fmt::print("{:<10}{}\n", "how", row.reason);
     }
+    if (!row.loss.empty()) fmt::print("{:<10}{}\n", "loses", row.loss);
     if (row.real_time_us > 0) fmt::print("{:<10}{:.1f} us\n", "time", row.real_time_us);
     print_surroundings(report, graph, row.name);
 }
@@ -185,6 +197,7 @@ void explain(const Options& o) {
     const ir::Graph& graph = runtime::ModelAccess::graph(*model);
     AnyMap settings;
     if (!o.plan.empty()) settings.insert(hint::low_precision_plan(o.plan == "upstream" ? "UPSTREAM" : "CHEAPEST"));
+    if (o.allow_lossy) settings.insert(hint::low_precision_allow_lossy(true));
     o.properties.insert_into(settings);
     Report report = report_of(core, model, o.device, o.time || o.required.of_time(), settings);
     const Int8Summary int8 = summarize_int8(report);
@@ -218,6 +231,7 @@ void add_explain(CLI::App& app) {
     command->add_option("-d,--device", o->device, "device")->capture_default_str();
     command->add_option("--plan", o->plan, "which layers run on integers: cheapest, or upstream for OpenVINO's choice")
         ->check(CLI::IsMember({"cheapest", "upstream"}));
+    command->add_flag("--allow-lossy", o->allow_lossy, kAllowLossy);
     o->properties.add_to(*command);
     command->add_flag("--time", o->time, "runs the model on random inputs and gives times and shares of time");
     command->add_flag("--all", o->all, "every layer and cause, also where they are many");

@@ -41,6 +41,11 @@ Report report_of(const Core& core, const std::shared_ptr<const Model>& model, co
     return report;
 }
 
+std::size_t losing_levels(const Report& report) {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(report.layers, [](const LayerReport& row) { return !row.loss.empty(); }));
+}
+
 CLI::Option* RequireInt8::add_to(CLI::App& command) {
     return command
         .add_option_function<std::string>(

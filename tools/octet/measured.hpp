@@ -23,6 +23,9 @@ public:
 Report report_of(const Core& core, const std::shared_ptr<const Model>& model, const std::string& device, bool timed,
                  AnyMap settings = {});
 
+// Layers of which LayerReport::loss says something.
+std::size_t losing_levels(const Report& report);
+
 // The option --require_int8.
 class RequireInt8 {
 public:

@@ -33,6 +33,7 @@ struct Opt {
     bool log = false;
     bool bisect = false;
     bool reduce = false;
+    bool allow_lossy = false;
     std::string device;
     std::size_t tries = 5000;
     double seconds = 600;
@@ -114,8 +115,12 @@ void add_opt(CLI::App& app) {
     CLI::App* command = app.add_subcommand("opt", "runs a pipeline of transformations over a graph");
     command->add_option("INPUT", o->input, "model (.xml) or graph (.txt)")->required();
     command->add_option("--pipeline", o->pipeline, pipeline_help());
-    command->add_option("--plan", o->plan, "of low-precision: cheapest, or upstream for OpenVINO's choice of layers")
-        ->check(CLI::IsMember({"cheapest", "upstream"}));
+    CLI::Option* plan = command
+                            ->add_option("--plan", o->plan,
+                                         "of low-precision: cheapest, or upstream for OpenVINO's choice of layers")
+                            ->check(CLI::IsMember({"cheapest", "upstream"}));
+    command->add_flag("--allow-lossy", o->allow_lossy, fmt::format("of low-precision: {}", kAllowLossy))
+        ->excludes(plan);
     command->add_option("-o,--output", o->output,
                         "where the result goes: .txt or .xml (default: standard output, as text)");
     command->add_option("--stop-after", o->stop_after, "stop after so many applications");
@@ -143,6 +148,7 @@ void add_opt(CLI::App& app) {
     command->callback([o] {
         if (o->pipeline.empty() && !(o->reduce && !o->device.empty())) throw CLI::RequiredError("--pipeline");
         if (o->plan == "upstream") o->pipeline += "-upstream";
+        if (o->allow_lossy) o->pipeline += "-lossy";
         opt(*o);
     });
 }

@@ -20,6 +20,10 @@ double channels(const Weighted& w) {
 
 double products(const Weighted& w) {
     const bool backward = w.node.op.is<ir::ConvolutionBackpropData>();
+    if (w.node.op.is<ir::MatMul>()) {
+        const ir::Dim depth = w.data_shape[input_channel_axis(w.node.op, w.data_shape.rank())];
+        return elements(w.node.outputs[0].type.shape) * elements(ir::Shape({depth}));
+    }
     const double weights = elements(w.weights_shape);
     if (backward) return elements(w.data_shape) * weights / channels(w);
     return elements(w.node.outputs[0].type.shape) *
@@ -56,6 +60,8 @@ double time_in_float(const Costs& costs, const Weighted& w) {
 double time_on_codes(const Costs& costs, const Weighted& w, std::span<const Part> parts, ir::Value codes) {
     const std::size_t axis = input_channel_axis(w.node.op, w.data_shape.rank());
     const double result = kFloat * elements(w.node.outputs[0].type.shape);
+    if (parts.size() == 1)
+        return products(w) / costs.products_of_codes + kCode * elements(w.data_shape) / costs.bytes + costs.step;
     double time = 0;
     std::int64_t values = 0;
     for (const Part& part : parts) {

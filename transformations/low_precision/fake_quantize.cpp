@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <set>
 
 namespace octet::low_precision {
 
@@ -86,6 +87,20 @@ DecompositionOrReason decompose_into(const ir::Graph& graph, const ir::Node& nod
 }
 
 }  // namespace
+
+void add_sources(const ir::Graph& graph, ir::Value v, std::vector<ir::NodeId>& sources) {
+    std::set<ir::NodeId> seen;
+    std::vector<ir::Value> left{v};
+    while (!left.empty()) {
+        const ir::NodeId id = left.back().node;
+        left.pop_back();
+        if (!seen.insert(id).second) continue;
+        const ir::Node& node = graph.node(id);
+        if (node.op.is<ir::FakeQuantize>() && std::ranges::find(sources, id) == sources.end()) sources.push_back(id);
+        if (!moves_codes(node.op)) continue;
+        for (std::size_t i = code_operands(node); i-- > 0;) left.push_back(node.inputs[i]);
+    }
+}
 
 DecompositionOrReason decompose(const ir::Graph& graph, const ir::Node& node, std::int64_t most_levels) {
     const std::int64_t levels = node.op.get<ir::FakeQuantize>().levels;

@@ -31,4 +31,7 @@ DecompositionOrReason decompose(const ir::Graph& graph, const ir::Node& fake_qua
 DecompositionOrReason decompose_weights(const ir::Graph& graph, const ir::Node& fake_quantize,
                                         std::int64_t most_levels = kLevels8);
 
+// Adds every FakeQuantize that `v` comes from through ops that only move data, in order of operands, unless it is there.
+void add_sources(const ir::Graph& graph, ir::Value v, std::vector<ir::NodeId>& sources);
+
 }  // namespace octet::low_precision

@@ -35,8 +35,6 @@ bool is_normalization(const ir::Op& op) {
 Decision normalizes_codes(const ir::Graph& graph, const ir::Node& node, const Dequantization& d) {
     if (!per_tensor(d.scale))
         return Decision::no(Code::act_scale_per_channel, "the scale of the data of '{layer}' varies", {node.name, {}});
-    if (!(d.scale.at(0) > 0))
-        return Decision::no(Code::negative_scale, "the scale of the data of '{layer}' is negative", {node.name, {}});
     if (!per_tensor(d.zero_point) && (node.op.is<NormalizeL2>() || !one_zero_point(graph, node, d.zero_point)))
         return Decision::no(Code::zp_with_mvn, "the zero point of the data of '{layer}' varies within its sums",
                             {node.name, {}});
@@ -51,7 +49,7 @@ ir::Op on_codes(const ir::Op& op, const Dequantization& d) {
         return changed;
     }
     Mvn changed = op.get<Mvn>();
-    changed.eps /= changed.eps_mode == ir::EpsMode::inside_sqrt ? scale * scale : scale;
+    changed.eps /= changed.eps_mode == ir::EpsMode::inside_sqrt ? scale * scale : std::abs(scale);
     return changed;
 }
 

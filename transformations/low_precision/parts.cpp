@@ -49,7 +49,7 @@ void operands_of(const Graph& graph, Value v, std::size_t axis, std::vector<Valu
 }  // namespace
 
 std::optional<std::vector<Part>> parts_of(const Weighted& w) {
-    if (per_tensor(w.data)) return std::vector<Part>{{w.data, {}}};
+    if (per_tensor(w.data) || scales_of_rows(w)) return std::vector<Part>{{w.data, {}}};
     if (!w.data_shape.ranked() || w.weights_shape.rank() < 2) return std::nullopt;
     const std::size_t axis = input_channel_axis(w.node.op, w.data_shape.rank());
     for (const Tensor* t : {&w.data.scale, &w.data.zero_point})

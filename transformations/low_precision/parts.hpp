@@ -10,11 +10,11 @@
 namespace octet::low_precision {
 
 struct Part {
-    Dequantization data;                 // of a sum: one scale and one zero point
+    Dequantization data;                 // of a sum: one scale, or one for each row of a product, and one zero point
     std::vector<std::int64_t> channels;  // input channels, ascending; empty: all of them
 };
 
-// In the order of their first channels; a single part where one op is enough: nothing varies, or only from group to group. Nothing
+// In the order of their first channels; a single part where one op is enough: nothing varies, or only from group to group, or from row to row. Nothing
 // where the scale or zero point varies along another axis or within a group.
 std::optional<std::vector<Part>> parts_of(const Weighted& w);
 

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <limits>
 
 #include "ir/ops/all.hpp"
 #include "transformations/low_precision/precision_plan.hpp"
@@ -46,27 +44,6 @@ Decision first_channels_only(const Graph&, const Node& node, const Dequantizatio
     return Decision::yes();
 }
 
-// The levels that the smallest interval has left on the grid of all; 0 where there is no such grid.
-std::int64_t levels_when_aligned(const Graph& graph, std::span<const NodeId> sources) {
-    double low = std::numeric_limits<double>::infinity(), high = -low;
-    std::pair<double, double> smallest{low, high};
-    std::int64_t levels = 0;
-    for (NodeId id : sources) {
-        const Node& node = graph.node(id);
-        const ir::Tensor& from = *graph.constant(node.inputs[3]);
-        const ir::Tensor& to = *graph.constant(node.inputs[4]);
-        const std::int64_t own = node.op.get<ir::FakeQuantize>().levels;
-        if (from.size() != 1 || to.size() != 1 || (levels != 0 && levels != own)) return 0;
-        levels = own;
-        const double a = from.at(0), b = to.at(0);
-        low = std::min(low, a);
-        high = std::max(high, b);
-        if (!(smallest.second - smallest.first <= b - a) || std::isinf(smallest.first)) smallest = {a, b};
-    }
-    const double steps = static_cast<double>(levels - 1) / (high - low);
-    return std::llround((smallest.second - low) * steps) - std::llround((smallest.first - low) * steps) + 1;
-}
-
 Decision one_scale_or_aligned(const Weighted& w, std::span<const Part> parts, std::span<const NodeId> sources,
                               const Choice&) {
     const ir::Op& op = w.node.op;
@@ -78,19 +55,20 @@ Decision one_scale_or_aligned(const Weighted& w, std::span<const Part> parts, st
                                          "the scale of the data of '{layer}' varies within its sums",
                                          {w.node.name, {}});
     if (op.is<ir::MatMul>() || sources.empty()) return varies;
-    const std::int64_t levels = levels_when_aligned(w.graph, sources);
-    if (levels == 0) return varies;
-    if (levels <= 2)
-        return Decision::no(Code::align_levels_collapse,
-                            "on one grid for all data of '{layer}' the smallest interval keeps {0} levels",
-                            {w.node.name, {static_cast<double>(levels)}});
-    return Decision::yes();
+    const auto grid = common_grid(w.graph, sources);
+    if (!grid) return varies;
+    return fewest_levels(*grid) <= kCollapsed ? levels_collapse(w.node.name, *grid) : Decision::yes();
 }
 
 }  // namespace
 
 const Policy& cheapest_policy() {
     static constexpr Policy policy{"cheapest", any_levels, any_movement, whatever_pays};
+    return policy;
+}
+
+const Policy& lossy_policy() {
+    static constexpr Policy policy{"lossy", any_levels, any_movement, whatever_pays, Policy{}.step_share, true};
     return policy;
 }
 

@@ -22,10 +22,15 @@ struct Policy {
     // How far a result of a convolution or product may be off before it is quantized, as a share of the quantization step: what the border
     // of an image, or zero points of weights that are nearly 0, may cost where exactness is not free. 0: nothing.
     double step_share = 1.0 / 16;
+    // Whether FakeQuantize whose data meet in one layer may be put on one grid where that computes more layers on codes, or the same in less
+    // time. It loses levels: the results are no longer those of the model.
+    bool align = false;
 };
 
 // The cheapest exact form of every layer.
 const Policy& cheapest_policy();
+// The cheapest form, with common grids where these pay.
+const Policy& lossy_policy();
 // As OpenVINO's transformations decide, for a CPU without AMX. It puts the operands of a Concat on one grid where a convolution needs one
 // scale, which changes values; here such a layer is computed exactly, as sums.
 const Policy& upstream_policy();

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "ir/ops/all.hpp"
+#include "transformations/low_precision/draft.hpp"
 #include "transformations/low_precision/fake_quantize.hpp"
 #include "transformations/low_precision/normalization.hpp"
 #include "transformations/low_precision/parts.hpp"
@@ -56,15 +57,17 @@ struct Codes {
 
 class Planner {
 public:
-    Planner(const Graph& graph, const Restrictions& restrictions, const Policy& policy)
+    Planner(const Graph& graph, const Restrictions& restrictions, const Policy& policy,
+            std::span<const CommonGrid> grids)
         : graph_(graph),
           restrictions_(restrictions),
           policy_(policy),
+          grids_(grids),
           codes_(graph),
           refused_(graph),
           paid_(graph.size()) {}
 
-    PrecisionPlan run() {
+    Draft run() {
         const auto order = graph_.order();
         variables_ = variables_of_codes(graph_, restrictions_.levels, policy_);
         do {
@@ -76,10 +79,12 @@ public:
         for (NodeId id : order) decide(id);
         for (NodeId id : order)
             if (paid_[id]) plan_.integer.push_back(id);
-        for (Variable& variable : variables_)
+        for (Variable& variable : variables_) {
+            draft_.fixed.insert(draft_.fixed.end(), variable.sources.begin(), variable.sources.end());
             if (std::ranges::all_of(variable.sources, [&](NodeId id) { return paid_[id]; }))
                 plan_.variables.push_back(std::move(variable));
-        return std::move(plan_);
+        }
+        return std::move(draft_);
     }
 
 private:
@@ -127,6 +132,7 @@ private:
             auto decomposition = decompose(graph_, node, restrictions_.levels);
             const ir::Element element = decomposition.value.quantize.element;
             if (decomposition.decision) decomposition.decision = policy_.quantizes(graph_, node);
+            if (auto aligned = decompose_on(graph_, grids_, id)) decomposition.value = std::move(*aligned);
             if (decomposition.decision)
                 codes_.set({id, 0}, {std::move(decomposition.value.dequantize), element, false, {id}});
             else refused_.set({id, 0}, std::move(decomposition.decision));
@@ -183,7 +189,39 @@ private:
         } else {
             plan_.kept_float.emplace(node.name, decision.code);
         }
+        if (policy_.align && is_weighted(node.op)) sketch(id, node, decision.ok);
         plan_.layers.push_back({node.name, node.origins, std::move(decision)});
+    }
+
+    // What a common grid for the layer's data would be weighed against.
+    void sketch(NodeId id, const Node& node, bool on_codes) {
+        const ir::Shape& data = graph_.shape(node.inputs[0]);
+        const ir::Shape& weights = graph_.shape(node.inputs[1]);
+        if (!data.ranked() || data.rank() < 2 || !weights.ranked() || weights.rank() < 2) return;
+        Draft::Layer layer{id, plan_.layers.size(), {}, on_codes, 1, 0};
+        for (std::size_t i = 0; i < 2; ++i)
+            if (!graph_.constant(node.inputs[i])) {
+                layer.sources.emplace_back();
+                add_sources(graph_, node.inputs[i], layer.sources.back());
+            }
+        static const Dequantization kNone;
+        const Codes* codes[] = {codes_.find(node.inputs[0]), codes_.find(node.inputs[1])};
+        const Weighted w{graph_,
+                         node,
+                         codes[0] ? codes[0]->meaning : kNone,
+                         codes[1] ? codes[1]->meaning : kNone,
+                         codes[0] ? codes[0]->element : ir::Element::f32,
+                         codes[1] ? codes[1]->element : ir::Element::f32,
+                         data,
+                         weights};
+        if (on_codes) {
+            const std::vector<Part> parts = *parts_of(w);
+            layer.sums = parts.size();
+            layer.time = time_on_codes(restrictions_.costs, w, parts, node.inputs[0]);
+        } else {
+            layer.time = time_in_float(restrictions_.costs, w);
+        }
+        draft_.layers.push_back(std::move(layer));
     }
 
     Decision answer(const Node& node, const Restriction& row) {
@@ -253,12 +291,14 @@ private:
     const Graph& graph_;
     const Restrictions& restrictions_;
     const Policy& policy_;
+    std::span<const CommonGrid> grids_;
     ByValue<Codes> codes_;
     ByValue<Decision> refused_;
     std::vector<bool> paid_;
     std::vector<Variable> variables_;
     std::set<NodeId> dropped_;  // ReadValue of variables that hold no codes after all
-    PrecisionPlan plan_;
+    Draft draft_;
+    PrecisionPlan& plan_ = draft_.plan;
 };
 
 }  // namespace
@@ -273,12 +313,16 @@ std::string to_string(const Choice& choice) {
         case Choice::Form::in_float:
             return fmt::format("float: about {2:.1f} us, {0} sums for the {0} scales of its data {1:.1f}",
                                choice.scales, choice.on_codes / 1000, choice.in_float / 1000);
+        case Choice::Form::one_grid:
+            return fmt::format("one sum on a common grid for {} FakeQuantize: about {:.1f} us, exact {:.1f}",
+                               choice.scales, choice.on_codes / 1000, choice.in_float / 1000);
     }
     return {};
 }
 
-PrecisionPlan make_plan(const Graph& graph, const Restrictions& restrictions, const Policy& policy) {
-    return Planner(graph, restrictions, policy).run();
+Draft draft_plan(const Graph& graph, const Restrictions& restrictions, const Policy& policy,
+                 std::span<const CommonGrid> grids) {
+    return Planner(graph, restrictions, policy, grids).run();
 }
 
 void add_body(PrecisionPlan& plan, PrecisionPlan body) {
@@ -288,6 +332,10 @@ void add_body(PrecisionPlan& plan, PrecisionPlan body) {
     for (Choice& choice : body.choices) {
         choice.origins.clear();
         plan.choices.push_back(std::move(choice));
+    }
+    for (Alignment& alignment : body.alignments) {
+        alignment.origins.clear();
+        plan.alignments.push_back(std::move(alignment));
     }
     plan.kept_float.merge(body.kept_float);
 }

@@ -37,7 +37,7 @@ Decision answer_of(std::span<const WeightedCheck> checks, const Weighted& w, con
                 return name == "op" ? std::string("{layer}") : std::string(name);
             });
             if (check.code == Code::act_scale_per_channel)
-                text += ": it comes from '" + literal(source_of_scales(w.graph, w.node.inputs[0])) + "'";
+                text += ": it comes from '" + literal(source_of_scales(w.graph, w.node.inputs[check.operand])) + "'";
             return Decision::no(check.code, text, {w.node.name, {}});
         }
     return Decision::yes();

@@ -1,7 +1,6 @@
 #include "transformations/low_precision/state.hpp"
 
 #include <algorithm>
-#include <set>
 
 #include "ir/edit.hpp"
 #include "ir/eval/eval.hpp"
@@ -13,15 +12,6 @@ namespace octet::low_precision {
 using namespace ir;
 
 namespace {
-
-// Every FakeQuantize that gives codes to `v`, in order of operands.
-void collect_sources(const Graph& graph, Value v, std::set<NodeId>& seen, std::vector<NodeId>& sources) {
-    const Node& node = graph.node(v);
-    if (!seen.insert(v.node).second) return;
-    if (node.op.is<FakeQuantize>()) sources.push_back(v.node);
-    if (!moves_codes(node.op)) return;
-    for (std::size_t i = 0; i < code_operands(node); ++i) collect_sources(graph, node.inputs[i], seen, sources);
-}
 
 bool has_positive_scale(const Dequantization& d) {
     return std::ranges::all_of(d.scale.as<float>(), [](float s) { return s > 0; });
@@ -66,12 +56,10 @@ std::vector<Variable> variables_of_codes(const Graph& graph, std::int64_t most_l
     std::vector<Variable> kept;
     for (Variable& variable : all) {
         if (variable.reads.empty()) continue;
-        std::set<NodeId> seen;
-        for (const NodeId id : variable.assigns)
-            collect_sources(graph, graph.node(id).inputs[0], seen, variable.sources);
+        for (const NodeId id : variable.assigns) add_sources(graph, graph.node(id).inputs[0], variable.sources);
         if (variable.sources.empty()) continue;
         for (const NodeId id : variable.reads)
-            for (const Value initial : graph.node(id).inputs) collect_sources(graph, initial, seen, variable.sources);
+            for (const Value initial : graph.node(id).inputs) add_sources(graph, initial, variable.sources);
         if (take_grid(graph, variable, most_levels, policy)) kept.push_back(std::move(variable));
     }
     return kept;

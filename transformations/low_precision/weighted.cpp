@@ -81,6 +81,26 @@ std::optional<std::vector<float>> per_output(const Tensor& parameter, const Op& 
     return result;
 }
 
+std::optional<Tensor> factor_of_results(const ir::MatMul& op, const Tensor& scale, bool second,
+                                        std::size_t result_rank) {
+    Dims dims = scale.dims();
+    const std::size_t rank = dims.size();
+    if (rank < 2 || rank > result_rank) return std::nullopt;
+    const bool transposed = second ? op.transpose_b : op.transpose_a;
+    if (dims[second == transposed ? rank - 1 : rank - 2] != 1) return std::nullopt;
+    // One of the two is 1, so that the elements stay in order.
+    if (transposed) std::swap(dims[rank - 2], dims[rank - 1]);
+    dims.insert(dims.begin(), result_rank - rank, 1);
+    return scale.reshaped(std::move(dims));
+}
+
+std::optional<Tensor> scales_of_rows(const Weighted& w) {
+    const auto* op = w.node.op.as<ir::MatMul>();
+    const ir::Shape& result = w.node.outputs[0].type.shape;
+    if (!op || per_tensor(w.data.scale) || !per_tensor(w.data.zero_point) || !result.ranked()) return std::nullopt;
+    return factor_of_results(*op, w.data.scale, false, result.rank());
+}
+
 std::int64_t products_per_sum(const Op& op, const Dims& weights) {
     std::int64_t total = ir::product(weights);
     for (auto axis : output_axes(op, weights.size())) total /= std::max<std::int64_t>(weights[axis], 1);
@@ -122,6 +142,11 @@ bool outside_of_codes(const Dequantization& d, ir::Element element) {
 }
 
 ir::Dim depth_of(const Weighted& w) { return w.data_shape[input_channel_axis(w.node.op, w.data_shape.rank())]; }
+
+bool varies_along_sum(const Weighted& w, const Tensor& scale, bool second) {
+    const std::size_t rank = w.node.outputs[0].type.shape.rank();
+    return !per_tensor(scale) && !factor_of_results(w.node.op.get<ir::MatMul>(), scale, second, rank);
+}
 
 bool batched_weights(const Weighted& w) {
     for (std::size_t i = 0; i + 2 < w.weights_shape.rank(); ++i)
@@ -188,16 +213,14 @@ constexpr std::array kProductChecks{
                   [](const Weighted& w) { return !w.data_shape.ranked() || !w.weights_shape.ranked(); }},
     WeightedCheck{is_matrix, Code::shape_unsupported, "an operand of '{op}' is a vector",
                   [](const Weighted& w) { return w.data_shape.rank() < 2 || w.weights_shape.rank() < 2; }},
-    WeightedCheck{is_matrix, Code::act_scale_per_channel, "the scale of the first operand of '{op}' varies",
-                  [](const Weighted& w) { return !per_tensor(w.data); }},
+    WeightedCheck{is_matrix, Code::act_scale_per_channel, "the scale of the first operand of '{op}' varies in its sums",
+                  [](const Weighted& w) { return varies_along_sum(w, w.data.scale, false); }},
+    WeightedCheck{is_matrix, Code::act_scale_per_channel, "the zero point of the first operand of '{op}' varies",
+                  [](const Weighted& w) { return !per_tensor(w.data.zero_point); }},
     WeightedCheck{is_matrix, Code::act_scale_per_channel, "the zero point of the second operand of '{op}' varies",
-                  [](const Weighted& w) { return !per_tensor(w.weights.zero_point); }},
-    WeightedCheck{is_matrix, Code::scale_along_k,
-                  "the scale of the second operand of '{op}' varies not by column alone",
-                  [](const Weighted& w) {
-                      return !per_tensor(w.weights.scale) &&
-                             axis_of(w.weights.scale) != output_axes(w.node.op, w.weights_shape.rank())[0];
-                  }},
+                  [](const Weighted& w) { return !per_tensor(w.weights.zero_point); }, 1},
+    WeightedCheck{is_matrix, Code::scale_along_k, "the scale of the second operand of '{op}' varies in its sums",
+                  [](const Weighted& w) { return varies_along_sum(w, w.weights.scale, true); }},
     WeightedCheck{is_matrix, Code::zp_out_of_range, "no code of an operand of '{op}' stands for 0",
                   [](const Weighted& w) {
                       return outside_of_codes(w.data, w.data_element) || outside_of_codes(w.weights, w.weights_element);

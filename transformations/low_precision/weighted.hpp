@@ -35,6 +35,12 @@ bool is_depthwise(const ir::Op& op, const ir::Shape& weights);
 float at_output(const Weighted& w, const ir::Tensor& parameter, std::size_t c);
 // A parameter of the weights as one value per output channel; nothing when it varies along another axis.
 std::optional<std::vector<float>> per_output(const ir::Tensor& parameter, const ir::Op& op, const ir::Dims& weights);
+// A scale of a product's operand as a factor of its results: it varies by row (of the second operand: by column) and along the batch.
+// Nothing where it varies along the sum or the operand is a vector.
+std::optional<ir::Tensor> factor_of_results(const ir::MatMul& op, const ir::Tensor& scale, bool second,
+                                            std::size_t result_rank);
+// That of the data of a product with more than one scale and a single zero point.
+std::optional<ir::Tensor> scales_of_rows(const Weighted& w);
 // Products that are added up for one result.
 std::int64_t products_per_sum(const ir::Op& op, const ir::Dims& weights);
 // How far a code can be from its zero point.
@@ -46,6 +52,7 @@ struct WeightedCheck {
     rewrite::Code code;
     std::string_view text;  // {op} is the layer
     bool (*declines)(const Weighted& w);
+    std::size_t operand = 0;  // whose scales and zero points are the reason
 };
 // Of 8-bit data and weights of known shape.
 std::span<const WeightedCheck> weighted_checks();

@@ -129,6 +129,10 @@ inline constexpr Property<bool> int8_saturation{"INT8_SATURATION"};
 /// Which layers of a quantized model run on integers. CHEAPEST: those that are faster so; UPSTREAM: those that OpenVINO chooses. The
 /// results are those of the model in either case.
 inline constexpr Property<std::string> low_precision_plan{"LOW_PRECISION_PLAN"};
+/// YES: FakeQuantize whose data meet in a Concat may be put on one common grid where more layers run on integers so, or the same ones in
+/// less time. Each keeps only those of its levels that the common grid has, so that results are no longer those of the model;
+/// LayerReport::loss says how many are left. Not together with execution_mode ACCURACY. NO is the default; REFERENCE never does it.
+inline constexpr Property<bool> low_precision_allow_lossy{"LOW_PRECISION_ALLOW_LOSSY"};
 }  // namespace hint
 
 inline constexpr ReadOnlyProperty<std::vector<std::string>> supported_properties{"SUPPORTED_PROPERTIES"};

@@ -29,6 +29,8 @@ struct LayerReport {
     std::string
         reason;  ///< the same as a sentence that names the layer that is the cause; of an int8 layer that can be computed in
                  ///< several ways, the one that was chosen
+    std::string
+        loss;  ///< what its values lose, which hint::low_precision_allow_lossy permits: "256 -> 102 levels, ..."
     bool compute =
         false;  ///< counts in shares of int8: a layer that computes, rather than moving data or holding constants
     bool added = false;

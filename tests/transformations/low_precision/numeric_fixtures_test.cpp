@@ -261,12 +261,21 @@ std::vector<Row> products() {
     return {
         {"weights_of_1", product({0.02F}, {0}, 1), "yes", {0.002F}, {0}},
         {"with_zero_point", product({0.01F}, {128}, 1), "yes", {0.001F}, {0}},
-        // Kernels scale columns, not rows.
-        {"a_scale_for_each_row", product({0.01F, 0.02F, 0.03F}, {0}, 1),
-         "ACT_SCALE_PER_CHANNEL: the scale of the data of 'op' varies within its sums: it comes from 'dq1'"},
+        // The scales of the rows are a Multiply behind it, as in OpenVINO.
+        {"a_scale_for_each_row", product({0.01F, 0.02F, 0.03F}, {0}, 1), "yes", {0.1F}, {0}},
         // Here four sums cost more than float; where they do not, this is on codes (policy_test), which OpenVINO refuses.
         {"a_scale_for_each_column", product({0.01F, 0.02F, 0.03F, 0.04F}, {0}, 2),
          "NOT_PROFITABLE: the data of 'op' have 4 scales, and a sum for each of them costs more than float"},
+        {"a_zero_point_for_each_row", product({0.01F}, {0, 1, 2}, 1),
+         "ACT_SCALE_PER_CHANNEL: the scale of the data of 'op' varies within its sums: it comes from 'dq1'"},
+        {"two_activations_with_scales_for_rows",
+         [](GraphBuilder& b) {
+             const Value w = codes(b, {1, 4, 5}, {0.1F}, {0}, Element::u8, 1);
+             return op(b, ir::MatMul{}, {codes(b, {1, 3, 4}, {0.01F, 0.02F, 0.03F}, {0}), w});
+         },
+         "yes",
+         {0.1F},
+         {0}},
         // The correction is a sum over the rows of the other operand; OpenVINO refuses.
         {"of_two_activations_with_zero_points",
          [](GraphBuilder& b) {
@@ -383,8 +392,8 @@ std::vector<Row> moves() {
         {"pad_of_channels", padded({0.1F, 0.2F, 0.3F}, {0}, {0, 1, 0, 0}), "yes", {1, 0.1F, 0.2F, 0.3F}, {0, 0, 0, 0}},
         {"pad_of_rows_and_columns", padded({0.1F}, {128}, {0, 0, 1, 1}), "yes", {0.1F}, {128}},
         {"mvn", mvn(0.45F), "yes", {1}, {0}},
-        // No file has one; OpenVINO leaves a scale of -1.
-        {"mvn_of_negative_scale", mvn(-0.45F), "NEGATIVE_SCALE: the scale of the data of 'op' is negative"},
+        // OpenVINO leaves a scale of -1; here it is a Negative behind.
+        {"mvn_of_negative_scale", mvn(-0.45F), "yes", {1}, {0}},
         {"clamp_u8", clamp(Element::u8, 3, 128, -6, 30), "yes", {3}, {128}},
         {"clamp_i8_of_negative_scale", clamp(Element::i8, -5, 128, -30, 6), "yes", {-5}, {128}},
         {"gather_of_the_first", gather(0), "yes", {0.3F}, {128}},

@@ -17,8 +17,8 @@
 #include "ir/verify.hpp"
 #include "tests/transformations/random_graph.hpp"
 #include "tests/transformations/seeds.hpp"
+#include "transformations/apply.hpp"
 #include "transformations/low_precision/weighted.hpp"
-#include "transformations/pipelines.hpp"
 #include "transformations/rewrite/reduce.hpp"
 
 namespace octet {
@@ -132,6 +132,39 @@ TEST(RandomGraphs, PlansAreKept) {
     EXPECT_GT(on_codes, kGraphs / 2);
     EXPECT_GT(kept_float, kGraphs / 4);
     EXPECT_GT(sums, kGraphs / 20);
+}
+
+std::size_t layers_on_codes(const PrecisionPlan& plan) {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(plan.layers, [](const auto& layer) { return layer.decision.ok; }));
+}
+
+// Where nothing is lost the graph is the exact one; where something is, it is said, and for a reason.
+TEST(RandomGraphs, WhatIsLostIsSaid) {
+    std::size_t lost = 0, gained = 0;
+    for (unsigned seed = 0; seed < 600; ++seed) {
+        const ir::Graph graph = random_graph(seed, {.equal_levels = true});
+        LowPrecisionOptions options;
+        // Several sums never pay.
+        if (seed % 2 == 0) options.restrictions.costs = {300, 200, 100, 10000, 0, 0};
+        options.engine.verify = rewrite::Verify::applications;
+        const LowPrecisionResult exact = apply_low_precision(graph, options);
+        options.policy = low_precision::lossy_policy();
+        const LowPrecisionResult lossy = apply_low_precision(graph, options);
+        ASSERT_TRUE(exact.plan.alignments.empty());
+        if (lossy.plan.alignments.empty()) {
+            ASSERT_TRUE(exact.graph == lossy.graph) << "seed " << seed;
+            continue;
+        }
+        ++lost;
+        gained += layers_on_codes(lossy.plan) > layers_on_codes(exact.plan);
+        for (const auto& alignment : lossy.plan.alignments) ASSERT_GT(alignment.after, low_precision::kCollapsed);
+        const ir::Tensors inputs = random_inputs(graph, seed);
+        ir::eval::State state;
+        ASSERT_NO_THROW(ir::eval::evaluate(lossy.graph, inputs, &state)) << "seed " << seed;
+    }
+    EXPECT_GT(lost, 10u);
+    EXPECT_GT(gained, 5u);
 }
 
 // The same graph, its nodes added in another order; inputs and results keep theirs.

@@ -12,7 +12,7 @@ namespace {
 
 Dequantization data_of(const Match& m) { return dequantization_of(m.get<Dequantize>("dq")); }
 
-// normalize(dequantize(q)) -> normalize(dequantize(q) without scale): kernels read the codes as they are
+// normalize(dequantize(q)) -> normalize(dequantize(q) without scale), or the negative of that: kernels read the codes as they are
 template <OpStruct T>
 Rule normalize_codes(const char* name) {
     const auto refused = [](Code code) {
@@ -28,12 +28,12 @@ Rule normalize_codes(const char* name) {
     return rule
         .decline(Code::act_scale_per_channel, "the scale of the data of '{op}' varies",
                  refused(Code::act_scale_per_channel))
-        .decline(Code::negative_scale, "the scale of the data of '{op}' is negative", refused(Code::negative_scale))
         .decline(Code::zp_with_mvn, "the zero point of the data of '{op}' varies within its sums",
                  refused(Code::zp_with_mvn))
         .rewrite([](Edit& e, const Match& m) {
             const Value codes = e.add(op_of(left_by(m.op("op"), data_of(m))), {m.value("x")});
-            return e.add(on_codes(m.op("op"), data_of(m)), {codes, m.value("axes")});
+            const Value values = e.add(on_codes(m.op("op"), data_of(m)), {codes, m.value("axes")});
+            return data_of(m).scale.at(0) < 0 ? e.add(Negative{}, {values}) : values;
         });
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 
+#include "ir/eval/eval.hpp"
 #include "ir/ops/all.hpp"
 #include "transformations/low_precision/parts.hpp"
 #include "transformations/low_precision/rules.hpp"
@@ -90,26 +91,30 @@ Value sums_on_codes(Edit& e, const Weighted& w, Value codes, Value weights, cons
     return correction ? e.add(Add{}, {values, e.constant(*correction)}) : values;
 }
 
-// The second operand's zero point and its scale per column are those of weights.
+// The zero points are the op's, one number or one for each column the dequantize; scales of rows and batches are factors behind it.
 Value on_two_codes(Edit& e, const Match& m) {
     const View view(m);
     const Weighted& w = view.weighted;
     MatMul product = w.node.op.get<MatMul>();
+    const std::size_t rank = w.node.outputs[0].type.shape.rank();
     const auto zero_points = [](const Dequantization& d) {
         const auto z = split_zero_point(d.zero_point.as<float>()[0]).integer;
         return z == 0 ? std::vector<std::int64_t>{} : std::vector{z};
     };
     product.zp_a = zero_points(w.data);
     product.zp_w = zero_points(w.weights);
+    Tensor columns = Tensor::filled(Element::f32, Dims(rank, 1), 1);
+    std::vector<Tensor> others;
+    for (const bool second : {false, true}) {
+        const Tensor scale = *factor_of_results(product, second ? w.weights.scale : w.data.scale, second, rank);
+        if (per_tensor(scale) || (second && axis_of(scale) == rank - 1))
+            columns = eval::evaluate(Op(Multiply{}), std::vector{columns, scale})[0];
+        else others.push_back(scale);
+    }
     const Value sums = e.add(std::move(product), {m.value("x"), m.value("w")});
-    const std::size_t rank = m.graph().shape(sums).rank();
-    std::vector<float> scale;
-    for (float s : w.weights.scale.as<float>()) scale.push_back(s * w.data.scale.as<float>()[0]);
-    Dims dims(rank, 1);
-    dims.back() = static_cast<std::int64_t>(scale.size());
-    return e.add(Dequantize{Tensor::of<float>(dims, std::span<const float>(scale)),
-                            Tensor::filled(Element::f32, Dims(rank, 1), 0), Element::f32},
-                 {sums});
+    Value values = e.add(Dequantize{columns, Tensor::filled(Element::f32, Dims(rank, 1), 0), Element::f32}, {sums});
+    for (const Tensor& scale : others) values = e.add(Multiply{}, {values, e.constant(scale)});
+    return values;
 }
 
 void add_veto(Rule& rule, const std::shared_ptr<const PrecisionPlan>& plan) {
@@ -143,6 +148,18 @@ Rule product(const std::shared_ptr<const PrecisionPlan>& plan) {
 // Zero points of weights below this come from rounding the ends of the interval in the file.
 constexpr double kNearlyZero = 0x1p-14;
 
+// Rows with scales of their own: those of the sums come behind them.
+Value scaled_rows(Edit& e, const Match& m, const Weighted& w, const Tensor& rows, Slack slack) {
+    double largest = 0;
+    for (const float s : rows.as<float>()) largest = std::max(largest, static_cast<double>(std::abs(s)));
+    if (largest > 0) slack.change /= largest;
+    const Dequantization unscaled{Tensor::filled(Element::f32, Dims(w.data_shape.rank(), 1), 1), w.data.zero_point};
+    const Weighted sums{w.graph,           w.node,       unscaled,       w.weights, w.data_element,
+                        w.weights_element, w.data_shape, w.weights_shape};
+    const Value values = sums_on_codes<MatMul>(e, sums, m.value("x"), m.value("w"), slack, nullptr);
+    return e.add(Multiply{}, {values, e.constant(rows)});
+}
+
 template <class T>
 Value on_codes(Edit& e, const Match& m, double step_share) {
     const View view(m);
@@ -150,6 +167,7 @@ Value on_codes(Edit& e, const Match& m, double step_share) {
     const auto parts = *parts_of(w);
     const Slack slack{step_below(m.graph(), {m.root(), 0}) * step_share / static_cast<double>(parts.size()),
                       step_share > 0 ? kNearlyZero : 0};
+    if (const auto rows = scales_of_rows(w)) return scaled_rows(e, m, w, *rows, slack);
     if (parts.size() == 1) return sums_on_codes<T>(e, w, m.value("x"), m.value("w"), slack, nullptr);
     const std::size_t axis = input_channel_axis(w.node.op, w.data_shape.rank());
     const Tensor weights = m.constant("w");
