@@ -3,7 +3,6 @@
 #include <optional>
 
 #include "ir/eval/copy.hpp"
-#include "ir/eval/recurrent.hpp"
 #include "ir/eval/support.hpp"
 
 namespace octet::ir::eval {
@@ -200,14 +199,8 @@ Tensors assign(const Assign& op, std::span<const Tensor> in, State* state) {
 }
 
 constexpr Kernel kTable[] = {
-    kernel<If, if_kernel>(),
-    kernel<Loop, loop>(),
-    kernel<TensorIterator, tensor_iterator>(),
-    kernel<ReadValue, read_value>(),
-    kernel<Assign, assign>(),
-    kernel<LstmSequence, lstm_sequence>(),
-    kernel<LstmRecurrence, lstm_recurrence>(),
-    kernel<GruCell, gru_cell>(),
+    kernel<If, if_kernel>(),         kernel<Loop, loop>(),     kernel<TensorIterator, tensor_iterator>(),
+    kernel<ReadValue, read_value>(), kernel<Assign, assign>(),
 };
 
 }  // namespace

@@ -11,9 +11,9 @@ namespace {
 const Kernel* find(std::uint64_t op) {
     static const auto table = [] {
         std::unordered_map<std::uint64_t, const Kernel*> rows;
-        for (const auto& family :
-             {kActivationKernels, kAttentionKernels, kBinaryKernels, kControlKernels, kConvolutionKernels,
-              kDetectionKernels, kMovementKernels, kNormalizationKernels, kQuantizationKernels, kReductionKernels})
+        for (const auto& family : {kActivationKernels, kAttentionKernels, kBinaryKernels, kControlKernels,
+                                   kConvolutionKernels, kDetectionKernels, kMovementKernels, kNormalizationKernels,
+                                   kQuantizationKernels, kRecurrentKernels, kReductionKernels})
             for (const Kernel& k : family) rows.emplace(k.op, &k);
         return rows;
     }();

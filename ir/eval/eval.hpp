@@ -40,6 +40,6 @@ constexpr Kernel kernel() {
 // The tables, one a family.
 extern const std::span<const Kernel> kActivationKernels, kAttentionKernels, kBinaryKernels, kControlKernels,
     kConvolutionKernels, kDetectionKernels, kMovementKernels, kNormalizationKernels, kQuantizationKernels,
-    kReductionKernels;
+    kRecurrentKernels, kReductionKernels;
 
 }  // namespace octet::ir::eval

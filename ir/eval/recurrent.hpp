@@ -1,9 +1,10 @@
 #pragma once
-// Kernels of recurrent cells.
+// The activations of recurrent ops.
 #include <string>
+#include <vector>
 
 #include "ir/eval/eval.hpp"
-#include "ir/ops/control.hpp"
+#include "ir/ops/recurrent.hpp"
 
 namespace octet::ir::eval {
 
@@ -12,12 +13,7 @@ struct CellActivation {
     std::string name;
     float alpha = 0, beta = 0;
 };
-// Those of an LSTM for its gates, the cell's input and the cell. Unsupported where a name is not known.
-std::array<CellActivation, 3> cell_activations(const LstmSequence& op);
-std::array<CellActivation, 3> cell_activations(const LstmRecurrence& op);
-
-Tensors lstm_sequence(const LstmSequence& op, std::span<const Tensor> in);
-Tensors lstm_recurrence(const LstmRecurrence& op, std::span<const Tensor> in);
-Tensors gru_cell(const GruCell& op, std::span<const Tensor> in);
+// Those of the recurrence, in the order of its formula. Unsupported where a name is not known.
+std::vector<CellActivation> cell_activations(const Recurrence& op);
 
 }  // namespace octet::ir::eval

@@ -10,4 +10,5 @@
 #include "ir/ops/movement.hpp"
 #include "ir/ops/normalization.hpp"
 #include "ir/ops/quantization.hpp"
+#include "ir/ops/recurrent.hpp"
 #include "ir/ops/reduction.hpp"

@@ -1,12 +1,8 @@
 #pragma once
-// Ops with bodies, state, and recurrent cells.
+// Ops with bodies, and state.
 #include "ir/op.hpp"
 
 namespace octet::ir {
-
-enum class RecurrentDirection : std::uint8_t { forward, reverse, bidirectional };
-inline constexpr std::array<std::string_view, 3> kRecurrentDirectionNames{"forward", "reverse", "bidirectional"};
-constexpr std::span<const std::string_view> enum_names(RecurrentDirection) { return kRecurrentDirectionNames; }
 
 // Operand 0 is the condition; the others feed the bodies.
 struct If {
@@ -83,68 +79,5 @@ struct Assign {
     static constexpr auto fields() { return std::array{field<&Assign::variable>("variable")}; }
 };
 Types infer(const Assign& op, Inputs inputs);
-
-// Operands x [N, T, I], h [N, D, H], c [N, D, H], lengths [N], W [D, 4H, I], R [D, 4H, H], B [D, 4H]; gates f, i, c, o.
-// Results y [N, D, T, H], h, c.
-struct LstmSequence {
-    static constexpr std::string_view name = "lstm_sequence";
-    std::int64_t hidden_size = 0;
-    RecurrentDirection direction = RecurrentDirection::forward;
-    std::vector<std::string> activations = {};
-    std::vector<double> activations_alpha = {};
-    std::vector<double> activations_beta = {};
-    double clip = 0;
-    static constexpr auto fields() {
-        return std::array{field<&LstmSequence::hidden_size>("hidden_size"),
-                          field<&LstmSequence::direction>("direction"),
-                          field<&LstmSequence::activations>("activations"),
-                          field<&LstmSequence::activations_alpha>("activations_alpha"),
-                          field<&LstmSequence::activations_beta>("activations_beta"),
-                          field<&LstmSequence::clip>("clip")};
-    }
-};
-Types infer(const LstmSequence& op, Inputs inputs);
-
-// What is left of an LSTM sequence when the products of its inputs are known. Operands gates [N, T, D * 4H] (x * W + B), h [N, D, H],
-// c [N, D, H], lengths [N], R [D, 4H, H]; where R holds i8 codes a sixth, scale [D, 4H], says what they are worth: code * scale. The state
-// is real. Results as of LstmSequence.
-struct LstmRecurrence {
-    static constexpr std::string_view name = "lstm_recurrence";
-    std::int64_t hidden_size = 0;
-    RecurrentDirection direction = RecurrentDirection::forward;
-    std::vector<std::string> activations = {};
-    std::vector<double> activations_alpha = {};
-    std::vector<double> activations_beta = {};
-    double clip = 0;
-    static constexpr auto fields() {
-        return std::array{field<&LstmRecurrence::hidden_size>("hidden_size"),
-                          field<&LstmRecurrence::direction>("direction"),
-                          field<&LstmRecurrence::activations>("activations"),
-                          field<&LstmRecurrence::activations_alpha>("activations_alpha"),
-                          field<&LstmRecurrence::activations_beta>("activations_beta"),
-                          field<&LstmRecurrence::clip>("clip")};
-    }
-};
-Types infer(const LstmRecurrence& op, Inputs inputs);
-
-// Operands x [N, I], h [N, H], W [3H, I], R [3H, H], B; gates z, r, h. linear_before_reset: B is [4H].
-struct GruCell {
-    static constexpr std::string_view name = "gru_cell";
-    std::int64_t hidden_size = 0;
-    bool linear_before_reset = false;
-    std::vector<std::string> activations = {};
-    std::vector<double> activations_alpha = {};
-    std::vector<double> activations_beta = {};
-    double clip = 0;
-    static constexpr auto fields() {
-        return std::array{field<&GruCell::hidden_size>("hidden_size"),
-                          field<&GruCell::linear_before_reset>("linear_before_reset"),
-                          field<&GruCell::activations>("activations"),
-                          field<&GruCell::activations_alpha>("activations_alpha"),
-                          field<&GruCell::activations_beta>("activations_beta"),
-                          field<&GruCell::clip>("clip")};
-    }
-};
-Types infer(const GruCell& op, Inputs inputs);
 
 }  // namespace octet::ir

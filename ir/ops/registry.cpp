@@ -9,6 +9,7 @@
 #include "ir/ops/movement.hpp"
 #include "ir/ops/normalization.hpp"
 #include "ir/ops/quantization.hpp"
+#include "ir/ops/recurrent.hpp"
 #include "ir/ops/reduction.hpp"
 
 namespace octet::ir {
@@ -77,9 +78,6 @@ constinit const OpDef* const kAllOps[] = {
     &kOp<TensorIterator>,
     &kOp<ReadValue>,
     &kOp<Assign>,
-    &kOp<LstmSequence>,
-    &kOp<LstmRecurrence>,
-    &kOp<GruCell>,
     // convolution
     &kOp<Convolution>,
     &kOp<GroupConvolution>,
@@ -136,6 +134,14 @@ constinit const OpDef* const kAllOps[] = {
     &kOp<FakeQuantize>,
     &kOp<Quantize>,
     &kOp<Dequantize>,
+    // recurrent
+    &kOp<LstmSequence>,
+    &kOp<GruSequence>,
+    &kOp<RnnSequence>,
+    &kOp<LstmCell>,
+    &kOp<GruCell>,
+    &kOp<RnnCell>,
+    &kOp<Recurrence>,
     // reduction
     &kOp<ReduceMean>,
     &kOp<ReduceSum>,

@@ -20,7 +20,7 @@ struct Table {
     Table() {
         for (const auto family :
              {rows::activation(), rows::attention(), rows::binary(), rows::control(), rows::convolution(),
-              rows::detection(), rows::movement(), rows::normalization(), rows::reduction()})
+              rows::detection(), rows::movement(), rows::normalization(), rows::recurrent(), rows::reduction()})
             for (const Row& row : family) {
                 by_type[lower(row.type)].push_back(&row);
                 if (!row.written) continue;

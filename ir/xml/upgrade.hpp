@@ -140,6 +140,7 @@ std::span<const Row> convolution();
 std::span<const Row> detection();
 std::span<const Row> movement();
 std::span<const Row> normalization();
+std::span<const Row> recurrent();
 std::span<const Row> reduction();
 }  // namespace rows
 

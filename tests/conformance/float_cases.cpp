@@ -255,6 +255,10 @@ void add_normalizations(Cases& cases) {
         {"mvn_last", [](Builder& b) {
              b.result(b.add(Mvn{.eps = 1e-3, .eps_mode = EpsMode::outside_sqrt}, {b.input({2, 7, 33}), b.ints({2})}));
          }});
+    cases.push_back({"mvn_rows_of_codes", [](Builder& b) {
+                         const Value codes = b.quantize(b.input({14, 33}), 0, 1);
+                         b.result(b.add(Mvn{.eps = 1e-3}, {codes, b.ints({1})}));
+                     }});
     cases.push_back({"mvn_rows_twice",
                      [](Builder& b) {
                          const Value y = b.add(Mvn{.eps = 1e-5}, {b.input({2, 7, 33}), b.ints({2})});

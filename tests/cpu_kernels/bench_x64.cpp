@@ -15,9 +15,9 @@
 #include "plugins/cpu/kernels/x64/depthwise.hpp"
 #include "plugins/cpu/kernels/x64/few_outputs.hpp"
 #include "plugins/cpu/kernels/x64/image_convolution.hpp"
-#include "plugins/cpu/kernels/x64/lstm_cell.hpp"
 #include "plugins/cpu/kernels/x64/matmul.hpp"
 #include "plugins/cpu/kernels/x64/recurrent.hpp"
+#include "plugins/cpu/kernels/x64/recurrent_cell.hpp"
 #include "tests/cpu_kernels/bench.hpp"
 #ifdef OCTET_BENCH_ONEDNN
 #include "plugins/cpu/kernels/onednn/convolution.hpp"
@@ -284,9 +284,12 @@ void add(const Layer& layer, const char* who, const Prepare& prepare) {
     }
 }
 
-// One time step of an LSTM: the product of its state with all recurrent weights. Bytes are those of the weights.
-void measure_recurrent(benchmark::State& state, std::int64_t hidden, bool integer) {
-    const x64::RecurrentProductDesc desc{.depth = hidden, .panels = hidden / 16, .integer = integer};
+// One time step: the product of its state with the recurrent weights of all gates. Bytes are those of the weights.
+void measure_recurrent(benchmark::State& state, std::int64_t gates, std::int64_t hidden, bool integer) {
+    const x64::RecurrentProductDesc desc{.depth = hidden,
+                                         .panels = hidden / 16,
+                                         .vectors = static_cast<int>(gates),
+                                         .integer = integer};
     if (!x64::RecurrentProduct::accepts(desc, detect_machine())) {
         state.SkipWithError("not on this machine");
         return;
@@ -308,37 +311,53 @@ void measure_recurrent(benchmark::State& state, std::int64_t hidden, bool intege
 }
 
 // What follows it: the gates and states of all hidden units.
-void measure_cell(benchmark::State& state, std::size_t hidden, bool generated) {
-    std::vector<float> gates(4 * hidden, 0.3F), sums(4 * hidden, 0.1F), scale(4 * hidden, 1), cell(hidden),
-        states(hidden), result(hidden);
+void measure_cell(benchmark::State& state, portable::RecurrentCell::Kind kind, std::size_t hidden, bool generated) {
+    portable::RecurrentCell portable;
+    portable.kind = kind;
+    const std::size_t gates = portable.gates();
+    std::vector<float> start(gates * hidden, 0.3F), sums(gates * hidden, 0.1F), scale(gates * hidden, 1), cell(hidden),
+        states(hidden), result(hidden), update(hidden);
+    const std::vector<float> bias(hidden);
     x64::CodeBlock code;
-    const std::size_t kernel = x64::add_lstm_cell(code);
+    const std::size_t kernel = x64::add_recurrent_cell(code, kind);
     code.seal();
-    const portable::LstmCell portable;
     for (auto _ : state)
-        for (std::size_t i = 0; i < hidden; i += portable::LstmCell::kUnits) {
-            const portable::LstmCell::Arguments args{
-                gates.data() + i,           hidden,          sums.data() + 4 * i, scale.data() + 4 * i, 1,
-                portable::LstmCell::kUnits, cell.data() + i, states.data() + i,   result.data() + i};
+        for (std::size_t i = 0; i < hidden; i += portable::RecurrentCell::kUnits) {
+            const portable::RecurrentCell::Arguments args{start.data() + i,
+                                                          hidden,
+                                                          sums.data() + gates * i,
+                                                          scale.data() + gates * i,
+                                                          1,
+                                                          portable::RecurrentCell::kUnits,
+                                                          cell.data() + i,
+                                                          states.data() + i,
+                                                          result.data() + i,
+                                                          bias.data() + i,
+                                                          update.data() + i};
             if (generated) code.call(kernel, args);
             else portable.run(args);
         }
 }
 
 void add_recurrent() {
-    for (const bool generated : {true, false})
-        benchmark::RegisterBenchmark(generated ? "cell/512/own" : "cell/512/portable", [generated](
-                                                                                           benchmark::State& state) {
-            measure_cell(state, 512, generated);
-        })->Unit(benchmark::kMicrosecond);
-    for (const std::int64_t hidden : {128, 512, 1024}) {
-        for (const bool integer : {true, false}) {
-            const std::string name = fmt::format("recurrent/{}x{}/{}", 4 * hidden, hidden, integer ? "s8" : "f32");
-            benchmark::RegisterBenchmark(name.c_str(), [hidden, integer](benchmark::State& state) {
-                measure_recurrent(state, hidden, integer);
+    using Kind = portable::RecurrentCell::Kind;
+    for (const auto& [name, kind] : {std::pair{"lstm", Kind::lstm}, {"gru", Kind::gru}})
+        for (const bool generated : {true, false}) {
+            const std::string row = fmt::format("cell/{}/512/{}", name, generated ? "own" : "portable");
+            benchmark::RegisterBenchmark(row.c_str(), [kind = kind, generated](benchmark::State& state) {
+                measure_cell(state, kind, 512, generated);
             })->Unit(benchmark::kMicrosecond);
         }
-    }
+    for (const std::int64_t gates : {4, 3})
+        for (const std::int64_t hidden : {128, 512, 1024}) {
+            for (const bool integer : {true, false}) {
+                const std::string name = fmt::format("recurrent/{}x{}/{}", gates * hidden, hidden,
+                                                     integer ? "s8" : "f32");
+                benchmark::RegisterBenchmark(name.c_str(), [gates, hidden, integer](benchmark::State& state) {
+                    measure_recurrent(state, gates, hidden, integer);
+                })->Unit(benchmark::kMicrosecond);
+            }
+        }
 }
 
 }  // namespace

@@ -1,10 +1,11 @@
-// The state in two digits, and the cell of an LSTM, against the formulas.
+// The state in two digits, and the cells, against the formulas.
 #include "plugins/cpu/kernels/portable/recurrent.hpp"
 
 #include <gtest/gtest.h>
 
 #include <array>
 #include <cmath>
+#include <vector>
 
 #include "tests/cpu_kernels/guarded.hpp"
 
@@ -13,7 +14,7 @@ namespace {
 
 using portable::CellActivation;
 using portable::CellFunction;
-using portable::LstmCell;
+using portable::RecurrentCell;
 using portable::split_state;
 
 TEST(PortableRecurrent, StateHas16Bits) {
@@ -68,43 +69,102 @@ double value_of(const CellActivation& a, double x) {
     return 0;
 }
 
-void check_cell(const LstmCell& cell, std::size_t units, Guard guard) {
-    const std::size_t stride = units + 5;
-    auto start = random_guarded<float>(3 * stride + units, guard, 1);
-    auto sums = random_guarded<float>(64, guard, 2), scale = random_guarded<float>(64, guard, 3);
-    auto c = random_guarded<float>(units, guard, 4);
-    Guarded<float> state(units, guard), result(units, guard);
-    std::array<double, 16> wanted_c{}, wanted_h{};
-    for (std::size_t i = 0; i < units; ++i) {
-        const auto gate = [&](std::size_t k) {
-            const double g = static_cast<double>(start[k * stride + i]) +
-                             static_cast<double>(sums[k * 16 + i]) * static_cast<double>(scale[k * 16 + i]) * 3;
-            return cell.clip > 0 ? std::clamp<double>(g, -cell.clip, cell.clip) : g;
-        };
-        wanted_c[i] = value_of(cell.f, gate(0)) * static_cast<double>(c[i]) +
-                      value_of(cell.f, gate(1)) * value_of(cell.g, gate(2));
-        wanted_h[i] = value_of(cell.f, gate(3)) * value_of(cell.h, wanted_c[i]);
+// What a cell makes of its hidden unit i, in double.
+struct Wanted {
+    double cell = 0, state = 0, update = 0;
+};
+Wanted wanted(const RecurrentCell& cell, const RecurrentCell::Arguments& args, std::size_t i) {
+    const auto clipped = [&](double x) { return cell.clip > 0 ? std::clamp<double>(x, -cell.clip, cell.clip) : x; };
+    const auto sum = [&](std::size_t k) {
+        const std::size_t at = k * RecurrentCell::kUnits + i;
+        return static_cast<double>(args.sums[at]) * static_cast<double>(args.scale[at]) *
+               static_cast<double>(args.factor);
+    };
+    const auto start = [&](std::size_t k) { return static_cast<double>(args.start[k * args.start_stride + i]); };
+    const auto f = [&](std::size_t k) { return value_of(cell.f, clipped(start(k) + sum(k))); };
+    const auto renewed = [&](double update, double candidate) {
+        return (1 - update) * value_of(cell.g, clipped(candidate)) + update * static_cast<double>(args.state[i]);
+    };
+    Wanted w;
+    switch (cell.kind) {
+        case RecurrentCell::Kind::lstm:
+            w.cell = f(0) * static_cast<double>(args.cell[i]) + f(1) * value_of(cell.g, clipped(start(2) + sum(2)));
+            w.state = f(3) * value_of(cell.h, w.cell);
+            break;
+        case RecurrentCell::Kind::rnn: w.state = f(0); break;
+        case RecurrentCell::Kind::gru:
+            w.state = renewed(f(0), start(2) + f(1) * (sum(2) + static_cast<double>(args.bias[i])));
+            break;
+        case RecurrentCell::Kind::gru_reset:
+            w.update = f(0);
+            w.cell = f(1) * static_cast<double>(args.state[i]);
+            w.state = static_cast<double>(args.state[i]);
+            break;
+        case RecurrentCell::Kind::gru_renewal:
+            w.state = renewed(static_cast<double>(args.update[i]), start(0) + sum(0));
+            break;
     }
-    cell.run({start.data(), stride, sums.data(), scale.data(), 3, units, c.data(), state.data(), result.data()});
-    for (std::size_t i = 0; i < units; ++i) {
-        ASSERT_NEAR(c[i], wanted_c[i], 4e-6);
-        ASSERT_NEAR(state[i], wanted_h[i], 4e-6);
-        ASSERT_EQ(state[i], result[i]);
-    }
-    EXPECT_TRUE(c.intact() && state.intact() && result.intact());
+    return w;
 }
 
-TEST(PortableRecurrent, LstmCellOfEveryTailAndActivation) {
-    for (const Guard guard : kGuards) {
-        for (std::size_t units = 1; units <= LstmCell::kUnits; ++units) {
-            check_cell({}, units, guard);
-            LstmCell clipped;
-            clipped.clip = 0.4F;
-            check_cell(clipped, units, guard);
+constexpr std::array kKinds{RecurrentCell::Kind::lstm, RecurrentCell::Kind::rnn, RecurrentCell::Kind::gru,
+                            RecurrentCell::Kind::gru_reset, RecurrentCell::Kind::gru_renewal};
+
+void check_cell(const RecurrentCell& cell, std::size_t units, Guard guard) {
+    using Kind = RecurrentCell::Kind;
+    const std::size_t stride = units + 5, gates = cell.gates();
+    auto start = random_guarded<float>((gates - 1) * stride + units, guard, 1);
+    auto sums = random_guarded<float>(gates * 16, guard, 2), scale = random_guarded<float>(gates * 16, guard, 3);
+    auto c = random_guarded<float>(units, guard, 4), state = random_guarded<float>(units, guard, 5);
+    auto bias = random_guarded<float>(units, guard, 6), update = random_guarded<float>(units, guard, 7);
+    Guarded<float> result(units, guard);
+    // What a kind does not use is not there.
+    const bool has_cell = cell.kind == Kind::lstm || cell.kind == Kind::gru_reset;
+    const bool has_update = cell.kind == Kind::gru_reset || cell.kind == Kind::gru_renewal;
+    const RecurrentCell::Arguments args{start.data(),
+                                        stride,
+                                        sums.data(),
+                                        scale.data(),
+                                        3,
+                                        units,
+                                        has_cell ? c.data() : nullptr,
+                                        state.data(),
+                                        cell.kind == Kind::gru_reset ? nullptr : result.data(),
+                                        cell.kind == Kind::gru ? bias.data() : nullptr,
+                                        has_update ? update.data() : nullptr};
+    std::vector<Wanted> all;
+    for (std::size_t i = 0; i < units; ++i) all.push_back(wanted(cell, args, i));
+    cell.run(args);
+    for (std::size_t i = 0; i < units; ++i) {
+        if (has_cell) {
+            ASSERT_NEAR(c[i], all[i].cell, 4e-6);
         }
-        for (int f = 0; f <= static_cast<int>(CellFunction::thresholded_relu); ++f) {
-            const CellActivation activation{static_cast<CellFunction>(f), 0.7F, 0.3F};
-            check_cell({activation, activation, activation}, 13, guard);
+        if (cell.kind == Kind::gru_reset) {
+            ASSERT_NEAR(update[i], all[i].update, 4e-6);
+        } else {
+            ASSERT_EQ(state[i], result[i]);
+        }
+        ASSERT_NEAR(state[i], all[i].state, 4e-6);
+    }
+    EXPECT_TRUE(c.intact() && state.intact() && result.intact() && update.intact());
+}
+
+TEST(PortableRecurrent, CellsOfEveryKindTailAndActivation) {
+    for (const Guard guard : kGuards) {
+        for (const RecurrentCell::Kind kind : kKinds) {
+            SCOPED_TRACE(static_cast<int>(kind));
+            RecurrentCell cell;
+            cell.kind = kind;
+            RecurrentCell clipped = cell;
+            clipped.clip = 0.4F;
+            for (std::size_t units = 1; units <= RecurrentCell::kUnits; ++units) {
+                check_cell(cell, units, guard);
+                check_cell(clipped, units, guard);
+            }
+            for (int f = 0; f <= static_cast<int>(CellFunction::thresholded_relu); ++f) {
+                cell.f = cell.g = cell.h = {static_cast<CellFunction>(f), 0.7F, 0.3F};
+                check_cell(cell, 13, guard);
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "plugins/cpu/kernels/x64/lstm_cell.hpp"
+#include "plugins/cpu/kernels/x64/recurrent_cell.hpp"
 #include "tests/cpu_kernels/x64_support.hpp"
 
 namespace octet::cpu::testing {
@@ -114,45 +114,71 @@ TEST(X64Recurrent, Declines) {
 }
 
 // As the portable cell does it, between guards.
-TEST(X64LstmCell, IsThePortableCell) {
-    OCTET_NEEDS_VNNI();
-    constexpr std::size_t kUnits = portable::LstmCell::kUnits, kStride = kUnits + 5;
+void check_cell(portable::RecurrentCell::Kind kind, float range, Guard guard) {
+    constexpr std::size_t kUnits = portable::RecurrentCell::kUnits, kStride = kUnits + 5;
+    portable::RecurrentCell portable;
+    portable.kind = kind;
+    if (kind == portable::RecurrentCell::Kind::rnn) portable.f.function = portable::CellFunction::tanh;
+    ASSERT_TRUE(x64::accepts(portable, vnni_machine()));
     x64::CodeBlock code;
-    const std::size_t cell = x64::add_lstm_cell(code);
+    const std::size_t cell = x64::add_recurrent_cell(code, kind);
     code.seal();
-    for (const Guard guard : kGuards)
-        for (const float range : {1.F, 30.F, 1000.F}) {
-            Guarded<float> start(3 * kStride + kUnits, guard), sums(64, guard), scale(64, guard), c(kUnits, guard);
-            Guarded<float> state(kUnits, guard), result(kUnits, guard);
-            fill_uniform(start.span(), 1, -range, range);
-            fill_uniform(sums.span(), 2, -1.F, 1.F);
-            fill_uniform(scale.span(), 3, -1.F, 1.F);
-            fill_uniform(c.span(), 4, -2.F, 2.F);
-            std::vector<float> wanted_c(c.data(), c.data() + kUnits), wanted(kUnits), again(kUnits);
-            portable::LstmCell::Arguments args{start.data(), kStride,         sums.data(),   scale.data(), 3,
-                                               kUnits,       wanted_c.data(), wanted.data(), again.data()};
-            portable::LstmCell{}.run(args);
-            args.cell = c.data();
-            args.state = state.data();
-            args.result = result.data();
-            code.call(cell, args);
-            for (std::size_t i = 0; i < kUnits; ++i) {
-                ASSERT_NEAR(c[i], wanted_c[i], 6e-6) << range;
-                ASSERT_NEAR(state[i], wanted[i], 6e-6) << range;
-                ASSERT_EQ(state[i], result[i]);
-            }
-            EXPECT_TRUE(c.intact() && state.intact() && result.intact());
+    const std::size_t gates = portable.gates();
+    Guarded<float> start((gates - 1) * kStride + kUnits, guard), sums(gates * kUnits, guard),
+        scale(gates * kUnits, guard), bias(kUnits, guard);
+    Guarded<float> c(kUnits, guard), state(kUnits, guard), update(kUnits, guard), result(kUnits, guard);
+    fill_uniform(start.span(), 1, -range, range);
+    fill_uniform(sums.span(), 2, -1.F, 1.F);
+    fill_uniform(scale.span(), 3, -1.F, 1.F);
+    fill_uniform(c.span(), 4, -2.F, 2.F);
+    fill_uniform(state.span(), 5, -1.F, 1.F);
+    fill_uniform(bias.span(), 6, -1.F, 1.F);
+    fill_uniform(update.span(), 7, 0.F, 1.F);
+    const auto copied = [](const Guarded<float>& from) { return std::vector<float>(from.begin(), from.end()); };
+    std::vector<float> wanted_c = copied(c), wanted_state = copied(state), wanted_update = copied(update),
+                       wanted_result(kUnits);
+    portable::RecurrentCell::Arguments args{start.data(), kStride, sums.data(), scale.data(), 3, kUnits};
+    args.bias = bias.data();
+    args.cell = wanted_c.data(), args.state = wanted_state.data(), args.update = wanted_update.data();
+    args.result = wanted_result.data();
+    portable.run(args);
+    args.cell = c.data(), args.state = state.data(), args.update = update.data(), args.result = result.data();
+    code.call(cell, args);
+    for (std::size_t i = 0; i < kUnits; ++i) {
+        ASSERT_NEAR(c[i], wanted_c[i], 6e-6) << range;
+        ASSERT_NEAR(state[i], wanted_state[i], 6e-6) << range;
+        ASSERT_NEAR(update[i], wanted_update[i], 6e-6) << range;
+        if (kind != portable::RecurrentCell::Kind::gru_reset) {
+            ASSERT_EQ(state[i], result[i]);
         }
+    }
+    EXPECT_TRUE(c.intact() && state.intact() && update.intact() && result.intact());
 }
 
-TEST(X64LstmCell, Declines) {
-    portable::LstmCell cell;
+TEST(X64RecurrentCell, IsThePortableCell) {
+    OCTET_NEEDS_VNNI();
+    using Kind = portable::RecurrentCell::Kind;
+    for (const Guard guard : kGuards)
+        for (const Kind kind : {Kind::lstm, Kind::rnn, Kind::gru, Kind::gru_reset, Kind::gru_renewal})
+            for (const float range : {1.F, 30.F, 1000.F}) {
+                SCOPED_TRACE(static_cast<int>(kind));
+                check_cell(kind, range, guard);
+            }
+}
+
+TEST(X64RecurrentCell, Declines) {
+    portable::RecurrentCell cell;
     EXPECT_EQ(x64::accepts(cell, Machine{}).reason, "needs AVX-512");
     EXPECT_TRUE(x64::accepts(cell, vnni_machine()));
     cell.clip = 1;
     EXPECT_EQ(x64::accepts(cell, vnni_machine()).reason, "its gates are clipped");
     cell.g.function = portable::CellFunction::relu;
-    EXPECT_EQ(x64::accepts(cell, vnni_machine()).reason, "its activations are not sigmoid, tanh and tanh");
+    EXPECT_EQ(x64::accepts(cell, vnni_machine()).reason,
+              "its activations are not sigmoid for gates and tanh for the rest");
+    portable::RecurrentCell rnn;
+    rnn.kind = portable::RecurrentCell::Kind::rnn;
+    EXPECT_EQ(x64::accepts(rnn, vnni_machine()).reason,
+              "its activations are not sigmoid for gates and tanh for the rest");
 }
 
 }  // namespace

@@ -132,12 +132,13 @@ void RandomGraphBuilder::step(bool first) {
         values_.push_back(k);
     }
     using Family = void (RandomGraphBuilder::*)(const Known&);
-    static constexpr std::array<std::pair<Family, int>, 20> kFamilies{{
+    static constexpr std::array<std::pair<Family, int>, 21> kFamilies{{
         {&RandomGraphBuilder::convolution, 20},
         {&RandomGraphBuilder::group_convolution, 8},
         {&RandomGraphBuilder::backward_convolution, 6},
         {&RandomGraphBuilder::matrix_product, 8},
         {&RandomGraphBuilder::product_of_two, 3},
+        {&RandomGraphBuilder::recurrent, 4},
         {&RandomGraphBuilder::activation, 8},
         {&RandomGraphBuilder::with_constant, 8},
         {&RandomGraphBuilder::join, 9},

@@ -38,6 +38,8 @@ private:
     void backward_convolution(const Known& k);
     void matrix_product(const Known& k);
     void product_of_two(const Known& k);
+    void recurrent(const Known& k);
+    ir::Op recurrent_op(ir::RecurrentKind kind, bool cell, std::int64_t hidden);
     struct Weights {
         ir::Value value;
         double largest;

@@ -194,4 +194,60 @@ void RandomGraphBuilder::product_of_two(const Known& k) {
     keep(add(MatMul{first, !first, {}, {}}, {k.value, o.value}, "product"), largest, k.unit * o.unit);
 }
 
+Op RandomGraphBuilder::recurrent_op(RecurrentKind kind, bool cell, std::int64_t hidden) {
+    const auto direction = chance(50) ? RecurrentDirection::forward : RecurrentDirection::reverse;
+    if (kind == RecurrentKind::rnn) {
+        const std::vector<std::string> activations{options_.exact ? "relu" : "tanh"};
+        if (cell) return RnnCell{.hidden_size = hidden, .activations = activations};
+        return RnnSequence{.hidden_size = hidden, .direction = direction, .activations = activations};
+    }
+    if (kind == RecurrentKind::lstm) {
+        if (cell) return LstmCell{.hidden_size = hidden};
+        return LstmSequence{.hidden_size = hidden, .direction = direction};
+    }
+    if (cell) return GruCell{.hidden_size = hidden};
+    return GruSequence{.hidden_size = hidden, .direction = direction};
+}
+
+// Rows are one step, matrices the steps of a sequence. What is exact is an RNN with ReLU, each of whose units halves another one.
+void RandomGraphBuilder::recurrent(const Known& k) {
+    const bool cell = k.dims.size() == 2;
+    if ((!cell && k.dims.size() != 3) || !small(k.dims) || options_.dynamic_batch) return;
+    const std::int64_t batch = k.dims[0], steps = cell ? 1 : k.dims[1], in = k.dims.back();
+    const std::int64_t hidden = options_.wide ? one_of<std::int64_t>({1, 8, 17, 33}) : 1 + below(4);
+    const RecurrentKind kind = options_.exact ? RecurrentKind::rnn
+                                              : one_of({RecurrentKind::lstm, RecurrentKind::gru, RecurrentKind::rnn});
+    const std::int64_t rows = gates_of(kind) * hidden;
+    const auto stacked = [&](Dims dims) {
+        if (!cell) dims.insert(dims.begin(), 1);
+        return dims;
+    };
+    const std::vector<std::size_t> axes{cell ? 0u : 1u};
+    const auto w = weights(stacked({rows, in}), axes, k, in);
+    if (!w) return;
+    const double unit = k.unit * w->unit;
+    const double largest = 2 * (k.largest * w->largest * static_cast<double>(in) + 4 * unit);
+    const double smallest = unit * std::exp2(1 - steps);
+    if (!fits(largest, smallest)) return;
+    Value r;
+    if (options_.exact) {
+        std::vector<float> halves(static_cast<std::size_t>(rows * hidden));
+        for (std::int64_t row = 0; row < rows; ++row)
+            halves[static_cast<std::size_t>(row * hidden + below(hidden))] = one_of({0.5f, -0.5f});
+        r = b_.numbers(stacked({rows, hidden}), halves, name("halves"));
+    } else {
+        r = weights(stacked({rows, hidden}), axes, k, hidden)->value;
+    }
+    std::vector<float> bias;
+    for (std::int64_t i = 0; i < rows; ++i)
+        bias.push_back(static_cast<float>(below(9) - 4) * (options_.exact ? static_cast<float>(unit) : 0.1f));
+    const Value state = b_.numbers(cell ? Dims{batch, hidden} : Dims{batch, 1, hidden},
+                                   std::vector<float>(static_cast<std::size_t>(batch * hidden)), name("state"));
+    std::vector<Value> operands{k.value, state};
+    if (kind == RecurrentKind::lstm) operands.push_back(state);
+    if (!cell) operands.push_back(b_.integers(std::vector<std::int64_t>(static_cast<std::size_t>(batch), steps)));
+    for (const Value v : {w->value, r, b_.numbers(stacked({rows}), bias, name("bias"))}) operands.push_back(v);
+    keep(add(recurrent_op(kind, cell, hidden), operands, "recurrent"), options_.exact ? largest : 1, smallest);
+}
+
 }  // namespace octet

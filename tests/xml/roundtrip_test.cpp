@@ -96,10 +96,24 @@ std::vector<Case> control_cases() {
         {branch, {boolean({}), f32({2})}},
         {ReadValue{"state", Element::f32, {Dim(1, 8), 2}}, {}},
         {Assign{"state"}, {f32({2})}},
-        {LstmSequence{4, RecurrentDirection::bidirectional, {"sigmoid", "relu", "tanh"}, {0.5}, {}, 3.5},
-         {f32({2, 5, 3}), f32({2, 2, 4}), f32({2, 2, 4}), i64({2}), f32({2, 16, 3}), f32({2, 16, 4}), f32({2, 16})}},
-        {GruCell{4, true, {"sigmoid", "tanh"}, {}, {}, 0},
+    };
+}
+
+std::vector<Case> recurrent_cases() {
+    const auto both = RecurrentDirection::bidirectional;
+    const Type h = f32({2, 2, 4}), n = i64({2});
+    return {
+        {LstmSequence{4, both, {"sigmoid", "relu", "tanh"}, {0.5}, {0.25}, 3.5},
+         {f32({2, 5, 3}), h, h, n, f32({2, 16, 3}), f32({2, 16, 4}), f32({2, 16})}},
+        {GruSequence{4, both, true, {"hardsigmoid", "relu"}, {0.5}, {0.25}, 3.5},
+         {f32({2, 5, 3}), h, n, f32({2, 12, 3}), f32({2, 12, 4}), f32({2, 16})}},
+        {RnnSequence{4, both, {"elu"}, {0.5}, {0.25}, 3.5},
+         {f32({2, 5, 3}), h, n, f32({2, 4, 3}), f32({2, 4, 4}), f32({2, 4})}},
+        {LstmCell{4, {"sigmoid", "relu", "tanh"}, {0.5}, {0.25}, 3.5},
+         {f32({2, 3}), f32({2, 4}), f32({2, 4}), f32({16, 3}), f32({16, 4}), f32({16})}},
+        {GruCell{4, true, {"hardsigmoid", "tanh"}, {0.5}, {0.25}, 3.5},
          {f32({2, 3}), f32({2, 4}), f32({12, 3}), f32({12, 4}), f32({16})}},
+        {RnnCell{4, {"elu"}, {0.5}, {0.25}, 3.5}, {f32({2, 3}), f32({2, 4}), f32({4, 3}), f32({4, 4}), f32({4})}},
     };
 }
 
@@ -223,14 +237,14 @@ std::vector<Case> all_cases() {
     add_binary<LogicalAnd, LogicalOr, LogicalXor>(cases, boolean({2, 3}));
     add_reductions<ReduceMean, ReduceSum, ReduceMax, ReduceMin, ReduceProd, ReduceL1, ReduceL2>(cases, f32({2, 3}));
     add_reductions<ReduceLogicalAnd, ReduceLogicalOr>(cases, boolean({2, 3}));
-    for (auto more : {control_cases(), window_cases(), detection_cases(), movement_cases()})
+    for (auto more : {control_cases(), recurrent_cases(), window_cases(), detection_cases(), movement_cases()})
         cases.insert(cases.end(), more.begin(), more.end());
     return cases;
 }
 
 TEST(RoundTrip, EveryOp) {
     const TemporaryFolder folder;
-    std::set<std::string_view> seen{"parameter", "constant", "result", "quantize", "dequantize", "lstm_recurrence"};
+    std::set<std::string_view> seen{"parameter", "constant", "result", "quantize", "dequantize", "recurrence"};
     for (const Case& c : all_cases()) {
         seen.insert(c.op.name());
         SCOPED_TRACE(std::string(c.op.name()) + " " + print_fields(c.op));
@@ -261,10 +275,10 @@ TEST(RoundTrip, OpsWithoutAFormAreNamed) {
     const Type codes{Element::u8, {2, 3}};
     EXPECT_EQ(error_of(graph_of({Dequantize{high, low, Element::f32}, {codes}}), file),
               "layer 'op <&\"'>\t\\ é': 'dequantize' has no form in the model file");
-    EXPECT_EQ(error_of(graph_of({LstmRecurrence{.hidden_size = 4},
-                                 {f32({2, 5, 16}), f32({2, 1, 4}), f32({2, 1, 4}), i64({2}), f32({1, 16, 4})}}),
+    EXPECT_EQ(error_of(graph_of({Recurrence{.hidden_size = 4},
+                                 {f32({2, 5, 16}), f32({2, 1, 4}), i64({2}), f32({1, 16, 4}), f32({2, 1, 4})}}),
                        file),
-              "layer 'op <&\"'>\t\\ é': 'lstm_recurrence' has no form in the model file");
+              "layer 'op <&\"'>\t\\ é': 'recurrence' has no form in the model file");
     const Type other{Element::i8, {3, 4}};
     EXPECT_EQ(error_of(graph_of({MatMul{.zp_a = {3}}, {codes, other}}), file),
               "layer 'op <&\"'>\t\\ é': 'matmul' with zp_a has no form in the model file");

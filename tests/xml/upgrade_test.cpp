@@ -42,6 +42,40 @@ std::string line(const Graph& graph) {
     return op ? print(graph, *op) : "nothing";
 }
 
+TEST(Upgrade, RecurrentCells) {
+    const std::vector<std::string> lstm{"2,3", "2,4", "2,4", "16,3", "16,4"};
+    const auto with = [](std::vector<std::string> operands, const std::string& last) {
+        operands.push_back(last);
+        return operands;
+    };
+    const std::string cell = "lstm_cell(in0, in1, in2, in3, in4, in5) hidden_size=4";
+    const std::string fields = "hidden_size='4' activations='sigmoid, tanh, tanh'";
+    EXPECT_EQ(line(read(model("LSTMCell", "opset4", "hidden_size='4'", with(lstm, "16"), 2))),
+              "op : f32[2,4], f32[2,4] = " + cell);
+    EXPECT_EQ(line(read(model("LSTMCell", "opset1", fields, with(lstm, "16"), 2))),
+              "op : f32[2,4], f32[2,4] = " + cell + R"( activations=["sigmoid","tanh","tanh"])");
+    // Without B: zeros.
+    EXPECT_EQ(line(read(model("LSTMCell", "opset4", "hidden_size='4'", lstm, 2))),
+              "op : f32[2,4], f32[2,4] = lstm_cell(in0, in1, in2, in3, in4, op.constant) hidden_size=4");
+    const Graph gru = read(
+        model("GRUCell", "opset3", "hidden_size='4' linear_before_reset='true'", {"2,3", "2,4", "12,3", "12,4"}));
+    EXPECT_EQ(line(gru),
+              "op : f32[2,4] = gru_cell(in0, in1, in2, in3, op.constant) hidden_size=4 "
+              "linear_before_reset=true");
+    EXPECT_EQ(gru.constant(gru.node(*gru.find("op")).inputs[4])->dims(), (Dims{16}));
+    EXPECT_EQ(line(read(model("RNNCell", "opset1", "hidden_size='4'", {"2,3", "2,4", "4,3", "4,4"}))),
+              "op : f32[2,4] = rnn_cell(in0, in1, in2, in3, op.constant) hidden_size=4");
+    // What operator set 4 left out.
+    const auto opaque = [&](const std::string& more, const std::vector<std::string>& operands) {
+        const Graph graph = read(model("LSTMCell", "opset1", fields + more, operands, 2));
+        return graph.node(*graph.find("op")).op.is<Opaque>();
+    };
+    EXPECT_TRUE(opaque(" weights_format='ifco'", with(lstm, "16")));
+    EXPECT_TRUE(opaque(" input_forget='true'", with(lstm, "16")));
+    EXPECT_TRUE(opaque("", with(with(lstm, "16"), "12"))) << "peepholes that are not known to be zero";
+    EXPECT_FALSE(opaque(" weights_format='fico' input_forget='false'", with(lstm, "16")));
+}
+
 TEST(Upgrade, SpellingsOfAttributes) {
     for (std::string_view spelling : {"true", "True", "TRUE", "1"})
         EXPECT_EQ(line(read(model("ReduceMean", "opset1", fmt::format("keep_dims='{}'", spelling), {"2,3", "i64:1"}))),

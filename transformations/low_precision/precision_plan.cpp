@@ -276,7 +276,7 @@ private:
             v = above.inputs[next];
         }
         const std::string& cause = graph_.node(v).name;
-        if ((is_weighted(node.op) && operand == 1) || node.op.is<ir::LstmRecurrence>())
+        if ((is_weighted(node.op) && operand == 1) || node.op.is<ir::Recurrence>())
             return Decision::no(Code::no_weights_fq, "its weights come from '{layer}', which is not quantized",
                                 {cause, {}});
         if (graph_.op(v).is<ir::Parameter>())

@@ -47,7 +47,7 @@ bool is_8_bit(ir::Element element) { return element == ir::Element::u8 || elemen
 
 // Only the weights are codes; the state stays real.
 Decision accepts_recurrent(const Graph&, const Node& node, std::span<const Operand> operands) {
-    const Operand& r = operands[4];
+    const Operand& r = operands[ir::RecurrenceOperands::r];
     if (!r.constant || r.element != ir::Element::i8)
         return Decision::no(Code::type_unsupported,
                             "the recurrent weights of '{layer}' are not constant 8-bit integers with a sign",
@@ -139,7 +139,7 @@ constexpr std::array kCpu{
     fused<ir::ReduceSum>(),
     Restriction{ir::kOp<ir::Mvn>.id, accepts_normalization},
     Restriction{ir::kOp<ir::NormalizeL2>.id, accepts_normalization},
-    Restriction{ir::kOp<ir::LstmRecurrence>.id, accepts_recurrent},
+    Restriction{ir::kOp<ir::Recurrence>.id, accepts_recurrent},
 };
 
 // Fitted to 18 layers (1x1 and 3x3, 8 to 384 channels, maps of 8x8 to 135x240) in all their forms on a virtual Zen 5 core with AVX-512
@@ -164,7 +164,7 @@ Restrictions no_restrictions() { return {"none", {}, kCpuCosts}; }
 
 bool needs_codes(const Graph& graph, const Node& node, std::size_t operand) {
     if (is_weighted(node.op)) return operand < 2;
-    if (node.op.is<ir::LstmRecurrence>()) return operand == 4;
+    if (node.op.is<ir::Recurrence>()) return operand == ir::RecurrenceOperands::r;
     if (node.op.is<ir::ReduceMean>() || node.op.is<ir::ReduceSum>() || moves_codes(node.op))
         return operand < code_operands(node);
     return !graph.constant(node.inputs[operand]);

@@ -32,7 +32,7 @@ std::vector<rewrite::Rule> normalization_rules();
 std::vector<rewrite::Rule> weighted_rules(std::shared_ptr<const PrecisionPlan> plan = nullptr,
                                           double step_share = 1.0 / 16);
 
-// lstm_recurrence(..., dequantize(R)) -> lstm_recurrence(..., R, scale). Without a plan wherever it can be done.
+// recurrence(..., dequantize(R), ...) -> recurrence(..., R, ..., scale). Without a plan wherever it can be done.
 std::vector<rewrite::Rule> recurrent_rules(std::shared_ptr<const PrecisionPlan> plan = nullptr);
 
 // quantize -> convert(fake_quantize), dequantize -> multiply(subtract(convert)): the spelling that model files have for them.

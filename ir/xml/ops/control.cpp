@@ -107,8 +107,6 @@ constexpr Row kRows[] = {
     row<ReadValue, read_value, write_value>("ReadValue", 6, kReadValue),
     older<Assign>("Assign", 3, {needed("variable", "variable_id")}),
     row<Assign>("Assign", 6, {needed("variable", "variable_id")}),
-    row<LstmSequence>("LSTMSequence", 5, {needed("hidden_size")}),
-    row<GruCell>("GRUCell", 3, {needed("hidden_size")}),
 };
 
 }  // namespace

@@ -154,6 +154,7 @@ Acceptance try_rows(Planner& p, const Group& group) {
     const auto* op = graph.node(group.core).op.as<Mvn>();
     if (!op || !op->normalize_variance) return declined("it does not normalise the variance");
     const Value data = group.inputs[0];
+    if (graph.element(data) != Element::f32) return declined("its data are not floats");
     const Dims dims = dims_of(p, data);
     if (p.layout_of(data) != Layout::plain && !same_in_memory(dims)) return declined("its rows lie apart in memory");
     const auto results = group.parts.empty() ? std::span(&group, 1) : std::span(group.parts).subspan(1);

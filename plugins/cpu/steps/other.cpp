@@ -103,7 +103,7 @@ constexpr std::array kRows{
     row<Mvn>(plan_mvn),
     row<NormalizeL2>(plan_normalize_l2),
     row<Lrn>(plan_lrn),
-    row<LstmRecurrence>(plan_lstm),
+    row<Recurrence>(plan_recurrence),
     row<ReduceMean>(plan_reduce),
     row<ReduceSum>(plan_reduce),
     row<ReduceMax>(plan_reduce),

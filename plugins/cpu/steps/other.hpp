@@ -33,7 +33,7 @@ bool plan_lrn(Planner& p, const Group& group);
 bool plan_reduce(Planner& p, const Group& group);
 
 // recurrent.cpp
-bool plan_lstm(Planner& p, const Group& group);
+bool plan_recurrence(Planner& p, const Group& group);
 
 // resample.cpp
 bool plan_interpolate(Planner& p, const Group& group);

@@ -146,7 +146,7 @@ std::string decision(const OpCase& c, Kind kind, bool dynamic) {
     rewrite::run(pipeline, after, {.verify = rewrite::Verify::applications});
     expect_same(before, after, c.tolerance, what);
 
-    std::string layer = "op", answer = answer_of(*plan, layer);
+    std::string layer = c.layer, answer = answer_of(*plan, layer);
     if (answer.empty()) answer = answer_of(*plan, layer = "reader");
     if (answer == "int8") {
         EXPECT_TRUE(on_codes(after, layer)) << what << "\n" << ir::print(after);

@@ -51,6 +51,27 @@ std::function<Value(GraphBuilder&, Value)> pad(ir::PadMode mode, std::optional<f
     };
 }
 
+// Sixteen steps of one sequence. The layer that is asked is the product of its inputs; the weights of its state are floats.
+template <class T>
+Case sequence(const char* name, T op) {
+    constexpr std::int64_t kHidden = 2;
+    op.hidden_size = kHidden;
+    const std::int64_t rows = ir::gates_of(T::kind) * kHidden;
+    return {name,
+            [op, rows](GraphBuilder& b, Value x) {
+                const Value state = b.numbers({1, 1, kHidden}, {0.5F, -0.25F});
+                std::vector<Value> operands{b.edit.add(ir::Reshape{}, {x, b.integers({1, 16, 4})}), state};
+                if constexpr (T::kind == ir::RecurrentKind::lstm) operands.push_back(state);
+                operands.push_back(b.integers({16}));
+                operands.push_back(weights(b, {1, rows, 4}));
+                operands.push_back(
+                    b.numbers({1, rows, kHidden}, std::vector<float>(static_cast<std::size_t>(rows * kHidden), 0.25F)));
+                operands.push_back(b.numbers({1, rows}, std::vector<float>(static_cast<std::size_t>(rows), 0.125F)));
+                return b.edit.add(op, operands);
+            },
+            true, 1e-5, "op.matmul"};
+}
+
 std::vector<Case> moving_cases() {
     const auto scalar = [](std::int64_t v) { return Tensor::scalar(v); };
     return {
@@ -171,6 +192,9 @@ std::vector<Case> computing_cases() {
              return b.edit.add(ir::MatMul{false, true, {}, {}}, {x, x});
          },
          true},
+        sequence("lstm_sequence", ir::LstmSequence{}),
+        sequence("gru_sequence", ir::GruSequence{}),
+        sequence("rnn_sequence", ir::RnnSequence{}),
     };
 }
 

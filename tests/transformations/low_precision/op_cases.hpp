@@ -12,6 +12,7 @@ struct OpCase {
     std::function<ir::Value(GraphBuilder&, ir::Value)> make;
     bool codes;  // of one scale and zero point go on as codes, or meet weights as codes
     double tolerance = 0;
+    const char* layer = "op";  // the layer that is asked, where it is a part of the op
 };
 std::vector<OpCase> op_cases();
 

@@ -16,7 +16,7 @@ bool planned(const PrecisionPlan& plan, const std::string& layer) {
     return found != plan.layers.end() && found->decision.ok;
 }
 
-// The scale of R [D, 4H, H] as [D, 4H].
+// The scale of R [D, G * H, H] as [D, G * H].
 Tensor row_scales(const Tensor& scale, const Dims& weights) {
     Tensor result(Element::f32, {weights[0], weights[1]});
     auto to = result.write<float>();
@@ -29,11 +29,12 @@ Tensor row_scales(const Tensor& scale, const Dims& weights) {
     return result;
 }
 
-// lstm_recurrence(gates, h, c, lengths, dequantize(R)) -> lstm_recurrence(gates, h, c, lengths, R, scale)
-Rule lstm_recurrence(const std::shared_ptr<const PrecisionPlan>& plan) {
-    Rule rule("low-precision-lstm-recurrence");
-    rule.match(op<LstmRecurrence>("op", any("gates"), any("h"), any("c"), any("lengths"),
-                                  op<Dequantize>("weights", rewrite::element(Element::i8, constant("R")))));
+// recurrence(gates, h, lengths, dequantize(R), ...) -> recurrence(gates, h, lengths, R, ..., scale)
+Rule recurrence(const std::shared_ptr<const PrecisionPlan>& plan) {
+    Rule rule("low-precision-recurrence");
+    rule.match(op<Recurrence>("op", any("gates"), any("h"), any("lengths"),
+                              op<Dequantize>("weights", rewrite::element(Element::i8, constant("R"))),
+                              each(any("rest"))));
     if (plan)
         rule.decline(Code::plugin_veto, "the plan keeps '{op}' float",
                      [plan](const Match& m) { return !planned(*plan, m.node("op").name); });
@@ -43,9 +44,11 @@ Rule lstm_recurrence(const std::shared_ptr<const PrecisionPlan>& plan) {
         });
     rule.rewrite([](Edit& e, const Match& m) {
         const Tensor scale = row_scales(m.get<Dequantize>("weights").scale, m.constant("R").dims());
-        const Value y = e.add(m.op("op"), {m.value("gates"), m.value("h"), m.value("c"), m.value("lengths"),
-                                           m.value("R"), e.constant(scale)});
-        return e.outputs(y.node);
+        std::vector<Value> operands{m.value("gates"), m.value("h"), m.value("lengths"), m.value("R")};
+        const auto rest = m.values("rest");
+        operands.insert(operands.end(), rest.begin(), rest.end());
+        operands.push_back(e.constant(scale));
+        return e.outputs(e.add(m.op("op"), operands).node);
     });
     return rule;
 }
@@ -65,6 +68,6 @@ std::span<const RecurrentCheck> recurrent_checks() {
     return kChecks;
 }
 
-std::vector<Rule> recurrent_rules(std::shared_ptr<const PrecisionPlan> plan) { return {lstm_recurrence(plan)}; }
+std::vector<Rule> recurrent_rules(std::shared_ptr<const PrecisionPlan> plan) { return {recurrence(plan)}; }
 
 }  // namespace octet::low_precision

@@ -12,7 +12,7 @@ namespace {
 
 constexpr float kLargest = 32639;  // 127 * 256 + 127
 constexpr float kSmallestState = 1e-34F;
-constexpr std::size_t kUnits = LstmCell::kUnits;
+constexpr std::size_t kUnits = RecurrentCell::kUnits;
 
 using Lane = std::array<float, kUnits>;
 
@@ -91,6 +91,111 @@ float largest_of(const float* x, std::size_t count) {
     return std::bit_cast<float>(bits);
 }
 
+using Gates = std::array<Lane, RecurrentCell::kMostGates>;
+
+void clip_gate(Lane& gate, float clip) {
+    if (clip > 0) {
+        each(gate, [clip](float x) { return clamp_code(x, -clip, clip); });
+    }
+}
+
+// start + sum.
+void load_gate(const RecurrentCell::Arguments& args, std::size_t k, Lane& gate) {
+    load(args.start + k * args.start_stride, args.units, gate);
+    for (std::size_t i = 0; i < kUnits; ++i) {
+        gate[i] = std::fma(args.sums[k * kUnits + i], args.scale[k * kUnits + i] * args.factor, gate[i]);
+    }
+}
+
+void load_gates(const RecurrentCell& c, const RecurrentCell::Arguments& args, std::size_t count, Gates& gates) {
+    for (std::size_t k = 0; k < count; ++k) {
+        load_gate(args, k, gates[k]);
+        clip_gate(gates[k], c.clip);
+    }
+}
+
+void store_state(const RecurrentCell::Arguments& args, const Lane& state) {
+    store(state, args.units, args.state);
+    store(state, args.units, args.result);
+}
+
+void run_lstm(const RecurrentCell& c, const RecurrentCell::Arguments& args) {
+    alignas(64) Gates gates;
+    alignas(64) Lane cell;
+    load_gates(c, args, 4, gates);
+    load(args.cell, args.units, cell);
+    apply(c.f, gates[0]);
+    apply(c.f, gates[1]);
+    apply(c.g, gates[2]);
+    apply(c.f, gates[3]);
+    for (std::size_t i = 0; i < kUnits; ++i) {
+        cell[i] = gates[0][i] * cell[i] + gates[1][i] * gates[2][i];
+    }
+    store(cell, args.units, args.cell);
+    apply(c.h, cell);
+    for (std::size_t i = 0; i < kUnits; ++i) {
+        cell[i] *= gates[3][i];
+    }
+    store_state(args, cell);
+}
+
+void run_rnn(const RecurrentCell& c, const RecurrentCell::Arguments& args) {
+    alignas(64) Gates gates;
+    load_gates(c, args, 1, gates);
+    apply(c.f, gates[0]);
+    store_state(args, gates[0]);
+}
+
+// state = (1 - update) * candidate + update * state
+void renew(const RecurrentCell::Arguments& args, const Lane& update, const Lane& candidate) {
+    alignas(64) Lane state;
+    load(args.state, args.units, state);
+    for (std::size_t i = 0; i < kUnits; ++i) {
+        state[i] = (1.0F - update[i]) * candidate[i] + update[i] * state[i];
+    }
+    store_state(args, state);
+}
+
+void run_gru(const RecurrentCell& c, const RecurrentCell::Arguments& args) {
+    alignas(64) Gates gates;
+    alignas(64) Lane bias, candidate;
+    load_gates(c, args, 2, gates);
+    apply(c.f, gates[0]);
+    apply(c.f, gates[1]);
+    load(args.bias, args.units, bias);
+    load(args.start + 2 * args.start_stride, args.units, candidate);
+    for (std::size_t i = 0; i < kUnits; ++i) {
+        const float sum = std::fma(args.sums[2 * kUnits + i], args.scale[2 * kUnits + i] * args.factor, bias[i]);
+        candidate[i] = std::fma(sum, gates[1][i], candidate[i]);
+    }
+    clip_gate(candidate, c.clip);
+    apply(c.g, candidate);
+    renew(args, gates[0], candidate);
+}
+
+void run_gru_reset(const RecurrentCell& c, const RecurrentCell::Arguments& args) {
+    alignas(64) Gates gates;
+    alignas(64) Lane state;
+    load_gates(c, args, 2, gates);
+    apply(c.f, gates[0]);
+    apply(c.f, gates[1]);
+    store(gates[0], args.units, args.update);
+    load(args.state, args.units, state);
+    for (std::size_t i = 0; i < kUnits; ++i) {
+        state[i] *= gates[1][i];
+    }
+    store(state, args.units, args.cell);
+}
+
+void run_gru_renewal(const RecurrentCell& c, const RecurrentCell::Arguments& args) {
+    alignas(64) Gates gates;
+    alignas(64) Lane update;
+    load_gates(c, args, 1, gates);
+    apply(c.g, gates[0]);
+    load(args.update, args.units, update);
+    renew(args, update, gates[0]);
+}
+
 }  // namespace
 
 float split_state(const float* x, std::size_t count, std::uint8_t* high, std::uint8_t* low) {
@@ -104,35 +209,26 @@ float split_state(const float* x, std::size_t count, std::uint8_t* high, std::ui
     return factor;
 }
 
-void LstmCell::run(const Arguments& args) const {
+std::size_t RecurrentCell::gates() const {
+    switch (kind) {
+        case Kind::lstm: return 4;
+        case Kind::gru: return 3;
+        case Kind::gru_reset: return 2;
+        case Kind::rnn:
+        case Kind::gru_renewal: return 1;
+    }
+    return 0;
+}
+
+void RecurrentCell::run(const Arguments& args) const {
     vectorized([&] {
-        alignas(64) std::array<Lane, kGates> gates;
-        alignas(64) Lane cell;
-        for (std::size_t k = 0; k < kGates; ++k) {
-            load(args.start + k * args.start_stride, args.units, gates[k]);
-            for (std::size_t i = 0; i < kUnits; ++i) {
-                gates[k][i] = std::fma(args.sums[k * kUnits + i], args.scale[k * kUnits + i] * args.factor,
-                                       gates[k][i]);
-            }
-            if (clip > 0) {
-                each(gates[k], [this](float x) { return clamp_code(x, -clip, clip); });
-            }
+        switch (kind) {
+            case Kind::lstm: return run_lstm(*this, args);
+            case Kind::rnn: return run_rnn(*this, args);
+            case Kind::gru: return run_gru(*this, args);
+            case Kind::gru_reset: return run_gru_reset(*this, args);
+            case Kind::gru_renewal: return run_gru_renewal(*this, args);
         }
-        load(args.cell, args.units, cell);
-        apply(f, gates[0]);
-        apply(f, gates[1]);
-        apply(g, gates[2]);
-        apply(f, gates[3]);
-        for (std::size_t i = 0; i < kUnits; ++i) {
-            cell[i] = gates[0][i] * cell[i] + gates[1][i] * gates[2][i];
-        }
-        store(cell, args.units, args.cell);
-        apply(h, cell);
-        for (std::size_t i = 0; i < kUnits; ++i) {
-            cell[i] *= gates[3][i];
-        }
-        store(cell, args.units, args.state);
-        store(cell, args.units, args.result);
     });
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// The parts of a recurrent step that are not products: the state in 16 bits, and the cell of an LSTM.
+// The parts of a recurrent step that are not products: the state in 16 bits, and the cells.
 #include <cstddef>
 #include <cstdint>
 
@@ -29,13 +29,23 @@ struct CellActivation {
     float alpha = 0, beta = 0;
 };
 
-// For up to kUnits hidden units at a time: gate k = clip(start[k * start_stride + i] + sums[k * kUnits + i] * scale[k * kUnits + i] *
-// factor), k of f, i, c, o; cell = f * cell + i * g(c); state = o * h(cell).
-struct LstmCell {
+// A cell, for up to kUnits hidden units i at a time. Gate k of `gates()` is clip(start[k * start_stride + i] + sum of k), where the sum is
+// sums[k * kUnits + i] * scale[k * kUnits + i] * factor.
+struct RecurrentCell {
     static constexpr std::size_t kUnits = 16;
-    static constexpr std::size_t kGates = 4;
+    static constexpr std::size_t kMostGates = 4;
+    enum class Kind : std::uint8_t {
+        lstm,         // gates f, i, c, o: cell = f(f) * cell + f(i) * g(c), state = f(o) * h(cell)
+        rnn,          // state = f(gate)
+        gru,          // z, r, h, whose sum comes in as (sum + bias) * f(r): state = (1 - f(z)) * g(h) + f(z) * state
+        gru_reset,    // z, r: update = f(z), cell = f(r) * state
+        gru_renewal,  // h: state = (1 - update) * g(h) + update * state
+    };
+    Kind kind = Kind::lstm;
     CellActivation f{CellFunction::sigmoid}, g{CellFunction::tanh}, h{CellFunction::tanh};
     float clip = 0;  // 0: none
+
+    std::size_t gates() const;
 
     struct Arguments {
         const float* start = nullptr;
@@ -44,9 +54,11 @@ struct LstmCell {
         const float* scale = nullptr;
         float factor = 1;
         std::size_t units = kUnits;
-        float* cell = nullptr;
+        float* cell = nullptr;  // of lstm and gru_reset
         float* state = nullptr;
-        float* result = nullptr;  // the state once more
+        float* result = nullptr;      // the state once more; gru_reset: unused
+        const float* bias = nullptr;  // of gru
+        float* update = nullptr;      // of gru_reset and gru_renewal
     };
     void run(const Arguments& args) const;
 };

@@ -21,7 +21,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     x64/segments.cpp
     x64/softmax.cpp
     x64/tile.cpp
-    x64/lstm_cell.cpp
+    x64/recurrent_cell.cpp
     x64/matmul.cpp
     x64/normalize.cpp
     x64/attention.cpp
