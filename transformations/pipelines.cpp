@@ -103,12 +103,17 @@ Pipeline qdq_pipeline(const low_precision::Restrictions& restrictions,
 }
 
 Pipeline finish(bool weight_only) {
-    return {{"fold-float", "what stayed float needs its weights as numbers, unless it reads codes of them",
-             [weight_only](Graph& g) {
-                 return weight_only ? fold_constants(g, Fold::everything, low_precision::keeps_codes)
-                                    : fold_constants(g, Fold::everything);
-             }},
-            {"rearranging", "kernels know what several ops spell out", common::rearranging_rules()}};
+    const rewrite::Step rearranging{"rearranging", "kernels know what several ops spell out",
+                                    common::rearranging_rules()};
+    if (!weight_only)
+        return {{"fold-float", "what stayed float needs its weights as numbers",
+                 [](Graph& g) { return fold_constants(g, Fold::everything); }},
+                rearranging};
+    return {{"turn-weights", "a transpose between codes and the product that reads them would make numbers of them",
+             low_precision::weight_only_rules()},
+            {"fold-float", "what stayed float needs its weights as numbers, unless it reads codes of them",
+             [](Graph& g) { return fold_constants(g, Fold::everything, low_precision::keeps_codes); }},
+            rearranging};
 }
 
 namespace {

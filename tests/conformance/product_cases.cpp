@@ -99,7 +99,8 @@ struct CodedMatrix {
     Dims zero_point = {};  // none: no zero point
     Dims matrix = {};      // what the codes are reshaped to; none: as they are
     bool transposed = true;
-    bool chain = false;  // elementwise ops below
+    bool chain = false;   // elementwise ops below
+    bool turned = false;  // a transpose between them and the product
     std::vector<std::vector<Dims>> shapes = {};
 };
 
@@ -112,6 +113,8 @@ void add_weight_only(Cases& cases) {
         {"i4", {1, 24}, Element::i4, {40, 24}, {40, 1}},
         {"u4_groups", {4, 64}, Element::u4, {37, 4, 16}, {37, 4, 1}, {37, 4, 1}, {37, 64}, true, true},
         {"u4_groups_of_rows", {13, 48}, Element::u4, {3, 16, 20}, {3, 1, 20}, {1, 1, 1}, {48, 20}, false},
+        {"u4_groups_turned", {4, 64}, Element::u4, {37, 4, 16}, {37, 4, 1}, {37, 4, 1}, {37, 64}, true, true, true},
+        {"i4_turned", {2, 24}, Element::i4, {24, 40}, {1, 40}, {}, {}, false, false, true},
         {"i4_groups_of_5", {2, 20}, Element::i4, {9, 4, 5}, {9, 4, 1}, {}, {9, 20}},
         {"i8_groups", {30, 36}, Element::i8, {33, 3, 12}, {1, 3, 1}, {33, 1, 1}, {33, 36}},
         {"u8_no_rows", {0, 12}, Element::u8, {5, 12}, {5, 1}, {5, 1}},
@@ -124,6 +127,7 @@ void add_weight_only(Cases& cases) {
          {},
          true,
          true,
+         false,
          {{{1, 40}}, {{14, 40}}, {{0, 40}}}}};
     for (const CodedMatrix& m : matrices)
         cases.push_back(
@@ -136,7 +140,8 @@ void add_weight_only(Cases& cases) {
                  if (!m.matrix.empty()) w = b.add(Reshape{}, {w, b.ints(m.matrix)});
                  Shape shape(m.data);
                  if (m.data[0] < 0) shape[0] = Dim();
-                 Value y = b.add(MatMul{false, m.transposed}, {b.input(shape), w});
+                 if (m.turned) w = b.add(Transpose{}, {w, b.ints({1, 0})});
+                 Value y = b.add(MatMul{false, m.transposed != m.turned}, {b.input(shape), w});
                  const std::int64_t columns = (m.matrix.empty() ? m.codes : m.matrix)[m.transposed ? 0 : 1];
                  if (m.chain) y = b.add(Gelu{}, {b.add(Add{}, {y, b.random({columns})})});
                  b.result(y);

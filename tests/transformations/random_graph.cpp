@@ -173,7 +173,10 @@ Graph RandomGraphBuilder::run() {
             values_[static_cast<std::size_t>(i)] = codes;
         }
     const int steps = options_.one_layer ? 1 + below(4) : 3 + below(14);
-    for (int i = 0; i < steps; ++i) step(i < 2);
+    for (int i = 0; i < steps; ++i) {
+        step(i < 2);
+        if (options_.loops && chance(30)) body(Known(values_.back()));
+    }
     for (const Known& k : std::vector<Known>(values_))
         if (b_.graph.uses(k.value).empty()) b_.result(options_.one_layer ? quantized(k, 256).value : k.value);
     if (b_.graph.results().empty()) b_.result(values_.back().value);

@@ -18,6 +18,8 @@ struct RandomGraphOptions {
     bool one_layer = false;
     // Every FakeQuantize of data has 129 levels, and what is joined is quantized: grids that could be one.
     bool equal_levels = false;
+    // Some ops are Loop or TensorIterator, with random bodies.
+    bool loops = false;
 };
 
 ir::Graph random_graph(unsigned seed, const RandomGraphOptions& options = {});

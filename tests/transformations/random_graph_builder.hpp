@@ -74,6 +74,13 @@ private:
     void state(const Known& k);
     ir::Value turned(std::size_t rank);
 
+    // random_bodies.cpp
+    void body(const Known& k);
+    static Known enter(RandomGraphBuilder& inner, const Known& k, const ir::Shape& shape);
+    static void close_state(RandomGraphBuilder& inner, const ir::Dims& dims);
+    void leave(RandomGraphBuilder& inner, std::int64_t trips, std::vector<ir::Value> operands,
+               std::vector<ir::PortMap> inputs, std::vector<ir::PortMap> back_edges, std::int64_t axis, bool backward);
+
     int below(std::int64_t n) { return static_cast<int>(random_() % static_cast<std::uint64_t>(n)); }
     bool chance(int percent) { return below(100) < percent; }
     template <class T>
@@ -101,6 +108,7 @@ private:
     std::mt19937_64 random_;
     std::vector<Known> values_;
     int names_ = 0;
+    bool in_body_ = false;
 };
 
 template <class Op>

@@ -229,7 +229,7 @@ void RandomGraphBuilder::concat(const Known& k) {
 
 // A variable that is assigned a quantized value, and read by what comes later.
 void RandomGraphBuilder::state(const Known& k) {
-    if (options_.dynamic_batch || options_.one_layer || !small(k.dims)) return;
+    if (options_.dynamic_batch || options_.one_layer || in_body_ || !small(k.dims)) return;
     const std::string variable = name("variable");
     const Known assigned = quantized(k);
     std::vector<Value> initial;

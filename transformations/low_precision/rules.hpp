@@ -35,6 +35,9 @@ std::vector<rewrite::Rule> weighted_rules(std::shared_ptr<const PrecisionPlan> p
 // recurrence(..., dequantize(R), ...) -> recurrence(..., R, ..., scale). Without a plan wherever it can be done.
 std::vector<rewrite::Rule> recurrent_rules(std::shared_ptr<const PrecisionPlan> plan = nullptr);
 
+// matmul(x, transpose(w)) -> matmul(x, w) where w are codes that a float product reads.
+std::vector<rewrite::Rule> weight_only_rules();
+
 // quantize -> convert(fake_quantize), dequantize -> multiply(subtract(convert)): the spelling that model files have for them.
 std::vector<rewrite::Rule> spell_out_rules();
 

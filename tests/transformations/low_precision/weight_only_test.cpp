@@ -59,6 +59,18 @@ TEST(WeightOnly, QuantizedDataAndOtherReadersWantNumbers) {
     EXPECT_FALSE(keeps_codes(quantized, at(quantized, "weights")));
 }
 
+TEST(WeightOnly, CodesBehindATranspose) {
+    Graph graph = changed("product : f32[?,3] = matmul(x, matrix) transpose_b=true",
+                          "order : i64[2] = constant() value=i64[2]{1, 0}\n"
+                          "turned : f32[8,3] = transpose(matrix, order)\nproduct : f32[?,3] = matmul(x, turned)");
+    EXPECT_FALSE(keeps_codes(graph, at(graph, "weights")));
+    rewrite::run(canonicalise(), graph);
+    rewrite::run(finish(true), graph);
+    const NodeId weights = at(graph, "weights");
+    EXPECT_TRUE(keeps_codes(graph, weights));
+    EXPECT_EQ(coded_matrix(graph, graph.node(at(graph, "product")))->group, 4);
+}
+
 TEST(WeightOnly, PipelinesKeepCodesWhereTheDeviceReadsThem) {
     for (const bool kept : {false, true}) {
         Graph graph = parse(kGroups);
