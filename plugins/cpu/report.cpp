@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "ir/ops/recurrent.hpp"
 #include "ir/support/check.hpp"
 
 namespace octet::cpu {
@@ -150,9 +151,15 @@ private:
         row.bytes = step.bytes;
     }
 
+    bool has_node(const Step& step, std::string_view name) const {
+        return std::ranges::any_of(step.nodes, [&](NodeId id) { return plan_.graph->node(id).name == name; });
+    }
+
+    // What a recurrent cell gives are views of what its recurrence gives.
     bool computes_layer(std::size_t k) const {
-        const std::string& name = layers_[static_cast<std::size_t>(primary_[k])].name;
-        return std::ranges::any_of(plan_.steps[k].nodes, [&](NodeId id) { return plan_.graph->node(id).name == name; });
+        const Step& step = plan_.steps[k];
+        return has_node(step, layers_[static_cast<std::size_t>(primary_[k])].name) ||
+               std::ranges::any_of(step.nodes, [&](NodeId id) { return plan_.graph->node(id).op.is<Recurrence>(); });
     }
 
     void claim(std::size_t k) {
@@ -183,7 +190,9 @@ private:
         std::map<std::uint32_t, const rewrite::Decision*> reasons;
         for (const auto& answer : lowered_.precisions->layers)
             for (auto layer : answer.origins) {
-                const bool own = layers_[layer].name == answer.layer;
+                const int owner = owner_[layer];
+                const bool own = layers_[layer].name == answer.layer ||
+                                 (owner >= 0 && has_node(plan_.steps[static_cast<std::size_t>(owner)], answer.layer));
                 if (own || !reasons.contains(layer)) reasons[layer] = &answer.decision;
             }
         for (const auto& choice : lowered_.precisions->choices)

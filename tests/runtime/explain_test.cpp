@@ -216,6 +216,44 @@ TEST(ReasonsOfTheCpu, LevelsAreLostOnlyWhereThatIsAllowed) {
     EXPECT_FALSE(exact.get_property(hint::low_precision_allow_lossy));
 }
 
+// The row of a recurrent layer is its recurrence, whatever reshapes its results.
+TEST(ReasonsOfTheCpu, CellsAreTheirRecurrences) {
+    const auto text = [](std::string_view r) {
+        return fmt::format(R"(x : f32[1,2] = parameter() shape=[1,2]
+h : f32[1,1] = parameter() shape=[1,1]
+low : f32[] = constant() value=f32[]{{-1}}
+high : f32[] = constant() value=f32[]{{1}}
+fq : f32[1,2] = fake_quantize(x, low, high, low, high) levels=255
+w : f32[4,2] = constant() value=f32[4,2]{{1, -0.5, 0.25, 0.75, 1, 0.5, 0.25, -0.75}}
+wfq : f32[4,2] = fake_quantize(w, low, high, low, high) levels=255
+w3 : f32[3,2] = constant() value=f32[3,2]{{1, -0.5, 0.25, 0.75, 1, 0.5}}
+w3fq : f32[3,2] = fake_quantize(w3, low, high, low, high) levels=255
+r : f32[4,1] = constant() value=f32[4,1]{{1, -0.5, 0.25, 0.75}}
+rfq : f32[4,1] = fake_quantize(r, low, high, low, high) levels=255
+r3 : f32[3,1] = constant() value=f32[3,1]{{1, -0.5, 0.25}}
+r3fq : f32[3,1] = fake_quantize(r3, low, high, low, high) levels=255
+b : f32[4] = constant() value=f32[4]{{1, -0.5, 0.25, 0.75}}
+b3 : f32[3] = constant() value=f32[3]{{1, -0.5, 0.25}}
+lstm : f32[1,1], f32[1,1] = lstm_cell(fq, h, h, wfq, r{0}, b) hidden_size=1
+gru : f32[1,1] = gru_cell(fq, h, w3fq, r3{0}, b3) hidden_size=1
+next : f32[1,1] = result(lstm)
+kept : f32[1,1] = result(lstm:1)
+other : f32[1,1] = result(gru)
+)",
+                           r);
+    };
+    const Report quantized = report_on_cpu(text("fq")), plain = report_on_cpu(text(""));
+    for (const std::string_view layer : {"lstm", "gru"}) {
+        const LayerReport row = row_of(quantized, layer);
+        EXPECT_EQ(row.status, LayerStatus::executed);
+        EXPECT_TRUE(row.int8);
+        EXPECT_THAT(row.kernel, testing::EndsWith(fmt::format("_{}_s8", layer)));
+        EXPECT_EQ(row_of(plain, layer).code, "NO_WEIGHTS_FQ");
+        EXPECT_EQ(row_of(plain, layer).reason, fmt::format("its weights come from '{}', which is not quantized",
+                                                           layer == "gru" ? "r3.sequence" : "r.sequence"));
+    }
+}
+
 TEST(ReasonsOfTheCpu, IndicesAreNoLayersThatCompute) {
     const Report r = report_on_cpu(R"(x : f32[4] = parameter() shape=[4]
 i : i32[2] = parameter() element=i32 shape=[2]

@@ -100,7 +100,8 @@ Value sequence_weights(Edit& e, const Match& m) {
         dims.insert(dims.begin(), 1);
         return t.reshaped(dims);
     };
-    const Value codes = e.constant(with_axis(m.constant("R")));
+    // A name that tells which weights they are, where the plan gives them as a reason.
+    const Value codes = e.constant(with_axis(m.constant("R")), m.node("R").name + ".sequence");
     if (!m.has("rdq")) return codes;
     const auto& dq = m.get<Dequantize>("rdq");
     return e.add(Dequantize{with_axis(dq.scale), with_axis(dq.zero_point), dq.element}, {codes});

@@ -2,13 +2,10 @@
 #include <algorithm>
 #include <cstring>
 
-#include "ir/eval/recurrent.hpp"
 #include "plugins/cpu/kernels/portable/recurrent.hpp"
 #include "plugins/cpu/steps/other.hpp"
+#include "plugins/cpu/steps/recurrent_cells.hpp"
 #include "plugins/cpu/steps/recurrent_product.hpp"
-#if defined(__x86_64__)
-#include "plugins/cpu/kernels/x64/recurrent_cell.hpp"
-#endif
 
 namespace octet::cpu {
 
@@ -17,7 +14,6 @@ using namespace ir;
 namespace {
 
 using portable::RecurrentCell;
-using Kind = RecurrentCell::Kind;
 
 constexpr std::size_t kUnits = RecurrentCell::kUnits;
 // Below this many bytes of weights a step is faster than waking threads for it.
@@ -27,47 +23,12 @@ struct SequenceShape {
     std::size_t batch = 0, steps = 0, directions = 1, hidden = 0, gates = 1;
 };
 
-// What makes of the gates of up to kUnits hidden units their next state.
-class Cell {
-public:
-    Cell() = default;
-    Cell(const Cell&) = delete;
-    Cell& operator=(const Cell&) = delete;
-    virtual ~Cell() = default;
-    virtual void run(const RecurrentCell::Arguments& args) const = 0;
-};
-
-class PortableCell : public Cell {
-public:
-    explicit PortableCell(RecurrentCell cell) : cell_(cell) {}
-    void run(const RecurrentCell::Arguments& args) const override { cell_.run(args); }
-
-private:
-    RecurrentCell cell_;
-};
-
-#if defined(__x86_64__)
-class X64Cell final : public PortableCell {
-public:
-    X64Cell(RecurrentCell cell, x64::CodeBlock& code)
-        : PortableCell(cell), code_(&code), offset_(x64::add_recurrent_cell(code, cell.kind)) {}
-    void run(const RecurrentCell::Arguments& args) const override {
-        if (args.units == kUnits) code_->call(offset_, args);
-        else PortableCell::run(args);
-    }
-
-private:
-    const x64::CodeBlock* code_;
-    std::size_t offset_;
-};
-#endif
-
 // A product and the cell that reads its sums. A time step has one, but for a GRU that multiplies the reset state: that is a second one.
 struct Phase {
     RecurrentPanels panels;
     std::size_t first_gate = 0;
     bool of_kept = false;  // it multiplies what the phase before kept of the state
-    std::unique_ptr<const Cell> cell = {};
+    std::unique_ptr<const CellKernel> cell = {};
     // One for each direction, with the scale of each of its columns.
     std::vector<std::unique_ptr<const RecurrentProduct>> products = {};
     std::vector<std::vector<float>> scales = {};
@@ -168,7 +129,7 @@ private:
     }
 
     // The states as the product reads them: copies, since the cells change them meanwhile.
-    void prepare(const Frame& f, const Phase& phase, std::size_t d) const {
+    void take_states(const Frame& f, const Phase& phase, std::size_t d) const {
         auto* factors = reinterpret_cast<float*>(f.scratch + at_.factors);
         for (std::size_t n = 0; n < shape_.batch; ++n) {
             const float* state = phase.of_kept
@@ -187,7 +148,7 @@ private:
     }
 
     void step(const Frame& f, const Phase& phase, const std::size_t* lengths, std::size_t d, std::size_t i) const {
-        prepare(f, phase, d);
+        take_states(f, phase, d);
         const RecurrentPanels& panels = phase.panels;
         const RecurrentProduct& product = *phase.products[d];
         const std::size_t each = product.panels_per_unit();
@@ -259,55 +220,6 @@ private:
     Scratch at_;
 };
 
-portable::CellActivation activation_of(const eval::CellActivation& given) {
-    using F = portable::CellFunction;
-    constexpr std::array<std::pair<std::string_view, F>, 11> kNames{{{"sigmoid", F::sigmoid},
-                                                                     {"tanh", F::tanh},
-                                                                     {"relu", F::relu},
-                                                                     {"hardsigmoid", F::hard_sigmoid},
-                                                                     {"affine", F::affine},
-                                                                     {"elu", F::elu},
-                                                                     {"leakyrelu", F::leaky_relu},
-                                                                     {"scaledtanh", F::scaled_tanh},
-                                                                     {"softplus", F::softplus},
-                                                                     {"softsign", F::softsign},
-                                                                     {"thresholdedrelu", F::thresholded_relu}}};
-    const auto found = std::ranges::find(kNames, given.name, &std::pair<std::string_view, F>::first);
-    check(found != kNames.end(), "no kernel for the activation '{}'", given.name);
-    return {found->second, given.alpha, given.beta};
-}
-
-// The cells of a time step, one for each phase.
-std::vector<RecurrentCell> cells_of(const Recurrence& op) {
-    std::vector<Kind> kinds;
-    switch (op.kind) {
-        case RecurrentKind::lstm: kinds = {Kind::lstm}; break;
-        case RecurrentKind::rnn: kinds = {Kind::rnn}; break;
-        case RecurrentKind::gru:
-            if (op.linear_before_reset) kinds = {Kind::gru};
-            else kinds = {Kind::gru_reset, Kind::gru_renewal};
-    }
-    const auto given = eval::cell_activations(op);
-    std::vector<RecurrentCell> cells;
-    for (const Kind kind : kinds) {
-        RecurrentCell cell;
-        cell.kind = kind;
-        cell.clip = static_cast<float>(op.clip);
-        cell.f = activation_of(given[0]);
-        if (given.size() > 1) cell.g = activation_of(given[1]);
-        if (given.size() > 2) cell.h = activation_of(given[2]);
-        cells.push_back(cell);
-    }
-    return cells;
-}
-
-std::unique_ptr<const Cell> make_cell([[maybe_unused]] Planner& p, const RecurrentCell& cell) {
-#if defined(__x86_64__)
-    if (x64::accepts(cell, p.machine())) return std::make_unique<X64Cell>(cell, p.code());
-#endif
-    return std::make_unique<PortableCell>(cell);
-}
-
 // The scale of each column of each panel; 1 for float weights.
 std::vector<float> scales_of(const Tensor& scale, const RecurrentWeights& weights) {
     const RecurrentPanels& panels = weights.panels;
@@ -377,7 +289,7 @@ bool plan_recurrence(Planner& p, const Group& group) {
         Phase phase{.panels = {shape.hidden, cell.gates()},
                     .first_gate = first_gate,
                     .of_kept = first_gate != 0,
-                    .cell = make_cell(p, cell)};
+                    .cell = cell_kernel(p, cell)};
         for (std::size_t d = 0; d < shape.directions; ++d) {
             const RecurrentWeights weights{parameters->r, shape.gates, d, first_gate, integer, phase.panels};
             auto made = recurrent_product(p, shape.batch, run->state_stride(), weights);

@@ -54,18 +54,17 @@ std::function<Value(GraphBuilder&, Value)> pad(ir::PadMode mode, std::optional<f
 // Sixteen steps of one sequence. The layer that is asked is the product of its inputs; the weights of its state are floats.
 template <class T>
 Case sequence(const char* name, T op) {
-    constexpr std::int64_t kHidden = 2;
-    op.hidden_size = kHidden;
-    const std::int64_t rows = ir::gates_of(T::kind) * kHidden;
+    op.hidden_size = 2;
     return {name,
-            [op, rows](GraphBuilder& b, Value x) {
-                const Value state = b.numbers({1, 1, kHidden}, {0.5F, -0.25F});
+            [op](GraphBuilder& b, Value x) {
+                const std::int64_t hidden = op.hidden_size, rows = ir::gates_of(T::kind) * hidden;
+                const Value state = b.numbers({1, 1, hidden}, {0.5F, -0.25F});
                 std::vector<Value> operands{b.edit.add(ir::Reshape{}, {x, b.integers({1, 16, 4})}), state};
                 if constexpr (T::kind == ir::RecurrentKind::lstm) operands.push_back(state);
                 operands.push_back(b.integers({16}));
                 operands.push_back(weights(b, {1, rows, 4}));
                 operands.push_back(
-                    b.numbers({1, rows, kHidden}, std::vector<float>(static_cast<std::size_t>(rows * kHidden), 0.25F)));
+                    b.numbers({1, rows, hidden}, std::vector<float>(static_cast<std::size_t>(rows * hidden), 0.25F)));
                 operands.push_back(b.numbers({1, rows}, std::vector<float>(static_cast<std::size_t>(rows), 0.125F)));
                 return b.edit.add(op, operands);
             },
