@@ -11,6 +11,7 @@
 #include "plugins/cpu/machine.hpp"
 #include "plugins/cpu/partition.hpp"
 #include "plugins/cpu/plan.hpp"
+#include "plugins/cpu/preparation.hpp"
 #include "plugins/cpu/slices.hpp"
 
 namespace octet::cpu {
@@ -94,8 +95,7 @@ private:
     void plan(const Group& group);
     void plan_by_kind(const Group& group);
     void plan_results();
-    void put_off_packing(const Group& group);
-    void pack();
+    void prepare(const Group& group);
     Place reorder(const Place& from, Layout layout, const std::string& name);
     Place converted(const Place& from, ir::Element to, const std::string& name);
     BufferId buffer(std::size_t bytes, Buffer::Home home, std::size_t index = 0);
@@ -114,13 +114,8 @@ private:
     std::map<ir::Value, ConcatPart> slices_;
     std::map<ir::Value, std::size_t> reads_left_;  // groups and results that still read a value
     std::vector<std::uint32_t> sharers_;           // values that lie in a buffer
-    // Weights that are packed when all kernels are known, and what reads them.
-    struct Packing {
-        std::vector<std::function<void()>> tasks;
-        std::vector<ir::Tensor> weights;
-    };
-    std::vector<Packing> packing_;
-    std::size_t prepared_ = 0;  // steps that packing_ knows of
+    std::size_t prepared_ = 0;                     // steps that preparation_ knows of
+    Preparation preparation_;                      // the last member: nothing its jobs use goes before it has ended
 };
 
 // Makers of steps, by kind of group; each tries its kernels in order of priority.
