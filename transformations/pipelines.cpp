@@ -5,6 +5,7 @@
 #include "transformations/low_precision/decompose.hpp"
 #include "transformations/low_precision/rules.hpp"
 #include "transformations/low_precision/weight_only.hpp"
+#include "transformations/low_precision/zero_point_correction.hpp"
 
 namespace octet {
 
@@ -104,8 +105,10 @@ Pipeline qdq_pipeline(const low_precision::Restrictions& restrictions,
 Pipeline finish(bool weight_only) {
     return {{"fold-float", "what stayed float needs its weights as numbers, unless it reads codes of them",
              [weight_only](Graph& g) {
-                 return weight_only ? fold_constants(g, Fold::everything, low_precision::keeps_codes)
-                                    : fold_constants(g, Fold::everything);
+                 const auto small = [](const ir::Graph& graph, ir::NodeId id) {
+                     return low_precision::keeps_codes(graph, id) || low_precision::keeps_table(graph, id);
+                 };
+                 return weight_only ? fold_constants(g, Fold::everything, small) : fold_constants(g, Fold::everything);
              }}};
 }
 

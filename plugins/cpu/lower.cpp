@@ -13,6 +13,7 @@
 #include "transformations/apply.hpp"
 #include "transformations/common/constants.hpp"
 #include "transformations/low_precision/weight_only.hpp"
+#include "transformations/low_precision/zero_point_correction.hpp"
 
 namespace octet::cpu {
 
@@ -26,7 +27,9 @@ bool known(const Output& output) {
 
 // What the kernels want as numbers.
 void fold(Graph& graph) {
-    common::fold_constants(graph, common::Fold::everything, low_precision::keeps_codes_of_known_shapes);
+    common::fold_constants(graph, common::Fold::everything, [](const Graph& g, NodeId id) {
+        return low_precision::keeps_codes_of_known_shapes(g, id) || low_precision::keeps_table(g, id);
+    });
 }
 
 std::vector<bool> constant_layers(const Graph& graph) {

@@ -11,6 +11,7 @@
 #include "plugins/cpu/kernels/packed_memory.hpp"
 #include "plugins/cpu/kernels/portable/bfloat.hpp"
 #include "plugins/cpu/kernels/portable/copy.hpp"
+#include "plugins/cpu/table.hpp"
 #if defined(__x86_64__)
 #include "plugins/cpu/kernels/x64/code.hpp"
 #else
@@ -270,6 +271,15 @@ void Planner::read_bfloat_operands(Program& program) const {
     }
 }
 
+Place Planner::spread(Value v, const low_precision::SpreadTable& table, Layout layout) {
+    const Type& type = graph_->type(v);
+    const std::size_t bytes = bytes_of(type.element, static_cast<std::size_t>(type.shape.elements()));
+    const PackedMemory memory = packed_memory(bytes);
+    if (!memory.filled) cpu::spread(table, type.shape.sizes(), layout, reinterpret_cast<float*>(memory.get()));
+    plan_.constants.push_back(memory.data);
+    return {buffer(bytes, Buffer::Home::constant, plan_.constants.size() - 1), layout, type};
+}
+
 Place Planner::input(Value v, Layout layout) {
     if (const auto it = bfloats_.find(v); it != bfloats_.end() && !places_.contains(v)) {
         const Place place = converted(it->second, graph_->element(v), graph_->node(v).name);
@@ -277,6 +287,8 @@ Place Planner::input(Value v, Layout layout) {
     }
     if (const Tensor* t = graph_->constant(v); t && !places_.contains(v))
         places_[v].push_back({constant(*t), Layout::plain, t->type()});
+    if (const auto table = tables_.find(v); table != tables_.end() && !places_.contains(v))
+        places_[v].push_back(spread(v, table->second, layout));
     auto& places = places_.at(v);
     for (const Place& p : places)
         if (p.layout == layout && p.pitch == 0) return p;

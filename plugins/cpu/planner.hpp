@@ -13,6 +13,7 @@
 #include "plugins/cpu/plan.hpp"
 #include "plugins/cpu/preparation.hpp"
 #include "plugins/cpu/slices.hpp"
+#include "transformations/low_precision/zero_point_correction.hpp"
 
 namespace octet::cpu {
 
@@ -75,7 +76,9 @@ public:
     // Whether `place` is the part of `whole` that begins at this element.
     bool is_part(const Place& place, const Place& whole, std::size_t first) const;
     // Whether it is stored at all; what is not is found at run time, in Frame::dynamic.
-    bool has_place(ir::Value v) const { return graph_->constant(v) || places_.contains(v) || bfloats_.contains(v); }
+    bool has_place(ir::Value v) const {
+        return graph_->constant(v) || places_.contains(v) || bfloats_.contains(v) || tables_.contains(v);
+    }
     // The value is stored in memory that exists.
     void alias(ir::Value v, const Place& place);
     // The result overwrites an operand's buffer. Only where `last_read` holds for it.
@@ -83,6 +86,8 @@ public:
     // Whether the step that is being made is the last one to read the value, and its buffer may be overwritten.
     bool last_read(ir::Value v, const Place& place) const;
     BufferId constant(const ir::Tensor& tensor);
+    // The value is what gathers take from a constant; it becomes a constant in the layout that is asked for first.
+    void keep_table(ir::Value v, low_precision::SpreadTable table) { tables_.emplace(v, std::move(table)); }
     // The operands of an epilogue in the layout of the result.
     std::vector<BufferId> operands(const Program& program, Layout layout, const ir::Type& result);
     void add(Step step);
@@ -96,6 +101,7 @@ private:
     void plan_by_kind(const Group& group);
     void plan_results();
     void prepare(const Group& group);
+    Place spread(ir::Value v, const low_precision::SpreadTable& table, Layout layout);
     Place reorder(const Place& from, Layout layout, const std::string& name);
     Place converted(const Place& from, ir::Element to, const std::string& name);
     BufferId buffer(std::size_t bytes, Buffer::Home home, std::size_t index = 0);
@@ -112,6 +118,7 @@ private:
     std::map<ir::Value, Place> bfloats_;  // f32 values that are stored as bf16, too or only
     Bfloat bfloat_;
     std::map<ir::Value, ConcatPart> slices_;
+    std::map<ir::Value, low_precision::SpreadTable> tables_;
     std::map<ir::Value, std::size_t> reads_left_;  // groups and results that still read a value
     std::vector<std::uint32_t> sharers_;           // values that lie in a buffer
     std::size_t prepared_ = 0;                     // steps that preparation_ knows of
