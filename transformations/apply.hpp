@@ -15,7 +15,8 @@ struct LowPrecisionOptions {
     // Integers, for devices of this library; or quantize and dequantize as FakeQuantize, Convert, Subtract and Multiply, for model files.
     enum class Form : std::uint8_t { integers, qdq };
     Form form = Form::integers;
-    // Whether the device multiplies floats by constant weights that stay codes of 4 or 8 bits; else such weights become floats.
+    // Whether the device multiplies floats by constant weights that stay codes of 4 or 8 bits, and spreads tables (keeps_table) itself;
+    // else such constants become plain floats.
     bool weight_only = false;
     rewrite::Options engine = {};
 };

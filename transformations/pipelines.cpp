@@ -5,6 +5,7 @@
 #include "transformations/low_precision/decompose.hpp"
 #include "transformations/low_precision/rules.hpp"
 #include "transformations/low_precision/weight_only.hpp"
+#include "transformations/low_precision/zero_point_correction.hpp"
 
 namespace octet {
 
@@ -112,7 +113,11 @@ Pipeline finish(bool weight_only) {
     return {{"turn-weights", "a transpose between codes and the product that reads them would make numbers of them",
              low_precision::weight_only_rules()},
             {"fold-float", "what stayed float needs its weights as numbers, unless it reads codes of them",
-             [](Graph& g) { return fold_constants(g, Fold::everything, low_precision::keeps_codes); }},
+             [](Graph& g) {
+                 return fold_constants(g, Fold::everything, [](const Graph& graph, ir::NodeId id) {
+                     return low_precision::keeps_codes(graph, id) || low_precision::keeps_table(graph, id);
+                 });
+             }},
             rearranging};
 }
 

@@ -25,7 +25,8 @@ rewrite::Pipeline qdq_pipeline(const low_precision::Restrictions& restrictions,
                                std::shared_ptr<low_precision::PrecisionPlan> plan,
                                const low_precision::Policy& policy = low_precision::cheapest_policy());
 
-// Constants that stayed float, at the end. weight_only: the device multiplies floats by weights that stay codes (weight_only.hpp).
+// Constants that stayed float, at the end. weight_only: the device multiplies floats by weights that stay codes (weight_only.hpp) and
+// spreads tables of corrections (zero_point_correction.hpp).
 rewrite::Pipeline finish(bool weight_only = false);
 
 struct NamedPipeline {

@@ -50,6 +50,13 @@ public:
         const std::size_t first = (offset + page - 1) / page * page, end = (offset + bytes.size()) / page * page;
         if (first < end) ::madvise(const_cast<std::byte*>(it->first) + first, end - first, MADV_DONTNEED);
     }
+    std::span<const std::byte> give_back_file(std::span<const std::byte> bytes) {
+        const std::scoped_lock lock(mutex_);
+        const auto it = find(bytes);
+        if (it == files_.end()) return {};
+        ::madvise(const_cast<std::byte*>(it->first), it->second.size, MADV_DONTNEED);
+        return {it->first, it->second.size};
+    }
     std::optional<MappedPlace> place(std::span<const std::byte> bytes) {
         const std::scoped_lock lock(mutex_);
         const auto it = find(bytes);
@@ -102,6 +109,7 @@ Bytes map_file(const std::filesystem::path& file) {
 }
 
 void give_back(std::span<const std::byte> bytes) { mappings().give_back(bytes); }
+std::span<const std::byte> give_back_file(std::span<const std::byte> bytes) { return mappings().give_back_file(bytes); }
 
 std::string file_identity(const std::filesystem::path& file) {
     struct stat status {};

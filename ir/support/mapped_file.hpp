@@ -21,6 +21,8 @@ Bytes map_file(const std::filesystem::path& file);
 // Takes the pages that lie wholly within these bytes out of this process's memory, where they belong to a mapped file; read again, they
 // come back from the file. Of any other memory nothing happens.
 void give_back(std::span<const std::byte> bytes);
+// The same for all of the mapped file that these bytes belong to; returns its bytes, none for other memory.
+std::span<const std::byte> give_back_file(std::span<const std::byte> bytes);
 
 // Tells a file from others and from itself before it was written to: device, number, size, and the times of the last change of contents
 // and attributes. Empty where there is none.

@@ -1,12 +1,19 @@
 #include "plugins/cpu/lower.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <span>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include "ir/edit.hpp"
 #include "ir/ops/core.hpp"
+#include "ir/support/mapped_file.hpp"
 #include "transformations/apply.hpp"
 #include "transformations/common/constants.hpp"
 #include "transformations/low_precision/weight_only.hpp"
+#include "transformations/low_precision/zero_point_correction.hpp"
 
 namespace octet::cpu {
 
@@ -20,7 +27,9 @@ bool known(const Output& output) {
 
 // What the kernels want as numbers.
 void fold(Graph& graph) {
-    common::fold_constants(graph, common::Fold::everything, low_precision::keeps_codes_of_known_shapes);
+    common::fold_constants(graph, common::Fold::everything, [](const Graph& g, NodeId id) {
+        return low_precision::keeps_codes_of_known_shapes(g, id) || low_precision::keeps_table(g, id);
+    });
 }
 
 std::vector<bool> constant_layers(const Graph& graph) {
@@ -56,6 +65,20 @@ Lowered lower(const Graph& source, bool integers, const low_precision::Policy& p
     return {std::make_shared<const Graph>(std::move(result.graph)),
             std::make_shared<const low_precision::PrecisionPlan>(std::move(result.plan)), integers,
             constant_layers(source), std::move(load)};
+}
+
+void release_unused(const Graph& graph) {
+    std::span<const std::byte> given;  // the weights of a model are in one file, mostly
+    for (const NodeId id : graph.order()) {
+        const Tensor* tensor = graph.constant({id, 0});
+        const bool again = tensor && !given.empty() && tensor->data() >= given.data() &&
+                           tensor->data() < given.data() + given.size();
+        if (!tensor || again) continue;
+        if (const auto file = give_back_file(tensor->raw()); !file.empty()) given = file;
+    }
+#if defined(__GLIBC__)
+    ::malloc_trim(0);
+#endif
 }
 
 std::shared_ptr<const Graph> specialise(const Graph& graph, const std::vector<Dims>& shapes) {

@@ -22,6 +22,10 @@ Lowered lower(const ir::Graph& graph, bool integers,
               const low_precision::Policy& policy = low_precision::cheapest_policy());
 
 // The graph with these shapes of its parameters; what becomes constant by that is folded.
+// Gives back the memory that nothing needs any longer, or not soon: what was freed, and the pages of the file that the graph's constants
+// lie in. The memory of inferences would come on top of it.
+void release_unused(const ir::Graph& graph);
+
 std::shared_ptr<const ir::Graph> specialise(const ir::Graph& graph, const std::vector<ir::Dims>& shapes);
 
 }  // namespace octet::cpu

@@ -11,6 +11,7 @@
 #include "plugins/cpu/shared_groups.hpp"
 #include "transformations/low_precision/dequantization.hpp"
 #include "transformations/low_precision/weight_only.hpp"
+#include "transformations/low_precision/zero_point_correction.hpp"
 
 namespace octet::cpu {
 
@@ -127,6 +128,9 @@ public:
     std::vector<Group> run() {
         find_sums();
         for (NodeId id : graph_.parameters()) store({id, 0});
+        // Constants but for their form: there before anything that could read them in its chain.
+        for (NodeId id : graph_.order())
+            if (low_precision::keeps_table(graph_, id)) add(id);
         for (NodeId id : graph_.order()) visit(id);
         return std::move(groups_);
     }

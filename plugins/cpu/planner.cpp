@@ -1,7 +1,6 @@
 #include "plugins/cpu/planner.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <new>
@@ -12,6 +11,7 @@
 #include "plugins/cpu/kernels/packed_memory.hpp"
 #include "plugins/cpu/kernels/portable/bfloat.hpp"
 #include "plugins/cpu/kernels/portable/copy.hpp"
+#include "plugins/cpu/table.hpp"
 #if defined(__x86_64__)
 #include "plugins/cpu/kernels/x64/code.hpp"
 #else
@@ -49,13 +49,13 @@ bool same_in_memory(const Dims& dims) {
 
 namespace {
 
-// Notes the time since the last lap, less what is listed elsewhere.
+// Notes the time since the last lap.
 class Stopwatch {
 public:
     explicit Stopwatch(std::vector<LoadPhase>& phases) : phases_(phases) {}
-    void lap(const char* phase, double elsewhere_ms = 0) {
+    void lap(const char* phase) {
         const auto now = std::chrono::steady_clock::now();
-        phases_.push_back({phase, std::chrono::duration<double, std::milli>(now - start_).count() - elsewhere_ms});
+        phases_.push_back({phase, std::chrono::duration<double, std::milli>(now - start_).count()});
         start_ = now;
     }
 
@@ -80,7 +80,8 @@ Planner::Planner(std::shared_ptr<const Graph> graph, const Machine& machine, int
       threads_(threads),
       bf16_(bf16 && OCTET_ONEDNN),
       saturates_(saturates && !machine.vnni()),
-      code_(make_code(machine, saturates)) {
+      code_(make_code(machine, saturates)),
+      preparation_(machine.cores) {
     plan_.graph = graph_;
 }
 
@@ -271,6 +272,15 @@ void Planner::read_bfloat_operands(Program& program) const {
     }
 }
 
+Place Planner::spread(Value v, const low_precision::SpreadTable& table, Layout layout) {
+    const Type& type = graph_->type(v);
+    const std::size_t bytes = bytes_of(type.element, static_cast<std::size_t>(type.shape.elements()));
+    const PackedMemory memory = packed_memory(bytes);
+    if (!memory.filled) cpu::spread(table, type.shape.sizes(), layout, reinterpret_cast<float*>(memory.get()));
+    plan_.constants.push_back(memory.data);
+    return {buffer(bytes, Buffer::Home::constant, plan_.constants.size() - 1), layout, type};
+}
+
 Place Planner::input(Value v, Layout layout) {
     if (const auto it = bfloats_.find(v); it != bfloats_.end() && !places_.contains(v)) {
         const Place place = converted(it->second, graph_->element(v), graph_->node(v).name);
@@ -278,6 +288,8 @@ Place Planner::input(Value v, Layout layout) {
     }
     if (const Tensor* t = graph_->constant(v); t && !places_.contains(v))
         places_[v].push_back({constant(*t), Layout::plain, t->type()});
+    if (const auto table = tables_.find(v); table != tables_.end() && !places_.contains(v))
+        places_[v].push_back(spread(v, table->second, layout));
     auto& places = places_.at(v);
     for (const Place& p : places)
         if (p.layout == layout && p.pitch == 0) return p;
@@ -410,7 +422,7 @@ void Planner::plan(const Group& group) {
     if (group.kind != Group::Kind::dynamic && has_empty_values(*graph_, group))
         plan_fallback(*this, group, "there are no elements to compute");
     else plan_by_kind(group);
-    put_off_packing(group);
+    prepare(group);
     for (Value v : group.inputs)
         if (auto it = reads_left_.find(v); it != reads_left_.end() && it->second > 0) --it->second;
 }
@@ -486,16 +498,19 @@ Plan Planner::run() {
     watch.lap("partition");
     for (const Group& group : groups) plan(group);
     plan_results();
+    watch.lap("choose kernels");
+    preparation_.finish();
+    give_back_unused();
 #if defined(__x86_64__)
-    watch.lap("choose kernels", code_->seconds() * 1e3);
-    plan_.load.push_back({"generate code", code_->seconds() * 1e3});
     code_->seal();
     plan_.code_bytes = code_->size();
+    const double generating = code_->seconds();
 #else
-    watch.lap("choose kernels");
+    const double generating = 0;
 #endif
-    pack();
-    watch.lap("pack weights");
+    watch.lap("prepare kernels");
+    plan_.load.push_back({"generate code", generating * 1e3, true});
+    plan_.load.push_back({"pack weights", (preparation_.seconds() - generating) * 1e3, true});
     plan_.code.push_back(code_);
     plan_.arena_bytes = place_in_arena(plan_.buffers);
     watch.lap("place buffers");
@@ -503,8 +518,12 @@ Plan Planner::run() {
 }
 
 // The pages of a file that weights are read from are given back as soon as these are packed, so that a model is never in memory twice.
-void Planner::put_off_packing(const Group& group) {
+void Planner::prepare(const Group& group) {
     constexpr std::size_t kFewBytes = 16 * 1024;
+    struct Packing {
+        std::vector<std::function<void()>> tasks;
+        std::vector<Tensor> weights;
+    };
     Packing packing;
     for (Value v : graph_->node(group.core).inputs) {
         // Of weights that are codes, the codes.
@@ -521,24 +540,11 @@ void Planner::put_off_packing(const Group& group) {
     // A group may have been planned in parts.
     for (; prepared_ < plan_.steps.size(); ++prepared_)
         packing.tasks.push_back([work = plan_.steps[prepared_].work] { work->prepare(); });
-    if (!packing.weights.empty() || !packing.tasks.empty()) packing_.push_back(std::move(packing));
-}
-
-// On all cores: nothing else can use them before this is done.
-void Planner::pack() {
-    constexpr std::size_t kWorthThreads = std::size_t{4} << 20;  // below, they start later than one is done
-    std::size_t bytes = 0;
-    for (const Packing& packing : packing_)
-        for (const Tensor& weights : packing.weights) bytes += weights.bytes();
-    ThreadPool pool(bytes < kWorthThreads || all_filled() ? 1 : machine_.cores);
-    std::atomic<std::size_t> next = 0;
-    pool.parallel(static_cast<std::size_t>(pool.threads()), [&](std::size_t, std::size_t, int) {
-        for (std::size_t i = next++; i < packing_.size(); i = next++) {
-            for (const auto& task : packing_[i].tasks) task();
-            for (const Tensor& weights : packing_[i].weights) give_back(weights.raw());
-        }
+    if (packing.weights.empty() && packing.tasks.empty()) return;
+    preparation_.add([packing = std::move(packing)] {
+        for (const auto& task : packing.tasks) task();
+        for (const Tensor& weights : packing.weights) give_back(weights.raw());
     });
-    packing_.clear();
 }
 
 }  // namespace octet::cpu

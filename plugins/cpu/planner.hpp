@@ -11,7 +11,9 @@
 #include "plugins/cpu/machine.hpp"
 #include "plugins/cpu/partition.hpp"
 #include "plugins/cpu/plan.hpp"
+#include "plugins/cpu/preparation.hpp"
 #include "plugins/cpu/slices.hpp"
+#include "transformations/low_precision/zero_point_correction.hpp"
 
 namespace octet::cpu {
 
@@ -77,7 +79,9 @@ public:
     // Whether `place` is the part of `whole` that begins at this element.
     bool is_part(const Place& place, const Place& whole, std::size_t first) const;
     // Whether it is stored at all; what is not is found at run time, in Frame::dynamic.
-    bool has_place(ir::Value v) const { return graph_->constant(v) || places_.contains(v) || bfloats_.contains(v); }
+    bool has_place(ir::Value v) const {
+        return graph_->constant(v) || places_.contains(v) || bfloats_.contains(v) || tables_.contains(v);
+    }
     // The value is stored in memory that exists.
     void alias(ir::Value v, const Place& place);
     // The result overwrites an operand's buffer. Only where `last_read` holds for it.
@@ -85,6 +89,8 @@ public:
     // Whether the step that is being made is the last one to read the value, and its buffer may be overwritten.
     bool last_read(ir::Value v, const Place& place) const;
     BufferId constant(const ir::Tensor& tensor);
+    // The value is what gathers take from a constant; it becomes a constant in the layout that is asked for first.
+    void keep_table(ir::Value v, low_precision::SpreadTable table) { tables_.emplace(v, std::move(table)); }
     // The operands of an epilogue in the layout of the result.
     std::vector<BufferId> operands(const Program& program, Layout layout, const ir::Type& result);
     void add(Step step);
@@ -97,8 +103,8 @@ private:
     void plan(const Group& group);
     void plan_by_kind(const Group& group);
     void plan_results();
-    void put_off_packing(const Group& group);
-    void pack();
+    void prepare(const Group& group);
+    Place spread(ir::Value v, const low_precision::SpreadTable& table, Layout layout);
     Place reorder(const Place& from, Layout layout, const std::string& name);
     Place converted(const Place& from, ir::Element to, const std::string& name);
     BufferId buffer(std::size_t bytes, Buffer::Home home, std::size_t index = 0);
@@ -116,15 +122,11 @@ private:
     std::map<ir::Value, Place> bfloats_;  // f32 values that are stored as bf16, too or only
     Bfloat bfloat_;
     std::map<ir::Value, ConcatPart> slices_;
+    std::map<ir::Value, low_precision::SpreadTable> tables_;
     std::map<ir::Value, std::size_t> reads_left_;  // groups and results that still read a value
     std::vector<std::uint32_t> sharers_;           // values that lie in a buffer
-    // Weights that are packed when all kernels are known, and what reads them.
-    struct Packing {
-        std::vector<std::function<void()>> tasks;
-        std::vector<ir::Tensor> weights;
-    };
-    std::vector<Packing> packing_;
-    std::size_t prepared_ = 0;  // steps that packing_ knows of
+    std::size_t prepared_ = 0;                     // steps that preparation_ knows of
+    Preparation preparation_;                      // the last member: nothing its jobs use goes before it has ended
 };
 
 // Makers of steps, by kind of group; each tries its kernels in order of priority.

@@ -25,7 +25,9 @@ std::shared_ptr<Executable> CpuPlugin::compile(const ir::Graph& graph, const Con
 #if OCTET_ONEDNN
     onednn::limit_isa(machine_);
 #endif
-    return std::make_shared<CpuExecutable>(graph, machine_, settings_of(config, machine_));
+    auto executable = std::make_shared<CpuExecutable>(graph, machine_, settings_of(config, machine_));
+    release_unused(graph);
+    return executable;
 }
 
 }  // namespace

@@ -31,6 +31,19 @@ TEST(PackedMemory, LargePiecesAndManyOfThem) {
     EXPECT_EQ(all[0].get()[2], std::byte{4});
 }
 
+TEST(PackedMemory, TheRestOfAPageComesBackZeroed) {
+    const auto before = packed_memory(100);
+    before.get()[99] = std::byte{1};
+    give_back_unused();
+    const auto after = packed_memory(std::size_t{3} << 20);
+    EXPECT_EQ(before.get()[99], std::byte{1});
+    EXPECT_EQ(after.get() - before.get(), 128);
+    EXPECT_TRUE(std::all_of(after.get(), after.get() + after.bytes, [](std::byte x) { return x == std::byte{0}; }));
+    std::fill_n(after.get(), after.bytes, std::byte{7});
+    give_back_unused();
+    EXPECT_TRUE(std::all_of(after.get(), after.get() + after.bytes, [](std::byte x) { return x == std::byte{7}; }));
+}
+
 TEST(PackedSession, HandsOutWhatItWasGiven) {
     std::vector<PackedMemory> stored;
     {

@@ -56,9 +56,15 @@ TEST(MappedFiles, PagesAreGivenBackAndReadAgain) {
     EXPECT_TRUE(is_present(file.data + page)) << "a page that holds other bytes, too";
     EXPECT_FALSE(is_present(file.data + 3 * page));
     EXPECT_EQ(sum(), before);
+    const std::span<const std::byte> whole = give_back_file(all.subspan(10, 1));
+    EXPECT_EQ(whole.data(), file.data);
+    EXPECT_EQ(whole.size(), file.size);
+    EXPECT_FALSE(is_present(file.data + page));
+    EXPECT_EQ(sum(), before);
     // Memory that is no file keeps its contents.
     std::vector<std::byte> own(8 * page, std::byte{7});
     give_back(own);
+    EXPECT_TRUE(give_back_file(own).empty());
     EXPECT_EQ(std::ranges::count(own, std::byte{7}), static_cast<std::ptrdiff_t>(own.size()));
 }
 

@@ -117,6 +117,10 @@ void print_load(const Loaded& loaded, double first_ms) {
     const auto row = [](std::string_view name, double ms) { fmt::print("{:<28}{:>10.3f} ms\n", name, ms); };
     row("read the file", loaded.read_ms);
     for (const LoadPhase& phase : report.load) {
+        if (phase.beside) {
+            fmt::print("  {:<26}{:>10.3f} ms of all threads\n", phase.name, phase.ms);
+            continue;
+        }
         row(phase.name, phase.ms);
         known += phase.ms;
     }

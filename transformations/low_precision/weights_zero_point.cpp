@@ -71,8 +71,7 @@ std::optional<Value> weights_zero_point_correction(Edit& e, const Weighted& w, c
     const Weighted of_ones{w.graph,           w.node,       w.data,           w.weights, w.data_element,
                            w.weights_element, w.data_shape, ones.type().shape};
     const std::vector<float> units(is_depthwise(op, w.weights_shape) ? scale.size() : 1, 1.0f);
-    if (const auto rest = zero_point_correction(of_ones, ones, units, shape, 0))
-        sum = e.add(Add{}, {sum, e.constant(*rest)});
+    if (const auto rest = zero_point_correction(e, of_ones, ones, units, shape, 0)) sum = e.add(Add{}, {sum, *rest});
 
     Dims dims(rank, 1);
     dims[result_channel_axis(op, rank)] = static_cast<std::int64_t>(scale.size());

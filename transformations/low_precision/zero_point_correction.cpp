@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <numeric>
 
-#include "ir/ops/convolution.hpp"
+#include "ir/eval/eval.hpp"
+#include "ir/ops/all.hpp"
 
 namespace octet::low_precision {
 
@@ -20,33 +21,43 @@ struct KernelSums {
     std::vector<double> values;
 };
 
+std::size_t first_spatial_axis(const ir::Op& op, std::size_t rank) {
+    if (op.is<ir::MatMul>()) return rank;
+    return op.is<ir::Convolution>() || op.is<ir::ConvolutionBackpropData>() ? 2 : 3;
+}
+
 KernelSums kernel_sums(const ir::Op& op, const Tensor& codes) {
     KernelSums sums;
     const Dims& dims = codes.dims();
     const auto axes = output_axes(op, dims.size());
-    const std::size_t first_spatial = op.is<ir::MatMul>()                                                ? dims.size()
-                                      : op.is<ir::Convolution>() || op.is<ir::ConvolutionBackpropData>() ? 2
-                                                                                                         : 3;
+    const std::size_t first_spatial = first_spatial_axis(op, dims.size());
     sums.kernel.assign(dims.begin() + static_cast<std::ptrdiff_t>(first_spatial), dims.end());
     const auto positions = static_cast<std::size_t>(ir::product(sums.kernel));
     sums.channels = 1;
     for (auto axis : axes) sums.channels *= static_cast<std::size_t>(dims[axis]);
-    sums.values.assign(sums.channels * positions, 0);
-    const auto weights = codes.as<std::int8_t>();
-    Dims index(dims.size(), 0);
-    for (std::size_t i = 0; i < weights.size(); ++i) {
+    std::vector<std::int64_t> totals(sums.channels * positions, 0);
+    // Neighbours of one output channel are summed in a row.
+    std::size_t past_outputs = first_spatial;
+    while (past_outputs > 0 && std::ranges::find(axes, past_outputs - 1) == axes.end()) --past_outputs;
+    const Dims outer(dims.begin(), dims.begin() + static_cast<std::ptrdiff_t>(past_outputs));
+    const std::size_t inner = codes.size() / std::max<std::size_t>(static_cast<std::size_t>(ir::product(outer)), 1);
+    const std::int8_t* weights = codes.as<std::int8_t>().data();
+    Dims index(outer.size(), 0);
+    for (auto left = ir::product(outer); left > 0; --left, weights += inner) {
         std::size_t channel = 0;
         for (auto axis : axes)
             channel = channel * static_cast<std::size_t>(dims[axis]) + static_cast<std::size_t>(index[axis]);
-        std::size_t position = 0;
-        for (std::size_t a = first_spatial; a < dims.size(); ++a)
-            position = position * static_cast<std::size_t>(dims[a]) + static_cast<std::size_t>(index[a]);
-        sums.values[channel * positions + position] += weights[i];
-        for (std::size_t a = dims.size(); a-- > 0;) {
-            if (++index[a] < dims[a]) break;
+        std::int64_t* total = totals.data() + channel * positions;
+        if (positions == 1) total[0] += std::accumulate(weights, weights + inner, std::int64_t{0});
+        else
+            for (std::size_t i = 0; i < inner; i += positions)
+                for (std::size_t p = 0; p < positions; ++p) total[p] += weights[i + p];
+        for (std::size_t a = outer.size(); a-- > 0;) {
+            if (++index[a] < outer[a]) break;
             index[a] = 0;
         }
     }
+    sums.values.assign(totals.begin(), totals.end());
     return sums;
 }
 
@@ -56,10 +67,16 @@ struct Taps {
     auto operator<=>(const Taps&) const = default;
 };
 
-std::vector<std::vector<Taps>> taps_inside(const ir::Window& window) {
-    std::vector<std::vector<Taps>> axes;
+// Along one axis: the different taps, and which of them each output position has. Most of an image has all.
+struct AxisTaps {
+    std::vector<Taps> kinds;
+    std::vector<std::int64_t> kind_of;
+};
+
+std::vector<AxisTaps> taps_inside(const ir::Window& window) {
+    std::vector<AxisTaps> axes;
     for (std::size_t a = 0; a < window.kernel.size(); ++a) {
-        std::vector<Taps> taps;
+        AxisTaps axis;
         for (std::int64_t o = 0; o < window.output[a]; ++o) {
             Taps t{window.kernel[a], 0};
             for (std::int64_t k = 0; k < window.kernel[a]; ++k) {
@@ -68,26 +85,36 @@ std::vector<std::vector<Taps>> taps_inside(const ir::Window& window) {
                 t.begin = std::min(t.begin, k);
                 t.end = std::max(t.end, k + 1);
             }
-            taps.push_back(t);
+            auto kind = std::ranges::find(axis.kinds, t);
+            if (kind == axis.kinds.end()) kind = axis.kinds.insert(kind, t);
+            axis.kind_of.push_back(kind - axis.kinds.begin());
         }
-        axes.push_back(std::move(taps));
+        axes.push_back(std::move(axis));
     }
     return axes;
 }
 
-double sum_over(const KernelSums& sums, std::size_t channel, const std::vector<Taps>& box) {
-    const auto positions = static_cast<std::size_t>(ir::product(sums.kernel));
-    double total = 0;
+// The kernel positions in a box, in order.
+std::vector<std::size_t> positions_in(const Dims& kernel, const std::vector<Taps>& box) {
+    std::vector<std::size_t> inside;
+    const auto positions = static_cast<std::size_t>(ir::product(kernel));
     for (std::size_t p = 0; p < positions; ++p) {
         std::size_t rest = p;
-        bool inside = true;
-        for (std::size_t a = sums.kernel.size(); a-- > 0;) {
-            const auto k = static_cast<std::int64_t>(rest % static_cast<std::size_t>(sums.kernel[a]));
-            rest /= static_cast<std::size_t>(sums.kernel[a]);
-            inside = inside && k >= box[a].begin && k < box[a].end;
+        bool in_box = true;
+        for (std::size_t a = kernel.size(); a-- > 0;) {
+            const auto k = static_cast<std::int64_t>(rest % static_cast<std::size_t>(kernel[a]));
+            rest /= static_cast<std::size_t>(kernel[a]);
+            in_box = in_box && k >= box[a].begin && k < box[a].end;
         }
-        if (inside) total += sums.values[channel * positions + p];
+        if (in_box) inside.push_back(p);
     }
+    return inside;
+}
+
+double sum_over(const KernelSums& sums, std::size_t channel, const std::vector<std::size_t>& positions) {
+    const double* of_channel = sums.values.data() + channel * static_cast<std::size_t>(ir::product(sums.kernel));
+    double total = 0;
+    for (const std::size_t p : positions) total += of_channel[p];
     return total;
 }
 
@@ -105,65 +132,112 @@ std::vector<Taps> whole(const Dims& kernel) {
     return box;
 }
 
+// [channels][kinds of the first axis]...
+std::vector<double> table_of(const KernelSums& sums, const std::vector<AxisTaps>& axes,
+                             const std::vector<double>& factors) {
+    std::size_t boxes = 1;
+    for (const AxisTaps& axis : axes) boxes *= axis.kinds.size();
+    std::vector<double> table(sums.channels * boxes);
+    std::vector<Taps> box(axes.size());
+    for (std::size_t i = 0; i < boxes; ++i) {
+        std::size_t left = i;
+        for (std::size_t a = axes.size(); a-- > 0;) {
+            box[a] = axes[a].kinds[left % axes[a].kinds.size()];
+            left /= axes[a].kinds.size();
+        }
+        const auto inside = positions_in(sums.kernel, box);
+        for (std::size_t c = 0; c < sums.channels; ++c) table[c * boxes + i] = factors[c] * sum_over(sums, c, inside);
+    }
+    return table;
+}
+
+// The table where its axes are short, else gathers that spread it.
+ir::Value spread(ir::Edit& edit, const std::vector<double>& table, std::size_t channels,
+                 const std::vector<AxisTaps>& axes) {
+    // Below, a table and its indices are no gain over the numbers themselves.
+    constexpr std::int64_t kWorthTable = 4;
+    Dims small{1, static_cast<std::int64_t>(channels)}, large = small;
+    for (const AxisTaps& axis : axes) {
+        small.push_back(static_cast<std::int64_t>(axis.kinds.size()));
+        large.push_back(static_cast<std::int64_t>(axis.kind_of.size()));
+    }
+    Tensor values(ir::Element::f32, small);
+    std::ranges::transform(table, values.write<float>().begin(), [](double v) { return static_cast<float>(v); });
+    const bool gathers = ir::product(large) >= kWorthTable * ir::product(small);
+    ir::Value value = gathers ? edit.constant(values) : ir::Value{};
+    for (std::size_t a = 0; a < axes.size(); ++a) {
+        if (small[a + 2] == large[a + 2]) continue;
+        const Tensor entries = Tensor::of<std::int64_t>(Dims{large[a + 2]}, axes[a].kind_of);
+        const Tensor axis = Tensor::filled(ir::Element::i64, {}, static_cast<double>(a + 2));
+        if (gathers) value = edit.add(ir::Gather{}, {value, edit.constant(entries), edit.constant(axis)});
+        else values = ir::eval::evaluate(ir::Op(ir::Gather{}), std::vector{values, entries, axis})[0];
+    }
+    return gathers ? value : edit.constant(values);
+}
+
 }  // namespace
 
-std::optional<Tensor> zero_point_correction(const Weighted& w, const Tensor& codes, const std::vector<float>& scale,
-                                            const ir::Shape& result, double tolerance) {
+std::optional<ir::Value> zero_point_correction(ir::Edit& edit, const Weighted& w, const Tensor& codes,
+                                               const std::vector<float>& scale, const ir::Shape& result,
+                                               double tolerance) {
     if (std::ranges::all_of(w.data.zero_point.as<float>(), [](float z) { return split_zero_point(z).rest == 0; }))
         return std::nullopt;
     const KernelSums sums = kernel_sums(w.node.op, codes);
-    const auto factor = [&](std::size_t c) {
-        return -static_cast<double>(split_zero_point(at_output(w, w.data.zero_point, c)).rest) * scale[c];
-    };
+    std::vector<double> factors(sums.channels);
+    for (std::size_t c = 0; c < sums.channels; ++c)
+        factors[c] = -static_cast<double>(split_zero_point(at_output(w, w.data.zero_point, c)).rest) * scale[c];
 
     Dims vector_dims(result.rank(), 1);
     vector_dims[result_channel_axis(w.node.op, result.rank())] = static_cast<std::int64_t>(sums.channels);
     Tensor vector(ir::Element::f32, vector_dims);
+    const auto all = positions_in(sums.kernel, whole(sums.kernel));
     for (std::size_t c = 0; c < sums.channels; ++c)
-        vector.write<float>()[c] = static_cast<float>(factor(c) * sum_over(sums, c, whole(sums.kernel)));
-    if (!pads(w.node.op)) return vector;
+        vector.write<float>()[c] = static_cast<float>(factors[c] * sum_over(sums, c, all));
+    if (!pads(w.node.op)) return edit.constant(vector);
 
-    const ir::Window window = window_of(w);
-    const Dims& spatial = window.output;
-    const auto taps = taps_inside(window);
-    // Positions with the same taps share a sum: most of an image is one class.
-    std::map<std::vector<Taps>, std::size_t> classes;
-    const auto positions = static_cast<std::size_t>(ir::product(spatial));
-    std::vector<std::size_t> class_of(positions);
-    std::vector<Taps> box(spatial.size());
-    for (std::size_t p = 0; p < positions; ++p) {
-        std::size_t left = p;
-        for (std::size_t a = spatial.size(); a-- > 0;) {
-            box[a] = taps[a][left % static_cast<std::size_t>(spatial[a])];
-            left /= static_cast<std::size_t>(spatial[a]);
-        }
-        // Neighbours along the last axis mostly have the same taps.
-        const bool as_before = p > 0 && box.back() == taps.back()[(p - 1) % static_cast<std::size_t>(spatial.back())] &&
-                               p % static_cast<std::size_t>(spatial.back()) != 0;
-        class_of[p] = as_before ? class_of[p - 1] : classes.try_emplace(box, classes.size()).first->second;
-    }
-    std::vector<float> sums_of(sums.channels * classes.size());
+    const std::vector<AxisTaps> axes = taps_inside(window_of(w));
+    const std::vector<double> table = table_of(sums, axes, factors);
     double largest_difference = 0;
-    for (const auto& [taps_of_class, index] : classes)
-        for (std::size_t c = 0; c < sums.channels; ++c) {
-            const double value = factor(c) * sum_over(sums, c, taps_of_class);
-            sums_of[c * classes.size() + index] = static_cast<float>(value);
-            largest_difference = std::max(largest_difference,
-                                          std::abs(value - static_cast<double>(vector.as<float>()[c])));
-        }
-    if (largest_difference < tolerance) return vector;
-    Dims out{1, static_cast<std::int64_t>(sums.channels)};
-    out.insert(out.end(), spatial.begin(), spatial.end());
-    Tensor map(ir::Element::f32, out);
-    auto values = map.write<float>();
-    for (std::size_t c = 0; c < sums.channels; ++c)
-        for (std::size_t begin = 0, end = 0; begin < positions; begin = end) {
-            while (end < positions && class_of[end] == class_of[begin]) ++end;
-            std::fill(values.begin() + static_cast<std::ptrdiff_t>(c * positions + begin),
-                      values.begin() + static_cast<std::ptrdiff_t>(c * positions + end),
-                      sums_of[c * classes.size() + class_of[begin]]);
-        }
-    return map;
+    for (std::size_t i = 0; i < table.size(); ++i) {
+        const float same = vector.as<float>()[i / (table.size() / sums.channels)];
+        largest_difference = std::max(largest_difference, std::abs(table[i] - static_cast<double>(same)));
+    }
+    if (largest_difference < tolerance) return edit.constant(vector);
+    return spread(edit, table, sums.channels, axes);
+}
+
+std::optional<SpreadTable> spread_table(const ir::Graph& graph, ir::Value value) {
+    SpreadTable result;
+    const std::size_t rank = graph.shape(value).ranked() ? graph.shape(value).rank() : 0;
+    result.entries.resize(rank);
+    for (; graph.op(value).is<ir::Gather>(); value = graph.node(value).inputs[0]) {
+        const ir::Node& node = graph.node(value);
+        const Tensor* entries = graph.constant(node.inputs[1]);
+        const Tensor* axis = graph.constant(node.inputs[2]);
+        const bool plain = entries && entries->dims().size() == 1 && axis && axis->size() == 1 &&
+                           graph.shape(node.inputs[0]).ranked() && graph.shape(node.inputs[0]).rank() == rank &&
+                           graph.shape(node.inputs[0]).is_static();
+        if (!plain) return std::nullopt;
+        const std::size_t at = ir::normalise_axis(axis->integers()[0], rank);
+        const std::int64_t extent = graph.shape(node.inputs[0]).sizes()[at];
+        const Dims places = entries->integers();
+        const bool inside = std::ranges::all_of(places, [&](std::int64_t i) { return i >= 0 && i < extent; });
+        if (!inside || !result.entries[at].empty()) return std::nullopt;
+        result.entries[at] = places;
+    }
+    result.table = graph.constant(value);
+    const bool spreads = std::ranges::any_of(result.entries, [](const auto& entries) { return !entries.empty(); });
+    return result.table && spreads ? std::optional(std::move(result)) : std::nullopt;
+}
+
+bool keeps_table(const ir::Graph& graph, ir::NodeId node) {
+    if (!graph.node(node).op.is<ir::Gather>() || graph.element({node, 0}) != ir::Element::f32) return false;
+    const auto spread = spread_table(graph, {node, 0});
+    if (!spread || spread->entries.size() < 3 || !spread->entries[0].empty() || !spread->entries[1].empty())
+        return false;
+    return std::ranges::all_of(graph.uses({node, 0}), [&](const ir::Use& use) {
+        return graph.node(use.node).op.is<ir::Add>() || keeps_table(graph, use.node);
+    });
 }
 
 }  // namespace octet::low_precision

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t kLine = 64;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kPage = 4096;
+constexpr std::size_t kMuch = kHugePage / 4;        // less is not worth taking a huge page apart
 constexpr std::size_t kLeastChunk = 4 * kHugePage;  // what is not touched costs nothing
 
 std::size_t rounded_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
@@ -44,23 +46,31 @@ public:
         return taken;
     }
 
+    void give_back_unused() {
+        const auto at = reinterpret_cast<std::uintptr_t>(next_);
+        const std::size_t used = rounded_up(at, kPage) - at, unused = rounded_up(at, kHugePage) - at;
+        const std::size_t left = static_cast<std::size_t>(base_ + mapped_ - next_);
+        if (unused <= left && unused >= kMuch) ::madvise(next_ + used, unused - used, MADV_DONTNEED);
+    }
+
 private:
     std::size_t mapped_;
     std::byte* base_ = nullptr;
     std::byte* next_ = nullptr;
 };
 
+std::mutex g_mutex;
+std::weak_ptr<Chunk> g_latest;
+
 PackedMemory fresh(std::size_t bytes) {
-    static std::mutex mutex;
-    static std::weak_ptr<Chunk> latest;
     const std::size_t wanted = packed_step(bytes);
-    const std::scoped_lock lock(mutex);
-    std::shared_ptr<Chunk> chunk = latest.lock();
+    const std::scoped_lock lock(g_mutex);
+    std::shared_ptr<Chunk> chunk = g_latest.lock();
     std::byte* data = chunk ? chunk->take(wanted) : nullptr;
     if (data == nullptr) {
         chunk = std::make_shared<Chunk>(std::max(wanted, kLeastChunk));
         data = chunk->take(wanted);
-        latest = chunk;
+        g_latest = chunk;
     }
     return {{std::move(chunk), data}, bytes};
 }
@@ -71,6 +81,11 @@ thread_local PackedSession* t_session = nullptr;
 
 // Kernels may read the whole last line.
 std::size_t packed_step(std::size_t bytes) { return rounded_up(std::max<std::size_t>(bytes, 1), kLine); }
+
+void give_back_unused() {
+    const std::scoped_lock lock(g_mutex);
+    if (const std::shared_ptr<Chunk> chunk = g_latest.lock()) chunk->give_back_unused();
+}
 
 PackedMemory packed_memory(std::size_t bytes) { return t_session != nullptr ? t_session->take(bytes) : fresh(bytes); }
 

@@ -20,6 +20,9 @@ struct PackedMemory {
 // In a PackedSession that has a block of this size next, that one; else new.
 PackedMemory packed_memory(std::size_t bytes);
 
+// Gives back what the last huge page holds beyond the blocks, where that is much; it comes back when more blocks are asked for.
+void give_back_unused();
+
 // Bytes from the beginning of a block to the next.
 std::size_t packed_step(std::size_t bytes);
 

@@ -136,7 +136,7 @@ onednn::Creation create_forward(const Planner& planner, const Problem& p, int pl
                                       .pad_left = p.at(w.pads_begin, 0),
                                       .pad_right = p.at(w.pads_end, 0),
                                       .weights = p.weights.data(),
-                                      .pack_later = true,
+                                      .prepare_later = true,
                                       .source_zero = static_cast<std::int32_t>(p.zero_point()),
                                       .epilogue = p.program.epilogue,
                                       .in_place = place,

@@ -113,6 +113,10 @@ constexpr std::array kRows{
 }  // namespace
 
 void plan_other(Planner& p, const Group& group) {
+    if (low_precision::keeps_table(p.graph(), group.core)) {
+        p.keep_table({group.core, 0}, *low_precision::spread_table(p.graph(), {group.core, 0}));
+        return;
+    }
     for (const Row& row : kRows)
         if (row.op == p.graph().node(group.core).op.id() && row.plan(p, group)) return;
     plan_fallback(p, group, "");

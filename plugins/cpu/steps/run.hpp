@@ -138,7 +138,7 @@ inline std::shared_ptr<const Work> matmul_work(Planner& planner, std::shared_ptr
 class OneDnnWork final : public Work {
 public:
     OneDnnWork(std::unique_ptr<onednn::Kernel> kernel, StepBuffers b) : kernel_(std::move(kernel)), b_(std::move(b)) {}
-    void prepare() const override { kernel_->pack(); }
+    void prepare() const override { kernel_->prepare(); }
     void run(const Frame& f) const override {
         std::array<const void*, 8> pointers{};
         for (std::size_t i = 0; i < b_.operands.size() && i < pointers.size(); ++i) pointers[i] = f.at(b_.operands[i]);

@@ -44,6 +44,7 @@ struct LayerReport {
 struct LoadPhase {
     std::string name;
     double ms = 0;
+    bool beside = false;  ///< went on beside the others, in any thread: ms of all threads together, no part of the sum
 };
 
 /// All layers of a compiled model.

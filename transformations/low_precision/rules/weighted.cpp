@@ -87,8 +87,8 @@ Value sums_on_codes(Edit& e, const Weighted& w, Value codes, Value weights, cons
                          {sums});
     // The first operand comes first in the graph's order: it is there when a kernel of the op wants it.
     if (of_weights) values = e.add(Add{}, {*of_weights, values});
-    const auto correction = zero_point_correction(w, *w.graph.constant(weights), scale, result, slack.change);
-    return correction ? e.add(Add{}, {values, e.constant(*correction)}) : values;
+    const auto correction = zero_point_correction(e, w, *w.graph.constant(weights), scale, result, slack.change);
+    return correction ? e.add(Add{}, {values, *correction}) : values;
 }
 
 // The zero points are the op's, one number or one for each column the dequantize; scales of rows and batches are factors behind it.

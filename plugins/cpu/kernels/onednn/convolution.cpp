@@ -16,7 +16,7 @@ using format_tag = dnnl::memory::format_tag;
 class Builder {
 public:
     Builder(const Convolution& problem, Kernel::Impl& impl)
-        : p_(problem), w_(impl, problem.source, problem.pack_later) {}
+        : p_(problem), w_(impl, problem.source, problem.prepare_later) {}
 
     Acceptance build() {
         if (Acceptance answer = check(); !answer) {
@@ -148,8 +148,7 @@ private:
         part.constant(DNNL_ARG_WEIGHTS, pd.weights_desc(), w_.packed(plain, weights_, pd.weights_desc()));
         part.bind(DNNL_ARG_DST, dst, Source::dst, first_element(window) * size_of(p_.epilogue.result));
         w_.bind(part, window, bias);
-        part.finish(dnnl::convolution_forward(pd), pd.scratchpad_desc());
-        w_.add(std::move(part), pd.impl_info_str());
+        w_.add<dnnl::convolution_forward>(std::move(part), pd);
     }
 
     const Convolution& p_;

@@ -27,8 +27,8 @@ struct Convolution {
     std::int64_t pad_left = 0;
     std::int64_t pad_right = 0;
     const void* weights = nullptr;  // [groups, oc, ic, kernel_h, kernel_w], read while the kernel is made
-    bool pack_later =
-        false;  // of 8-bit weights: they are read once more by Kernel::pack, which then has to come before run
+    // Kernel::prepare, which then has to come before run, generates the code and reads 8-bit weights once more.
+    bool prepare_later = false;
     std::int32_t source_zero = 0;  // subtracted from every source value; padding counts as it
     Epilogue epilogue = {};
     int in_place = -1;  // index of the operand whose memory is the result's

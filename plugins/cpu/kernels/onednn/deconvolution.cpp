@@ -143,8 +143,7 @@ private:
         part.constant(DNNL_ARG_WEIGHTS, pd.weights_desc(), w_.packed(plain, weights_, pd.weights_desc()));
         part.bind(DNNL_ARG_DST, dst, Source::dst, first_element(window) * size_of(p_.epilogue.result));
         w_.bind(part, window, bias);
-        part.finish(dnnl::deconvolution_forward(pd), pd.scratchpad_desc());
-        w_.add(std::move(part), pd.impl_info_str());
+        w_.add<dnnl::deconvolution_forward>(std::move(part), pd);
     }
 
     const Deconvolution& p_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <new>
 #include <numeric>
 #include <octet/error.hpp>
 #include <utility>
@@ -112,8 +113,7 @@ void Part::constant(int arg, const dnnl::memory::desc& desc, std::shared_ptr<con
     constants_.push_back({arg, std::move(memory), std::move(data)});
 }
 
-void Part::finish(const dnnl::primitive& primitive, const dnnl::memory::desc& scratchpad) {
-    primitive_ = primitive;
+void Part::finish(const dnnl::memory::desc& scratchpad) {
     stream_ = dnnl::stream(engine());
     scratch_bytes_ = (scratchpad.get_size() + 63) / 64 * 64;
     scratch_ = dnnl::memory(scratchpad, engine(), nullptr);
@@ -188,10 +188,18 @@ std::size_t Kernel::packed_bytes() const {
                            [](std::size_t sum, const auto& packed) { return sum + packed->size(); });
 }
 
-void Kernel::pack() {
+void Kernel::prepare() {
     const OneOpenMpThread single;
-    for (const auto& task : std::exchange(impl_->tasks, {})) {
-        task();
+    try {
+        for (const auto& task : std::exchange(impl_->tasks, {})) {
+            task();
+        }
+    } catch (const dnnl::error& error) {
+        if (error.status == dnnl_out_of_memory) {
+            throw std::bad_alloc();
+        }
+        throw InternalError(
+            fmt::format("internal error: onednn cannot make the kernel it has chosen: {}", sentence_of(error.status)));
     }
 }
 

@@ -28,8 +28,8 @@ public:
     std::size_t scratch_bytes() const;          // for all parts together
     std::size_t packed_bytes() const;           // constants, shared by clones
     const std::string& implementation() const;  // oneDNN's name of what it chose
-    // Packs the weights where that was put off; on any thread, before the first run.
-    void pack();
+    // Packs weights and generates code where that was put off; on any thread, before the first run and before clone().
+    void prepare();
     // Different parts may run at once; one part of one Kernel only once at a time. Needs no memory but `args`.
     void run(const Args& args, int part) const;
     // For another stream: shares code and packed constants.

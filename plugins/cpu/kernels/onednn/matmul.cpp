@@ -199,8 +199,7 @@ private:
         }
         part.bind(DNNL_ARG_DST, dst, Source::dst, first_element(window) * size_of(p_.epilogue.result));
         w_.bind(part, here, bias);
-        part.finish(dnnl::matmul(pd), pd.scratchpad_desc());
-        w_.add(std::move(part), pd.impl_info_str());
+        w_.add<dnnl::matmul>(std::move(part), pd);
     }
 
     const MatMul& p_;

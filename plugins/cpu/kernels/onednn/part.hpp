@@ -6,6 +6,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "plugins/cpu/kernels/epilogue.hpp"
@@ -54,7 +55,9 @@ class Part {
 public:
     void bind(int arg, const dnnl::memory::desc& desc, Source source, std::size_t offset, std::uint32_t operand = 0);
     void constant(int arg, const dnnl::memory::desc& desc, std::shared_ptr<const Packed> data);
-    void finish(const dnnl::primitive& primitive, const dnnl::memory::desc& scratchpad);
+    void finish(const dnnl::memory::desc& scratchpad);
+    // The code; the only thing that may come later than the rest.
+    void set(dnnl::primitive primitive) { primitive_ = std::move(primitive); }
 
     std::size_t scratch_bytes() const { return scratch_bytes_; }
     void list_packed(std::set<std::shared_ptr<const Packed>>& all) const;
@@ -90,7 +93,7 @@ struct Kernel::Impl {
     std::vector<std::size_t> scratch_offsets;
     std::size_t scratch_bytes = 0;
     std::string implementation;
-    std::vector<std::function<void()>> tasks;  // of Kernel::pack
+    std::vector<std::function<void()>> tasks;  // of Kernel::prepare
 };
 
 // Runs `build` (which fills parts and implementation) with one OpenMP thread and turns what the library throws into a reason.

@@ -68,9 +68,11 @@ const void* Weighted::scaled_weights(const void* weights, std::int64_t count, st
     const auto* values = static_cast<const float*>(weights);
     scaled_ = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(count));
     scale_later_ = [values, count, stride, channels, to = scaled_.get(), scale = std::exchange(mapped.scale, {})] {
-        for (std::int64_t i = 0; i < count; ++i) {
-            const auto c = scale.size() == 1 ? 0 : static_cast<std::size_t>(i / stride % channels);
-            to[i] = static_cast<float>(static_cast<double>(values[i]) * scale[c]);
+        for (std::int64_t begin = 0; begin < count; begin += stride) {
+            const double factor = scale[scale.size() == 1 ? 0 : static_cast<std::size_t>(begin / stride % channels)];
+            for (std::int64_t i = begin; i < std::min(begin + stride, count); ++i) {
+                to[i] = static_cast<float>(static_cast<double>(values[i]) * factor);
+            }
         }
     };
     return scaled_.get();
@@ -150,7 +152,7 @@ std::shared_ptr<const Packed> Weighted::packed(const dnnl::memory::desc& plain, 
             if (scale_later_) {
                 std::exchange(scale_later_, nullptr)();
             }
-            if (pack_later_) {
+            if (later_ && quantized_) {
                 impl_.tasks.push_back(task);
             } else {
                 task();
@@ -163,9 +165,15 @@ std::shared_ptr<const Packed> Weighted::packed(const dnnl::memory::desc& plain, 
     return packed_;
 }
 
-void Weighted::add(Part part, const std::string& implementation) {
+void Weighted::add(Part part, const std::string& implementation, std::function<dnnl::primitive()> make) {
     if (impl_.implementation.empty() || implementation.find("ref") != std::string::npos) {
         impl_.implementation = implementation;
+    }
+    if (!later_) {
+        part.set(make());
+    } else {
+        impl_.tasks.push_back(
+            [impl = &impl_, index = impl_.parts.size(), make = std::move(make)] { impl->parts[index].set(make()); });
     }
     impl_.parts.push_back(std::move(part));
 }

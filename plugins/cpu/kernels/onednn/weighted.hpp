@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "plugins/cpu/kernels/onednn/part.hpp"
@@ -25,9 +26,9 @@ std::int64_t parts_worth(std::int64_t work, int threads);
 
 class Weighted {
 public:
-    // `pack_later`: 8-bit weights are packed by Kernel::pack.
-    Weighted(Kernel::Impl& impl, DataType source, bool pack_later = false)
-        : impl_(impl), source_(source), quantized_(source == DataType::u8), pack_later_(pack_later && quantized_) {}
+    // `later`: code is generated, and 8-bit weights are packed, by Kernel::prepare.
+    Weighted(Kernel::Impl& impl, DataType source, bool later = false)
+        : impl_(impl), source_(source), quantized_(source == DataType::u8), later_(later) {}
 
     bool quantized() const { return quantized_; }
     // As they are given, and as they are packed.
@@ -59,15 +60,22 @@ public:
 
     std::shared_ptr<const Packed> packed(const dnnl::memory::desc& plain, const void* data,
                                          const dnnl::memory::desc& wanted);
-    void add(Part part, const std::string& implementation);
+    // The part with the primitive that `pd` describes.
+    template <class Primitive>
+    void add(Part part, const typename Primitive::primitive_desc& pd) {
+        part.finish(pd.scratchpad_desc());
+        add(std::move(part), pd.impl_info_str(), [pd] { return Primitive(pd); });
+    }
 
     MappedEpilogue mapped;
 
 private:
+    void add(Part part, const std::string& implementation, std::function<dnnl::primitive()> make);
+
     Kernel::Impl& impl_;
     DataType source_;
     bool quantized_;
-    bool pack_later_;
+    bool later_;
     std::int32_t zero_ = 0;
     std::unique_ptr<float[]> scaled_;
     std::function<void()> scale_later_;  // fills it

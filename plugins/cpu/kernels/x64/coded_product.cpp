@@ -241,9 +241,10 @@ CodedProduct::CodedProduct(const CodedProductDesc& desc, CodeBlock& code)
                           w.depth,
                           w.group,
                           w.columns};
-        return code.add(shape.key() + key_of(epilogue), [&](Emitter& emitter) {
-            ProductEmitter(emitter, shape, epilogue, epilogue_.strides()).emit();
-        });
+        return code.add(shape.key() + key_of(epilogue),
+                        [shape, epilogue, strides = epilogue_.strides()](Emitter& emitter) {
+                            ProductEmitter(emitter, shape, epilogue, strides).emit();
+                        });
     };
     const std::int64_t full = desc.rows >= kMostRows ? kMostRows : 0, rest = desc.rows % kMostRows;
     if (units() > 1) {

@@ -109,7 +109,7 @@ void IndirectEmitter::emit() {
 std::size_t add_indirect_tile(CodeBlock& block, const IndirectTile& s, const Epilogue& epilogue, bool bounded) {
     const std::string key = fmt::format("indirect {} {} {} {} {} [{}] {} {}", s.rows, s.columns, s.k, s.starts,
                                         s.out_stride, fmt::join(s.operand_strides, ","), bounded, key_of(epilogue));
-    return block.add(key, [&](Emitter& code) { IndirectEmitter(code, s, epilogue, bounded).emit(); });
+    return block.add(key, [=](Emitter& code) { IndirectEmitter(code, s, epilogue, bounded).emit(); });
 }
 
 Acceptance DenseConvolution::accepts(const DenseConvolutionDesc& desc, const Machine& machine) {

@@ -159,10 +159,11 @@ DepthwiseConvolution::DepthwiseConvolution(const DepthwiseDesc& desc, std::span<
         padding_.data()[i] = desc.zero_point(std::min(channel, desc.channels - 1));
     }
     const bool bounded = !may_exceed_i32(desc.epilogue, 255.0 * 128 * static_cast<double>(desc.window.taps()));
-    for (Block& block : blocks_) {
-        if (!own_.filled()) pack(block, weights);
-        add_steps(block, code, bounded);
-    }
+    for (Block& block : blocks_) add_steps(block, code, bounded);
+    if (!own_.filled())
+        code.later([this, weights] {
+            for (const Block& block : blocks_) pack(block, weights);
+        });
 }
 
 // Threads that share rows find most of what they read in their own cache, as products are shared by rows, too; threads that share blocks

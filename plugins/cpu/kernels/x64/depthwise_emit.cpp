@@ -385,7 +385,7 @@ std::size_t add_walk(CodeBlock& block, const DepthwiseWalk& s, const Epilogue& e
                                         s.unit, fmt::join(s.valid, ""), s.zero_point, s.zero_points_vary, s.in_stride,
                                         s.out_stride, s.out_width, s.fixed_rows, s.first_row, s.last_row,
                                         fmt::join(s.operand_strides, ","), bounded, key_of(epilogue));
-    return block.add(key, [&](Emitter& code) { WalkEmitter(code, s, epilogue, bounded).emit(); });
+    return block.add(key, [=](Emitter& code) { WalkEmitter(code, s, epilogue, bounded).emit(); });
 }
 
 }  // namespace octet::cpu::x64

@@ -64,12 +64,12 @@ std::vector<std::int64_t> repeated_channels(std::int64_t channels, std::int64_t 
     return channel_of;
 }
 
-void emit(Emitter& c, const ElementwiseDesc& desc, const EpilogueData& data, int rows, int columns) {
+void emit(Emitter& c, const ElementwiseDesc& desc, std::span<const std::int64_t> strides, int rows, int columns) {
     const Xbyak::Reg64 in = c.rax, out = c.rdx, count = c.rsi;
     const int lanes = c.lanes();
     const int vectors = (columns + lanes - 1) / lanes;
     const std::int64_t size = static_cast<std::int64_t>(size_of(desc.type));
-    EpilogueEmitter epilogue(c, desc.epilogue, data.strides(), offsetof(CallArgs, epilogue), c.wide() ? 24 : 8, false);
+    EpilogueEmitter epilogue(c, desc.epilogue, strides, offsetof(CallArgs, epilogue), c.wide() ? 24 : 8, false);
     const auto accumulator = [&](int row, int vector) { return c.vec(row * vectors + vector); };
     c.mov(in, c.at(c.rdi, offsetof(CallArgs, in)));
     c.mov(out, c.at(c.rdi, offsetof(CallArgs, out)));
@@ -145,7 +145,9 @@ Elementwise::Block Elementwise::add_block(CodeBlock& code, std::int64_t first, i
         const std::string key = fmt::format("elementwise {} {} {} {} {} [{}] {}", static_cast<int>(desc_.type), rows,
                                             columns, desc_.in_stride, desc_.out_stride,
                                             fmt::join(epilogue_.strides(), ","), key_of(desc_.epilogue));
-        return code.add(key, [&](Emitter& emitter) { emit(emitter, desc_, epilogue_, rows, columns); });
+        return code.add(key, [desc = desc_, strides = epilogue_.strides(), rows, columns](Emitter& emitter) {
+            emit(emitter, desc, strides, rows, columns);
+        });
     };
     block.tile = add(block.tile_rows);
     block.single = add(1);

@@ -224,7 +224,7 @@ FewOutputs::FewOutputs(const FewOutputsDesc& desc, std::span<const std::int8_t> 
     const Window& w = desc_.window;
     const std::string key = fmt::format("few outputs {} {} {} {} {} {}", w.kernel_height, w.kernel_width, desc_.ic,
                                         desc_.oc, bounded, key_of(desc_.epilogue));
-    kernel_ = code.add(key, [&](Emitter& emitter) { FewOutputsEmitter(emitter, desc_, bounded).emit(); });
+    kernel_ = code.add(key, [=](Emitter& emitter) { FewOutputsEmitter(emitter, desc, bounded).emit(); });
     if (!weights_.filled()) pack(weights);
 }
 

@@ -165,7 +165,7 @@ ImageQuantize::ImageQuantize(const ImageQuantizeDesc& desc, CodeBlock& code)
     }
     const std::string key = fmt::format("quantize {} {} {} {} {}", desc.channels, desc.height, desc.width, desc.low,
                                         desc.high);
-    row_ = code.add(key, [&](Emitter& emitter) { QuantizeEmitter(emitter, desc).emit(); });
+    row_ = code.add(key, [=](Emitter& emitter) { QuantizeEmitter(emitter, desc).emit(); });
 }
 
 void ImageQuantize::run_row(const float* in, std::int64_t batch, std::int64_t y, std::uint8_t* out) const {

@@ -231,7 +231,7 @@ Normalize::Normalize(const NormalizeDesc& desc, CodeBlock& code) : desc_(desc), 
         epilogues_.emplace_back(epilogue, desc_.columns, std::array<std::int64_t, kMaxOperands>{});
         key += fmt::format(" {}", key_of(epilogue));
     }
-    kernel_ = code.add(key, [this](Emitter& emitter) { NormalizeEmitter(emitter, desc_).emit(); });
+    kernel_ = code.add(key, [desc](Emitter& emitter) { NormalizeEmitter(emitter, desc).emit(); });
 }
 
 void Normalize::run(const Args& args, std::int64_t begin, std::int64_t end) const {

@@ -31,7 +31,7 @@ constexpr std::int64_t kMaxUnrolled = 25;
 
 class PoolEmitter {
 public:
-    PoolEmitter(Emitter& code, const PoolDesc& desc, const EpilogueData& data, int channels, bool unrolled)
+    PoolEmitter(Emitter& code, const PoolDesc& desc, std::span<const std::int64_t> strides, int channels, bool unrolled)
         : c(code),
           d(desc),
           channels_(channels),
@@ -39,7 +39,7 @@ public:
           vectors_((channels + lanes_ - 1) / lanes_),
           unrolled_(unrolled),
           size_(static_cast<std::int64_t>(size_of(desc.type))),
-          epilogue_(code, desc.epilogue, data.strides(), offsetof(CallArgs, epilogue), code.wide() ? 24 : 8, false) {}
+          epilogue_(code, desc.epilogue, strides, offsetof(CallArgs, epilogue), code.wide() ? 24 : 8, false) {}
 
     void emit();
 
@@ -327,8 +327,8 @@ Pool::Pool(const PoolDesc& desc, CodeBlock& code)
                                                 w.dilation_width, w.width, w.stride_width, desc_.in_stride,
                                                 desc_.out_stride, fmt::join(epilogue_.strides(), ","),
                                                 key_of(desc.epilogue));
-            return code.add(key, [&](Emitter& emitter) {
-                PoolEmitter(emitter, desc_, epilogue_, channels, unrolled).emit();
+            return code.add(key, [desc = desc_, strides = epilogue_.strides(), channels, unrolled](Emitter& emitter) {
+                PoolEmitter(emitter, desc, strides, channels, unrolled).emit();
             });
         };
         Block block;

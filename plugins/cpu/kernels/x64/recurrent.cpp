@@ -187,7 +187,7 @@ RecurrentProduct::RecurrentProduct(const RecurrentProductDesc& desc, CodeBlock& 
     : desc_(desc), code_(&code), packed_(static_cast<std::size_t>(desc.panel_bytes(code.isa()) * desc.panels)) {
     const auto add = [&](std::int64_t rows) {
         const std::string key = fmt::format("recurrent {} {} {} {}", rows, desc.depth, desc.vectors, desc.integer);
-        return code.add(key, [&](Emitter& emitter) { ProductEmitter(emitter, desc, static_cast<int>(rows)).emit(); });
+        return code.add(key, [=](Emitter& emitter) { ProductEmitter(emitter, desc, static_cast<int>(rows)).emit(); });
     };
     full_ = add(std::min(desc.rows, kMostRows));
     if (desc.rows > kMostRows && desc.rows % kMostRows != 0) {

@@ -114,7 +114,7 @@ void SoftmaxEmitter::emit() {
 }  // namespace
 
 std::size_t add_softmax(CodeBlock& block, std::int64_t columns) {
-    return block.add(fmt::format("softmax {}", columns), [&](Emitter& code) { SoftmaxEmitter(code, columns).emit(); });
+    return block.add(fmt::format("softmax {}", columns), [=](Emitter& code) { SoftmaxEmitter(code, columns).emit(); });
 }
 
 }  // namespace octet::cpu::x64

@@ -169,7 +169,7 @@ std::size_t add_sum(CodeBlock& block, const std::vector<PartCode>& parts, int ro
                                   bounded, key_of(epilogue));
     for (const PartCode& p : parts)
         key += fmt::format(" {} {} {} [{}]", p.source, p.k, p.starts, fmt::join(p.dwords, ","));
-    return block.add(key, [&](Emitter& code) {
+    return block.add(key, [=](Emitter& code) {
         SumEmitter(code, parts, rows, columns, epilogue, out_stride, strides, bounded).emit();
     });
 }

@@ -175,7 +175,7 @@ std::size_t add_tile(CodeBlock& block, const TileShape& shape, const Epilogue& e
                                         fmt::join(shape.taps, ","), shape.whole_dwords, shape.row_stride,
                                         shape.out_stride, fmt::join(shape.operand_strides, ","), shape.prefetch_lines,
                                         bounded, key_of(epilogue));
-    return block.add(key, [&](Emitter& code) { TileEmitter(code, shape, epilogue, bounded).emit(); });
+    return block.add(key, [=](Emitter& code) { TileEmitter(code, shape, epilogue, bounded).emit(); });
 }
 
 int tile_rows(const VectorIsa& isa, int columns) {

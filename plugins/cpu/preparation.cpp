@@ -1,0 +1,82 @@
+#include "plugins/cpu/preparation.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+namespace octet::cpu {
+
+Preparation::Preparation(int threads) : most_threads_(static_cast<std::size_t>(std::max(threads, 1)) - 1) {}
+
+Preparation::~Preparation() {
+    {
+        const std::scoped_lock lock(mutex_);
+        waiting_.clear();
+    }
+    end();
+}
+
+void Preparation::add(Job job) {
+    const std::scoped_lock lock(mutex_);
+    waiting_.push_back(std::move(job));
+    // One more where those there are do not keep up: a thread takes some 30 us of the caller's time.
+    if (threads_.size() < most_threads_ && waiting_.size() > threads_.size()) {
+        try {
+            threads_.emplace_back([this] { work(); });
+        } catch (const std::system_error&) {
+            // The system has no more; those there are, and finish(), do the work.
+        }
+    }
+    wake_.notify_one();
+}
+
+void Preparation::finish() {
+    {
+        std::unique_lock lock(mutex_);
+        run_all(lock);
+    }
+    end();
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+}
+
+// Returns with the lock held, when nothing waits.
+void Preparation::run_all(std::unique_lock<std::mutex>& lock) {
+    while (!waiting_.empty()) {
+        Job job = std::move(waiting_.front());
+        waiting_.pop_front();
+        lock.unlock();
+        const auto start = std::chrono::steady_clock::now();
+        std::exception_ptr error;
+        try {
+            job();
+        } catch (...) {
+            error = std::current_exception();
+        }
+        job = nullptr;  // what it owns goes before others wait for the lock
+        const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        lock.lock();
+        seconds_ += seconds;
+        if (error && !error_) error_ = error;
+    }
+}
+
+void Preparation::work() {
+    std::unique_lock lock(mutex_);
+    while (!ended_) {
+        run_all(lock);
+        if (!ended_) wake_.wait(lock);
+    }
+}
+
+void Preparation::end() {
+    {
+        const std::scoped_lock lock(mutex_);
+        ended_ = true;
+    }
+    wake_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+}
+
+}  // namespace octet::cpu
