@@ -17,7 +17,7 @@ void emit(Emitter& c) {
     const Zmm factor(16), forget(0), input(1), candidate(2), output(3), cell(4);
     const EpilogueOp sigmoid{.kind = EpilogueOp::Kind::function, .function = Function::sigmoid};
     const EpilogueOp tanh{.kind = EpilogueOp::Kind::function, .function = Function::tanh};
-    const auto apply = [&](const EpilogueOp& op, const Zmm& x) { emit_function(c, op, x, kFirstTemp, nullptr); };
+    const auto apply = [&](const EpilogueOp& op, const Zmm& x) { emit_function(c, op, x, kFirstTemp); };
     c.mov(start, c.at(c.rdi, offsetof(Arguments, start)));
     c.mov(stride, c.at(c.rdi, offsetof(Arguments, start_stride)));
     c.mov(sums, c.at(c.rdi, offsetof(Arguments, sums)));
