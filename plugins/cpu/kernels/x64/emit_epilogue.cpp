@@ -49,15 +49,12 @@ EpilogueEmitter::EpilogueEmitter(Emitter& code, const Epilogue& epilogue, std::s
       bounded_(bounded),
       vectors_(channel_vectors(epilogue)) {
     bool four = false, five = false;  // temporaries
-    int lookups = 0;
     for (std::size_t i = 0; i < epilogue.ops.size(); ++i) {
         if (epilogue.ops[i].kind == Kind::function && !needs_two_temps(epilogue.ops[i].function)) {
             (lookup_of(epilogue, i) != nullptr ? four : five) = true;
-            lookups += lookup_of(epilogue, i) != nullptr ? 1 : 0;
         }
     }
     side_by_side_ = code.wide() && four;
-    one_lookup_ = lookups == 1;
     const bool few = !code.wide() && first_temp > kFirstTempOfSpilled;
     if (few && five) {
         spills_ = true;
@@ -217,9 +214,7 @@ void EpilogueEmitter::apply_to(std::span<const Part> parts, bool integers, Looku
     for (std::size_t i = 0; i < epilogue_.ops.size(); ++i) {
         const EpilogueOp& op = epilogue_.ops[i];
         if (const Lookup* lookup = lookup_of(epilogue_, i)) {
-            LookupRegisters again = one_lookup_ ? LookupRegisters{}
-                                                : registers;  // constants of one are not those of another
-            emit_looked_up(code_, op, *lookup, xs, one_lookup_ ? registers : again);
+            emit_looked_up(code_, op, *lookup, xs, registers);
             continue;
         }
         for (const Part& part : parts) {

@@ -13,11 +13,11 @@
 namespace octet::cpu::x64 {
 
 // What functions that are looked up work with. More temporaries than four let several registers be computed side by side, and those
-// beyond the first eight come to hold constants.
+// beyond the first eight come to hold constants: an epilogue has one such function, since nothing but a factor may follow it.
 struct LookupRegisters {
     static constexpr std::size_t kAlwaysTemps = 8;
     std::vector<Vec> temps;
-    std::vector<Vec> held = {};  // constants of one function
+    std::vector<Vec> held = {};
 };
 
 class EpilogueEmitter {
@@ -91,7 +91,6 @@ private:
     bool bounded_;
     int vectors_;
     bool spills_ = false;
-    bool one_lookup_ = false;
     bool side_by_side_ = false;  // functions that are looked up, with AVX-512
     bool holds_constants_ = false;
 };
