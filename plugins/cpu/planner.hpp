@@ -72,6 +72,11 @@ public:
     Place output_bfloat(ir::Value v, Layout layout);
     // Operands that are stored as bf16 become such in the program.
     void read_bfloat_operands(Program& program) const;
+    // Whether output_rows gives such a part.
+    bool is_part_of_concat(ir::Value v, Layout layout) const {
+        const auto it = slices_.find(v);
+        return it != slices_.end() && it->second.layout == layout;
+    }
     // The value lies in rows of `whole`, from this element on.
     Place output_part(ir::Value v, const Place& whole, std::size_t first, std::size_t pitch);
     // The concatenation, where parts of it were written already.

@@ -80,6 +80,14 @@ std::vector<Layer> layers() {
     }
     add("few", 512, 3, 1, 8, 1, 1);
     add("few", 512, 3, 1, 8, 3, 1);
+    const std::int64_t rows[][3] = {{32, 128, 64}, {64, 256, 32}, {128, 64, 128}, {64, 27, 256}, {48, 13, 192}};
+    for (const auto& [ic, size, oc] : rows) {
+        add("rows", size, 3, 1, ic, oc, 1);
+        add("dense", size, 3, 1, ic, oc, 1);
+        add("rows", size, 3, 1, ic, oc, 1);
+        all.back().name += "/swish";
+        all.back().swish = true;
+    }
     const std::int64_t dense[][4] = {{32, 160, 1, 32},  {64, 56, 1, 64},   {128, 56, 2, 128},
                                      {128, 28, 1, 128}, {256, 14, 1, 256}, {512, 7, 1, 512}};
     for (const auto& [ic, size, stride, oc] : dense) {
@@ -162,8 +170,9 @@ Prepared own(const Layer& layer, Buffers& buffers, Isa cap) {
                       {buffers.in.data(), buffers.out.data()},
                       x64::DepthwiseConvolution::packed_size(desc, code->isa()));
     }
-    if (layer.ic <= 4) {
+    if (layer.ic <= 4 || layer.name.starts_with("rows")) {
         x64::ImageConvolutionDesc desc;
+        if (layer.ic > 4) desc.source = x64::ImageConvolutionDesc::Source::interleaved_u8;
         desc.window = layer.window;
         desc.in_channels = layer.ic;
         desc.out_channels = layer.oc;

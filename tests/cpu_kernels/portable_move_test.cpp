@@ -85,6 +85,9 @@ TEST(PortableTranspose, AgreesWithIndexArithmetic) {
         {{2, 3, 4, 16}, {1, 2, 0, 3}},
         {{7}, {0}},
         {{16, 2, 16}, {2, 0, 1}},
+        {{9001, 3}, {1, 0}},        // few long rows are cut
+        {{700, 2, 85}, {1, 0, 2}},  // whole blocks
+        {{2, 3, 8200}, {1, 0, 2}},  // each longer than a unit
     };
     for (const auto& [shape, order] : cases) {
         for (const std::size_t element_size : {1u, 2u, 4u, 8u, 3u}) {
@@ -182,6 +185,11 @@ TEST(PortableBroadcast, RepeatsExtentsOfOne) {
             });
         }
     }
+}
+
+TEST(PortableCopy, ThreadsShareFewLongRows) {
+    EXPECT_EQ(portable::transpose(Shape{32768, 3}, Shape{1, 0}, 1).units(), 4u);
+    EXPECT_EQ(portable::transpose(Shape{6400, 3, 85}, Shape{1, 0, 2}, 4).units(), 200u);
 }
 
 TEST(PortableCopy, EmptyTensorsHaveNoUnits) {

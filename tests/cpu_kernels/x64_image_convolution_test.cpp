@@ -17,6 +17,10 @@ struct Case {
     std::uint8_t zero_point = 0;
     std::int64_t out_gap = 0;
     bool scalar_quantization = false;
+    std::int64_t in_gap = 0;
+    int threads = 1;
+
+    std::int64_t in_stride() const { return in_channels + in_gap; }
 };
 
 // The code of every value of the image, [batch, height, width, channels].
@@ -29,7 +33,8 @@ std::vector<int> codes_of(const Case& test, const x64::ImageConvolutionDesc& des
         const std::int64_t pixel = i / test.in_channels;
         const std::int64_t area = w.height * w.width;
         if (test.source == Source::interleaved_u8) {
-            codes[static_cast<std::size_t>(i)] = interleaved[static_cast<std::size_t>(i)];
+            codes[static_cast<std::size_t>(i)] =
+                interleaved[static_cast<std::size_t>(pixel * test.in_stride() + channel)];
             continue;
         }
         const float x =
@@ -44,10 +49,11 @@ std::vector<int> codes_of(const Case& test, const x64::ImageConvolutionDesc& des
 std::string name_of(const Case& test, int which) {
     const x64::Window& w = test.window;
     return fmt::format(
-        "{}x{}x{} kernel {}x{} stride {} dilation {} padding {},{},{},{} channels {} to {} source {} zp {} epilogue {}",
+        "{}x{}x{} kernel {}x{} stride {} dilation {} padding {},{},{},{} channels {} to {} source {} zp {} gaps {},{} "
+        "threads {} epilogue {}",
         w.batch, w.height, w.width, w.kernel_height, w.kernel_width, w.stride_height, w.dilation_width, w.pad_top,
         w.pad_left, w.pad_bottom, w.pad_right, test.in_channels, test.out_channels, static_cast<int>(test.source),
-        test.zero_point, which);
+        test.zero_point, test.in_gap, test.out_gap, test.threads, which);
 }
 
 void check_on(const Machine& machine, const Case& test, int which, Guard guard) {
@@ -65,6 +71,8 @@ void check_on(const Machine& machine, const Case& test, int which, Guard guard) 
     desc.shift = random_floats(test.scalar_quantization ? 1 : test.in_channels, 4, 100.F, 150.F);
     desc.low = test.scalar_quantization ? 3 : 0;
     desc.zero_point = test.zero_point;
+    desc.in_stride = test.in_gap != 0 ? test.in_stride() : 0;
+    desc.threads = test.threads;
     desc.out_stride = test.out_gap != 0 ? test.out_channels + test.out_gap : 0;
     desc.epilogue = made.epilogue;
     desc.operand_strides = made.strides;
@@ -73,7 +81,8 @@ void check_on(const Machine& machine, const Case& test, int which, Guard guard) 
 
     const std::size_t values = static_cast<std::size_t>(w.batch * w.height * w.width * test.in_channels);
     const auto planar = random_guarded<float>(test.source == Source::planar_f32 ? values : 0, guard, 1);
-    const auto interleaved = random_guarded<std::uint8_t>(test.source == Source::interleaved_u8 ? values : 0, guard, 1);
+    const std::size_t stored = values + static_cast<std::size_t>((w.batch * w.height * w.width - 1) * test.in_gap);
+    const auto interleaved = random_guarded<std::uint8_t>(test.source == Source::interleaved_u8 ? stored : 0, guard, 1);
     const auto weights =
         random_guarded<std::int8_t>(static_cast<std::size_t>(test.out_channels * test.in_channels * w.taps()), guard,
                                     2);
@@ -163,6 +172,57 @@ TEST(X64ImageConvolution, EveryEpilogue) {
             check({{2, 11, 14, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, 3, 40, Source::planar_f32, 20}, which, guard);
         }
     }
+}
+
+Case of_rows(const x64::Window& window, std::int64_t in_channels, std::int64_t out_channels, std::uint8_t zero_point,
+             std::int64_t in_gap, std::int64_t out_gap, int threads) {
+    return {window, in_channels, out_channels, Source::interleaved_u8, zero_point, out_gap, false, in_gap, threads};
+}
+
+TEST(X64ImageConvolution, ManyChannels) {
+    OCTET_NEEDS_AVX2();
+    const x64::Window plain{1, 5, 15, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1};
+    for (const Guard guard : kGuards) {
+        for (std::int64_t channels = 5; channels <= 40; ++channels) {
+            check(of_rows(plain, channels, 20, 7, 0, 0, 1), 0, guard);
+        }
+        for (std::int64_t columns = 1; columns <= 130; columns += 3) {
+            check(of_rows(plain, 12, columns, 0, 0, columns % 5, 1), static_cast<int>(columns % kEpilogues), guard);
+        }
+        for (std::int64_t width = 1; width <= 30; ++width) {
+            const x64::Window window{1, 4, width, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1};
+            check(of_rows(window, 8, 64, 3, width % 4, 0, 1), 0, guard);
+            check(of_rows(window, 8, 32, 0, 0, 0, 1), 3, guard);
+        }
+        for (const x64::Window& window :
+             {x64::Window{1, 12, 14, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, x64::Window{2, 9, 13, 5, 5, 1, 1, 1, 1, 2, 2, 2, 2},
+              x64::Window{1, 14, 14, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2}, x64::Window{2, 6, 9, 1, 7, 1, 1, 1, 1, 0, 3, 0, 3},
+              x64::Window{1, 20, 20, 3, 3, 2, 2, 1, 1, 1, 1, -1, -2}}) {
+            check(of_rows(window, 19, 70, 130, 5, 3, 1), 0, guard);
+        }
+    }
+}
+
+// Threads share out columns where the rows do not come out even, and long rows leave few to a chunk.
+TEST(X64ImageConvolution, ManyUnits) {
+    OCTET_NEEDS_AVX2();
+    for (const int threads : {2, 3, 5, 8}) {
+        check(of_rows({1, 7, 13, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, 24, 200, 5, 0, 0, threads), 1, Guard::before);
+    }
+    check(of_rows({1, 4, 1100, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, 32, 8, 9, 0, 0, 2), 0, Guard::after);
+}
+
+TEST(X64ImageConvolution, LongSumsAreDeclined) {
+    OCTET_NEEDS_AVX2();
+    x64::ImageConvolutionDesc desc;
+    desc.source = Source::interleaved_u8;
+    desc.window = {1, 8, 8, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1};
+    desc.in_channels = 65793 / 9 + 1;
+    desc.out_channels = 16;
+    EXPECT_EQ(x64::ImageConvolution::accepts(desc, detect_machine()).reason,
+              "sums of so many products may leave 32 bits");
+    desc.in_channels = 65793 / 9;
+    EXPECT_TRUE(x64::ImageConvolution::accepts(desc, detect_machine()));
 }
 
 TEST(X64ImageQuantize, EveryWidth) {

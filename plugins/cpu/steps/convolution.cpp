@@ -221,6 +221,35 @@ Acceptance try_portable(Planner& planner, const Problem& p, const Acceptance& be
     return accepted();
 }
 
+#if defined(__x86_64__)
+// With it oneDNN's dense kernels are 15 to 53 % slower than without.
+bool zero_in_padding(const Problem& p) {
+    const auto pads = [](const Dims& values) { return std::ranges::any_of(values, [](auto v) { return v != 0; }); };
+    return p.zero_point() != 0 && (pads(p.window.pads_begin) || pads(p.window.pads_end));
+}
+
+// A product of some of the pixels.
+bool skips_pixels(const Problem& p) {
+    return product(p.window.kernel) == 1 && std::ranges::any_of(p.window.strides, [](auto s) { return s != 1; });
+}
+
+bool dense_is_faster(Planner& planner, const Problem& p) {
+    if (zero_in_padding(p)) return true;
+    return !planner.code().isa().pairs() && skips_pixels(p);
+}
+
+// Over rows, oneDNN's dense kernels are as fast as own ones or a little faster, but their results have no pitch, so that a part of a
+// concatenation has to be copied, and they compute functions that own kernels look up.
+bool rows_are_faster(Planner& planner, const Problem& p) {
+    if (zero_in_padding(p)) return true;
+    if (planner.code().isa().pairs()) return false;
+    const Epilogue& epilogue = p.program.epilogue;
+    for (std::size_t i = 0; i < epilogue.ops.size(); ++i)
+        if (x64::lookup_of(epilogue, i) != nullptr) return true;
+    return planner.is_part_of_concat(p.group.output, Layout::channels_last);
+}
+#endif
+
 }  // namespace
 
 void plan_convolution(Planner& planner, const Group& group) {
@@ -244,10 +273,8 @@ void plan_convolution(Planner& planner, const Group& group) {
     if ((!amx || products < 64) && try_image(planner, p)) return;
     if ((!amx || products < 32) && try_pointwise(planner, p)) return;
     if (!amx && try_spread(planner, p)) return;
-    // Without a zero point in the padding oneDNN's dense kernels are 2 to 6 % faster, with it 15 to 53 % slower than without.
-    const auto pads = [](const Dims& values) { return std::ranges::any_of(values, [](auto v) { return v != 0; }); };
-    const bool zero_in_padding = p.zero_point() != 0 && (pads(p.window.pads_begin) || pads(p.window.pads_end));
-    if (!amx && zero_in_padding && try_dense(planner, p)) return;
+    if (!amx && rows_are_faster(planner, p) && try_rows(planner, p)) return;
+    if (!amx && dense_is_faster(planner, p) && try_dense(planner, p)) return;
 #endif
     p.data = planner.input(p.node.inputs[0], Layout::channels_last);  // what follows reads dense data only
 #if OCTET_ONEDNN
@@ -255,7 +282,8 @@ void plan_convolution(Planner& planner, const Group& group) {
     if (last) return;
 #endif
 #if defined(__x86_64__)
-    if (try_image(planner, p) || try_pointwise(planner, p) || try_spread(planner, p) || try_dense(planner, p)) return;
+    if (try_image(planner, p) || try_pointwise(planner, p) || try_spread(planner, p)) return;
+    if (try_rows(planner, p) || try_dense(planner, p)) return;
 #endif
     if (try_portable(planner, p, last)) return;
     plan_fallback(planner, group, last.reason);

@@ -53,6 +53,8 @@ inline StepBuffers buffers_of(Planner& planner, const ConvolutionProblem& p) {
 Acceptance try_depthwise(Planner& planner, const ConvolutionProblem& p);
 // The convolution of an image of a few channels.
 Acceptance try_image(Planner& planner, const ConvolutionProblem& p);
+// A window over rows of some length and not too many channels.
+Acceptance try_rows(Planner& planner, const ConvolutionProblem& p);
 // To a few output channels.
 Acceptance try_few_outputs(Planner& planner, const ConvolutionProblem& p);
 // A 1x1 convolution as a matrix product.

@@ -86,10 +86,9 @@ Acceptance try_depthwise(Planner& planner, const Problem& p) {
     return accepted();
 }
 
-Acceptance try_image(Planner& planner, const Problem& p) {
-    if (!p.integer() || p.backward || p.rank() > 2 || p.groups != 1 || p.ic > 4)
-        return declined("it is not the convolution of an image");
-    if (p.pitch() != 0) return declined("its image is a part of another");
+namespace {
+
+Acceptance try_row_convolution(Planner& planner, const Problem& p, const char* name) {
     if (p.source != DataType::u8) return declined("its codes have a sign");
     if (!p.uniform_zero_point() || !codes_hold_zero(p))
         return declined("its zero point is no code, or varies by channel");
@@ -98,15 +97,36 @@ Acceptance try_image(Planner& planner, const Problem& p) {
                                    .in_channels = p.ic,
                                    .out_channels = p.oc,
                                    .zero_point = static_cast<std::uint8_t>(p.zero_point()),
-                                   .epilogue = p.program.epilogue};
+                                   .in_stride = p.pitch(),
+                                   .epilogue = p.program.epilogue,
+                                   .threads = planner.threads()};
     if (auto a = x64::ImageConvolution::accepts(desc, planner.machine()); !a) return a;
     StepBuffers b = buffers_of(planner, p);
     desc.out_stride = result_of(planner, p, b);
     auto kernel = std::make_shared<const x64::ImageConvolution>(desc, p.weights.as<std::int8_t>(), planner.code());
-    add_step(planner, p.group, b, x64::kernel_name("image", planner.code().isa()), scratch_work(kernel, b),
+    add_step(planner, p.group, b, x64::kernel_name(name, planner.code().isa()), scratch_work(kernel, b),
              scratch_each(*kernel) * static_cast<std::size_t>(planner.threads()),
              x64::ImageConvolution::packed_size(desc, planner.code().isa()), {});
     return accepted();
+}
+
+}  // namespace
+
+Acceptance try_image(Planner& planner, const Problem& p) {
+    if (!p.integer() || p.backward || p.rank() > 2 || p.groups != 1 || p.ic > 4)
+        return declined("it is not the convolution of an image");
+    return try_row_convolution(planner, p, "image");
+}
+
+Acceptance try_rows(Planner& planner, const Problem& p) {
+    // Of longer sums other kernels use the weights more often, of shorter rows fewer tiles are whole.
+    constexpr std::int64_t kMostProducts = 1152, kFewestPixels = 13;
+    const std::int64_t taps = product(p.window.kernel);
+    if (!p.integer() || p.backward || p.rank() > 2 || p.groups != 1 || taps == 1)
+        return declined("it has no window of codes");
+    if (p.ic * taps > kMostProducts || p.at(p.window.output, 0) < kFewestPixels)
+        return declined("its sums are long or its rows short");
+    return try_row_convolution(planner, p, "rows");
 }
 
 Acceptance try_few_outputs(Planner& planner, const Problem& p) {

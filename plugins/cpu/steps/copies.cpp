@@ -12,17 +12,14 @@ void Copies::add(portable::StridedCopy copy, BufferId source, BufferId target) {
     parts.push_back({std::move(copy), source, target});
 }
 
+// A thread does the same share of every part: of those that lie in rows beside each other, the same rows.
 void Copies::run(const Frame& f) const {
     std::size_t units = 0;
-    for (const Part& part : parts) units += part.copy.units();
+    for (const Part& part : parts) units = std::max(units, part.copy.units());
     f.pool->parallel(units, [&](std::size_t begin, std::size_t end, int) {
-        std::size_t first = 0;  // unit of the part
         for (const Part& part : parts) {
-            const std::size_t past = first + part.copy.units();
-            if (begin < past && end > first)
-                part.copy.run(f.at(part.source), f.at(part.target), std::max(begin, first) - first,
-                              std::min(end, past) - first);
-            first = past;
+            const std::size_t own = part.copy.units();
+            part.copy.run(f.at(part.source), f.at(part.target), own * begin / units, own * end / units);
         }
     });
 }

@@ -18,6 +18,7 @@ namespace {
 using Dim = StridedCopy::Dim;
 
 constexpr std::size_t kRows = 64;     // of the row dimension, in one unit
+constexpr std::size_t kBytes = 8192;  // of a row of columns, in one unit, about
 constexpr std::size_t kStreams = 16;  // turned at once where rows are contiguous in the input and columns in the output
 
 // The two dimensions a unit walks itself: columns, the last and closest together in the output, and rows. Rows are the dimension that
@@ -49,18 +50,18 @@ struct Plane {
         }
     }
 
-    void copy(std::size_t row, std::size_t row_end) const {
+    void copy(std::size_t row, std::size_t row_end, std::size_t column, std::size_t column_end) const {
         if (columns.in_step == 1 && columns.out_step == 1) {
             for (std::size_t r = row; r < row_end; ++r) {
                 const auto i = static_cast<std::ptrdiff_t>(r);
-                std::memcpy(out + i * rows.out_step, in + i * rows.in_step, columns.extent * sizeof(T));
+                std::memcpy(out + i * rows.out_step + column, in + i * rows.in_step + column,
+                            (column_end - column) * sizeof(T));
             }
             return;
         }
-        std::size_t column = 0;
         if (rows.in_step == 1 && columns.out_step == 1 && columns.in_step > 0) {
             alignas(64) std::array<T, kRows * kStreams> turned;
-            for (; column + kStreams <= columns.extent; column += kStreams) {
+            for (; column + kStreams <= column_end; column += kStreams) {
                 const T* from = in + row + static_cast<std::ptrdiff_t>(column) * columns.in_step;
                 interleave<kStreams>(from, static_cast<std::size_t>(columns.in_step), turned.data(), row_end - row);
                 for (std::size_t r = row; r < row_end; ++r) {
@@ -69,7 +70,7 @@ struct Plane {
                 }
             }
         }
-        walk(row, row_end, column, columns.extent);
+        walk(row, row_end, column, column_end);
     }
 };
 
@@ -78,9 +79,20 @@ struct Position {
     std::ptrdiff_t out = 0;
     std::size_t row = 0;
     std::size_t row_end = 0;
+    std::size_t column = 0;
+    std::size_t column_end = 0;
 };
 
 std::size_t row_blocks(const Dim& rows) { return (rows.extent + kRows - 1) / kRows; }
+
+// Whole groups of kStreams, so that only the last block has a rest.
+std::size_t columns_each(std::size_t element_size) {
+    return std::max(kBytes / element_size + kStreams - 1, kStreams) / kStreams * kStreams;
+}
+std::size_t column_blocks(const StridedCopy& copy) {
+    const std::size_t each = columns_each(copy.element_size);
+    return (copy.dims.back().extent + each - 1) / each;
+}
 
 Position position_of(const StridedCopy& copy, std::size_t row_index, std::size_t unit) {
     const Dim& rows = copy.dims[row_index];
@@ -88,6 +100,10 @@ Position position_of(const StridedCopy& copy, std::size_t row_index, std::size_t
     at.row = unit % row_blocks(rows) * kRows;
     at.row_end = std::min(rows.extent, at.row + kRows);
     unit /= row_blocks(rows);
+    const std::size_t each = columns_each(copy.element_size);
+    at.column = unit % column_blocks(copy) * each;
+    at.column_end = std::min(copy.dims.back().extent, at.column + each);
+    unit /= column_blocks(copy);
     for (std::size_t i = copy.dims.size() - 1; i-- > 0;) {
         if (i != row_index) {
             const auto index = static_cast<std::ptrdiff_t>(unit % copy.dims[i].extent);
@@ -103,7 +119,7 @@ template <class T>
 void run_plane(const StridedCopy& copy, const void* in, void* out, std::size_t row_index, const Position& at) {
     const Plane<T> plane{static_cast<const T*>(in) + at.in, static_cast<T*>(out) + at.out, copy.dims[row_index],
                          copy.dims.back()};
-    plane.copy(at.row, at.row_end);
+    plane.copy(at.row, at.row_end, at.column, at.column_end);
 }
 
 // Elements of other sizes stand alone as the last dimension.
@@ -112,7 +128,7 @@ void run_blocks(const StridedCopy& copy, const void* in, void* out, std::size_t 
     const Dim& rows = copy.dims[row_index];
     const Dim& columns = copy.dims.back();
     for (std::size_t r = at.row; r < at.row_end; ++r) {
-        for (std::size_t c = 0; c < columns.extent; ++c) {
+        for (std::size_t c = at.column; c < at.column_end; ++c) {
             const auto i = static_cast<std::ptrdiff_t>(r);
             const auto j = static_cast<std::ptrdiff_t>(c);
             std::memcpy(static_cast<std::byte*>(out) + (at.out + i * rows.out_step + j * columns.out_step) * size,
@@ -173,11 +189,11 @@ void StridedCopy::simplify() {
 
 std::size_t StridedCopy::units() const {
     const std::size_t row_index = row_dim(dims);
-    std::size_t count = row_blocks(dims[row_index]);
+    std::size_t count = row_blocks(dims[row_index]) * column_blocks(*this);
     for (std::size_t i = 0; i + 1 < dims.size(); ++i) {
         count *= i == row_index ? 1 : dims[i].extent;
     }
-    return dims.back().extent == 0 ? 0 : count;
+    return count;
 }
 
 void StridedCopy::run(const void* in, void* out, std::size_t begin, std::size_t end) const {

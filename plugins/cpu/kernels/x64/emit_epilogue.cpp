@@ -16,6 +16,16 @@ bool uses_operand(const Epilogue& epilogue, std::uint32_t operand, bool (*which)
     });
 }
 
+int vectors_of_op(const EpilogueOp& op) {
+    switch (op.kind) {
+        case Kind::scale_shift: return 2;
+        case Kind::prelu: return 1;
+        case Kind::function: return 0;
+        case Kind::combine: return vectors_of_combine(op);
+    }
+    return 0;
+}
+
 int bytes_of(const Epilogue& epilogue, std::uint32_t operand) {
     for (const EpilogueOp& op : epilogue.ops) {
         if (op.kind == Kind::combine && op.operand == operand) {
@@ -44,12 +54,13 @@ EpilogueEmitter::EpilogueEmitter(Emitter& code, const Epilogue& epilogue, std::s
             (lookup_of(epilogue, i) != nullptr ? four : five) = true;
         }
     }
+    side_by_side_ = code.wide() && four;
     const bool few = !code.wide() && first_temp > kFirstTempOfSpilled;
     if (few && five) {
         spills_ = true;
         first_temp_ = kFirstTempOfSpilled;
     }
-    holds_constants_ = vectors_ <= 2 && !(few && four && !five);
+    holds_constants_ = vectors_ <= 2 && !side_by_side_ && !(few && four && !five);
     std::copy_n(strides.begin(), std::min<std::size_t>(strides.size(), kMaxOperands), strides_.begin());
 }
 
@@ -105,6 +116,9 @@ Vec EpilogueEmitter::constant_register(int id) const {
 
 void EpilogueEmitter::finish(int rows, int columns, const Accumulator& acc, bool integers, const Xbyak::Reg64& out,
                              std::int64_t stride) {
+    if (side_by_side_) {
+        return finish_side_by_side(rows, columns, acc, integers, out, stride);
+    }
     if (!spills_) {
         apply(rows, columns, acc, integers);
         store(rows, columns, acc, out, stride);
@@ -134,7 +148,46 @@ void EpilogueEmitter::finish(int rows, int columns, const Accumulator& acc, bool
     code_.add(code_.rsp, static_cast<std::uint32_t>(rows * vectors * bytes));
 }
 
+LookupRegisters EpilogueEmitter::lookup_registers() const {
+    LookupRegisters registers;
+    const int count = code_.wide() ? 8 : 4;
+    for (int i = 0; i < count; ++i) registers.temps.push_back(temp(i));
+    return registers;
+}
+
+std::vector<EpilogueEmitter::Part> EpilogueEmitter::parts_of(int first_row, int rows, int columns,
+                                                             const Accumulator& acc) const {
+    const int lanes = code_.lanes();
+    std::vector<Part> parts;
+    for (int r = first_row; r < first_row + rows; ++r) {
+        for (int v = 0; v * lanes < columns; ++v) {
+            parts.push_back({acc(r, v), r, v, std::min(lanes, columns - v * lanes)});
+        }
+    }
+    return parts;
+}
+
+// Rows are stored as soon as they are done, and their registers help with the next ones.
+void EpilogueEmitter::finish_side_by_side(int rows, int columns, const Accumulator& acc, bool integers,
+                                          const Xbyak::Reg64& out, std::int64_t stride) {
+    constexpr int kTogether = 4;  // registers
+    const int vectors = (columns + code_.lanes() - 1) / code_.lanes();
+    const int step = std::max(1, kTogether / vectors);
+    LookupRegisters registers = lookup_registers();
+    for (int first = 0; first < rows; first += step) {
+        const int count = std::min(step, rows - first);
+        const std::vector<Part> parts = parts_of(first, count, columns, acc);
+        apply_to(parts, integers, registers);
+        store(count, columns, acc, out, stride, first);
+        for (const Part& part : parts) registers.temps.push_back(part.x);
+    }
+}
+
 void EpilogueEmitter::apply(int rows, int columns, const Accumulator& acc, bool integers, int first_row) {
+    LookupRegisters registers = lookup_registers();
+    if (side_by_side_) {
+        return apply_to(parts_of(first_row, rows, columns, acc), integers, registers);
+    }
     const int lanes = code_.lanes();
     const int vectors = (columns + lanes - 1) / lanes;
     for (int v = 0; v < vectors; ++v) {
@@ -143,40 +196,50 @@ void EpilogueEmitter::apply(int rows, int columns, const Accumulator& acc, bool 
             code_.vmovups(constant_register(id), constant(id, v));
         }
         for (int r = first_row; r < first_row + rows; ++r) {
-            apply_one(acc(r, v), r, v, integers, std::min(lanes, columns - v * lanes));
+            const Part part{acc(r, v), r, v, std::min(lanes, columns - v * lanes)};
+            apply_to({&part, 1}, integers, registers);
         }
     }
 }
 
-void EpilogueEmitter::apply_one(const Vec& x, int row, int vector, bool integers, int count) {
-    if (integers) {
-        code_.vcvtdq2ps(x, x);
+void EpilogueEmitter::apply_to(std::span<const Part> parts, bool integers, LookupRegisters& registers) {
+    std::vector<Vec> xs;
+    for (const Part& part : parts) {
+        xs.push_back(part.x);
+        if (integers) {
+            code_.vcvtdq2ps(part.x, part.x);
+        }
     }
     int id = 0;
     for (std::size_t i = 0; i < epilogue_.ops.size(); ++i) {
         const EpilogueOp& op = epilogue_.ops[i];
-        switch (op.kind) {
-            case Kind::scale_shift:
-                scale_and_shift(x, id, vector);
-                id += 2;
-                break;
-            case Kind::prelu:
-                negative_times(x, id, vector);
-                id += 1;
-                break;
-            case Kind::function: emit_function(code_, op, x, first_temp_, lookup_of(epilogue_, i)); break;
-            case Kind::combine:
-                load_operand(op, temp(1), row, vector, count);
-                if (vectors_of_combine(op) != 0) {
-                    scale_and_shift(temp(1), id, vector);
-                    id += 2;
-                }
-                combine(op, x, temp(1));
-                break;
+        if (const Lookup* lookup = lookup_of(epilogue_, i)) {
+            emit_looked_up(code_, op, *lookup, xs, registers);
+            continue;
         }
+        for (const Part& part : parts) {
+            apply_op(op, part, id);
+        }
+        id += vectors_of_op(op);
     }
     if (epilogue_.result != DataType::f32) {
-        to_codes(x);
+        for (const Vec& x : xs) {
+            to_codes(x);
+        }
+    }
+}
+
+void EpilogueEmitter::apply_op(const EpilogueOp& op, const Part& part, int id) {
+    switch (op.kind) {
+        case Kind::scale_shift: return scale_and_shift(part.x, id, part.vector);
+        case Kind::prelu: return negative_times(part.x, id, part.vector);
+        case Kind::function: return emit_function(code_, op, part.x, first_temp_);
+        case Kind::combine:
+            load_operand(op, temp(1), part.row, part.vector, part.count);
+            if (vectors_of_combine(op) != 0) {
+                scale_and_shift(temp(1), id, part.vector);
+            }
+            return combine(op, part.x, temp(1));
     }
 }
 

@@ -4,12 +4,21 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "plugins/cpu/kernels/epilogue.hpp"
 #include "plugins/cpu/kernels/x64/emitter.hpp"
 #include "plugins/cpu/kernels/x64/epilogue_data.hpp"
 
 namespace octet::cpu::x64 {
+
+// What functions that are looked up work with. More temporaries than four let several registers be computed side by side, and those
+// beyond the first eight come to hold constants: an epilogue has one such function, since nothing but a factor may follow it.
+struct LookupRegisters {
+    static constexpr std::size_t kAlwaysTemps = 8;
+    std::vector<Vec> temps;
+    std::vector<Vec> held = {};
+};
 
 class EpilogueEmitter {
 public:
@@ -49,7 +58,19 @@ public:
     void load_as_float(const Vec& t, DataType type, const Xbyak::RegExp& from, int count);
 
 private:
-    void apply_one(const Vec& x, int row, int vector, bool integers, int count);
+    // One register of the result, and what it holds.
+    struct Part {
+        Vec x;
+        int row = 0;
+        int vector = 0;
+        int count = 0;  // of values
+    };
+    void apply_to(std::span<const Part> parts, bool integers, LookupRegisters& registers);
+    void apply_op(const EpilogueOp& op, const Part& part, int id);
+    void finish_side_by_side(int rows, int columns, const Accumulator& acc, bool integers, const Xbyak::Reg64& out,
+                             std::int64_t stride);
+    std::vector<Part> parts_of(int first_row, int rows, int columns, const Accumulator& acc) const;
+    LookupRegisters lookup_registers() const;
     void negative_times(const Vec& x, int id, int vector);
     void scale_and_shift(const Vec& x, int first_vector, int vector);
     void combine(const EpilogueOp& op, const Vec& x, const Vec& other);
@@ -70,14 +91,16 @@ private:
     bool bounded_;
     int vectors_;
     bool spills_ = false;
+    bool side_by_side_ = false;  // functions that are looked up, with AVX-512
     bool holds_constants_ = false;
 };
 
 // Whether AVX2 code for it makes do with two temporaries, the first two of the five; looked up, it takes four.
 bool needs_two_temps(Function function);
 
-// x = function(x) for a whole register, relative error below 2e-6, or, looked up, the absolute error of epilogue_data.hpp; uses five
-// temporaries and k3.
-void emit_function(Emitter& code, const EpilogueOp& op, const Vec& x, int first_temp, const Lookup* lookup);
-
+// x = function(x) for a whole register, relative error below 2e-6; uses five temporaries and k3.
+void emit_function(Emitter& code, const EpilogueOp& op, const Vec& x, int first_temp);
+// The same for any number of registers, with the absolute error of epilogue_data.hpp.
+void emit_looked_up(Emitter& code, const EpilogueOp& op, const Lookup& lookup, std::span<const Vec> xs,
+                    LookupRegisters& registers);
 }  // namespace octet::cpu::x64

@@ -1,5 +1,7 @@
 // Activation functions on the floats of a register. exp is 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2]; the others are built from exp and
 // exp - 1 so that no digits cancel where the function is small.
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <initializer_list>
 #include <limits>
@@ -23,7 +25,6 @@ public:
           t4(emitter.vec(last_temp)) {}
 
     void emit(const EpilogueOp& op, const Vec& x);
-    void emit_looked_up(const EpilogueOp& op, const Lookup& lookup, const Vec& x);
 
 private:
     // x into [low, high]; NaN stays, because min and max return their second operand then.
@@ -156,7 +157,6 @@ private:
         bound(y, y, 0.F, 6.F);
     }
 
-    void minus_segments(const Vec& x, const Segments& segments);
     void tanh(const Vec& x);
     void gelu_erf(const Vec& x);
     void gelu_tanh(const Vec& x);
@@ -239,42 +239,6 @@ void FunctionEmitter::softplus(const Vec& x) {
     c.vfmadd231ps(x, t0, t2);
 }
 
-// x = max(x, 0) - f(|x|). Adding 1.5 * 2^23 rounds to the index of the segment, which then stands in the low bits.
-void FunctionEmitter::minus_segments(const Vec& x, const Segments& segments) {
-    constexpr float kRounds = 12582912.F;
-    c.vandps(t0, x, c.all_lanes(0x7FFFFFFFU));
-    c.vminps(t0, t0, c.all_lanes(segments.end));
-    c.vbroadcastss(t1, c.one_lane(bits(kRounds)));
-    c.vfmadd231ps(t1, t0, c.all_lanes(segments.per_unit));
-    c.vsubps(t2, t1, c.all_lanes(kRounds));
-    c.vfmsub132ps(t0, t2, c.all_lanes(segments.per_unit));
-    c.vpermps(t2, t1, c.table(segments.coefficients.back()));
-    for (std::size_t power = segments.coefficients.size() - 1; power-- > 0;) {
-        c.vpermps(t3, t1, c.table(segments.coefficients[power]));
-        c.vfmadd213ps(t2, t0, t3);
-    }
-    c.vxorps(t1, t1, t1);
-    c.vmaxps(t1, t1, x);
-    c.vsubps(x, t1, t2);
-}
-
-// gelu(x) = max(x, 0) - |x|/2 erfc(|x| / sqrt 2), swish(x) = max(x, 0) - |x| / (1 + exp(alpha |x|)); at the ends what is left of the
-// second terms is below the error that is allowed.
-// 8 segments with three powers more are as near as 16.
-void FunctionEmitter::emit_looked_up(const EpilogueOp& op, const Lookup& lookup, const Vec& x) {
-    const bool gelu = op.function == Function::gelu_erf;
-    const double alpha = gelu ? 1 : static_cast<double>(op.alpha);
-    const auto rest = [&](double a) {
-        return gelu ? a / 2 * std::erfc(a * std::sqrt(0.5)) : a / (1 + std::exp(alpha * a));
-    };
-    const int degree = lookup.degree + (c.wide() ? 0 : 3);
-    // Code repeats a function for every vector of a tile.
-    thread_local std::map<std::tuple<bool, double, int, bool>, Segments> made;
-    auto [segments, fresh] = made.try_emplace({gelu, alpha, degree, c.wide()});
-    if (fresh) segments->second = segments_of(rest, lookup.end / alpha, degree, c.wide() ? 16 : 8);
-    minus_segments(x, segments->second);
-}
-
 void FunctionEmitter::emit(const EpilogueOp& op, const Vec& x) {
     switch (op.function) {
         case Function::relu:
@@ -325,6 +289,100 @@ void FunctionEmitter::emit(const EpilogueOp& op, const Vec& x) {
     }
 }
 
+// x = max(x, 0) - f(|x|), where f is looked up. Adding 1.5 * 2^23 rounds to the index of the segment, which then stands in the low bits.
+class SegmentEmitter {
+public:
+    SegmentEmitter(Emitter& code, const Segments& segments, std::span<const Vec> held)
+        : c(code), s(segments), held_(held) {}
+
+    // The constants in the order in which registers for them save most.
+    static std::size_t constants(const Segments& segments) { return 3 + segments.coefficients.size(); }
+    void load_constant(const Vec& to, std::size_t which) const {
+        which < kTables || which == constants(s) - 1 ? c.vbroadcastss(to, c.one_lane(number(which)))
+                                                     : c.vmovups(to, table(which - kTables));
+    }
+
+    // Several registers side by side, since each alone waits for itself most of the time: three temporaries for each, and one more.
+    void emit(std::span<const Vec> xs, std::span<const Vec> temps) const;
+
+private:
+    static constexpr float kRounds = 12582912.F;
+    static constexpr std::size_t kRound = 0, kPerUnit = 1, kTables = 2;
+
+    std::uint32_t number(std::size_t which) const {
+        return std::bit_cast<std::uint32_t>(which == kRound ? kRounds : which == kPerUnit ? s.per_unit : s.end);
+    }
+    Xbyak::Address table(std::size_t i) const { return c.table(s.coefficients[s.coefficients.size() - 1 - i]); }
+    // A constant for all lanes where it is: held, or in memory.
+    template <class Emit>
+    void with(std::size_t which, const Emit& emit) const {
+        if (which < held_.size()) emit(static_cast<const Xbyak::Operand&>(held_[which]));
+        else emit(static_cast<const Xbyak::Operand&>(c.all_lanes(number(which))));
+    }
+    template <class Emit>
+    void with_table(std::size_t i, const Emit& emit) const {
+        if (kTables + i < held_.size()) emit(static_cast<const Xbyak::Operand&>(held_[kTables + i]));
+        else emit(static_cast<const Xbyak::Operand&>(table(i)));
+    }
+
+    Emitter& c;
+    const Segments& s;
+    const std::span<const Vec> held_;
+};
+
+void SegmentEmitter::emit(std::span<const Vec> xs, std::span<const Vec> temps) const {
+    const Vec shared = temps[3 * xs.size()];
+    const auto distance = [&](std::size_t i) { return temps[3 * i]; };
+    const auto index = [&](std::size_t i) { return temps[3 * i + 1]; };
+    const auto sum = [&](std::size_t i) { return temps[3 * i + 2]; };
+    const auto each = [&](const auto& emit) {
+        for (std::size_t i = 0; i < xs.size(); ++i) emit(i);
+    };
+    const std::size_t end = constants(s) - 1;
+    if (c.wide()) {
+        constexpr std::uint8_t kSmallerMagnitude = 0b1010;
+        each([&](auto i) { with(end, [&](auto& m) { c.vrangeps(distance(i), xs[i], m, kSmallerMagnitude); }); });
+    } else {
+        each([&](auto i) { c.vandps(distance(i), xs[i], c.all_lanes(0x7FFFFFFFU)); });
+        each([&](auto i) { c.vminps(distance(i), distance(i), c.all_lanes(s.end)); });
+    }
+    each([&](auto i) {
+        if (kRound < held_.size()) c.vmovaps(index(i), held_[kRound]);
+        else c.vbroadcastss(index(i), c.one_lane(number(kRound)));
+    });
+    each([&](auto i) { with(kPerUnit, [&](auto& m) { c.vfmadd231ps(index(i), distance(i), m); }); });
+    each([&](auto i) { with(kRound, [&](auto& m) { c.vsubps(sum(i), index(i), m); }); });
+    each([&](auto i) { with(kPerUnit, [&](auto& m) { c.vfmsub132ps(distance(i), sum(i), m); }); });
+    each([&](auto i) { with_table(0, [&](auto& m) { c.vpermps(sum(i), index(i), m); }); });
+    for (std::size_t power = 1; power < s.coefficients.size(); ++power) {
+        each([&](auto i) {
+            with_table(power, [&](auto& m) { c.vpermps(shared, index(i), m); });
+            c.vfmadd213ps(sum(i), distance(i), shared);
+        });
+    }
+    const Xbyak::Xmm zero(shared.getIdx());
+    c.vxorps(zero, zero, zero);
+    each([&](auto i) { c.vmaxps(index(i), shared, xs[i]); });
+    each([&](auto i) { c.vsubps(xs[i], index(i), sum(i)); });
+}
+
+// gelu(x) = max(x, 0) - |x|/2 erfc(|x| / sqrt 2), swish(x) = max(x, 0) - |x| / (1 + exp(alpha |x|)); at the ends what is left of the
+// second terms is below the error that is allowed.
+// 8 segments with three powers more are as near as 16.
+const Segments& segments_for(const Emitter& c, const EpilogueOp& op, const Lookup& lookup) {
+    const bool gelu = op.function == Function::gelu_erf;
+    const double alpha = gelu ? 1 : static_cast<double>(op.alpha);
+    const auto rest = [&](double a) {
+        return gelu ? a / 2 * std::erfc(a * std::sqrt(0.5)) : a / (1 + std::exp(alpha * a));
+    };
+    const int degree = lookup.degree + (c.wide() ? 0 : 3);
+    // Code repeats a function for every vector of a tile.
+    thread_local std::map<std::tuple<bool, double, int, bool>, Segments> made;
+    auto [segments, fresh] = made.try_emplace({gelu, alpha, degree, c.wide()});
+    if (fresh) segments->second = segments_of(rest, lookup.end / alpha, degree, c.wide() ? 16 : 8);
+    return segments->second;
+}
+
 }  // namespace
 
 bool needs_two_temps(Function function) {
@@ -342,11 +400,26 @@ bool needs_two_temps(Function function) {
     }
 }
 
-void emit_function(Emitter& code, const EpilogueOp& op, const Vec& x, int first_temp, const Lookup* lookup) {
-    const int last_temp = first_temp + (code.wide() ? 4 : needs_two_temps(op.function) ? 1 : lookup != nullptr ? 3 : 4);
-    FunctionEmitter emitter(code, first_temp, last_temp);
-    if (lookup != nullptr) emitter.emit_looked_up(op, *lookup, x);
-    else emitter.emit(op, x);
+void emit_function(Emitter& code, const EpilogueOp& op, const Vec& x, int first_temp) {
+    const int last_temp = first_temp + (code.wide() || !needs_two_temps(op.function) ? 4 : 1);
+    FunctionEmitter(code, first_temp, last_temp).emit(op, x);
+}
+
+void emit_looked_up(Emitter& code, const EpilogueOp& op, const Lookup& lookup, std::span<const Vec> xs,
+                    LookupRegisters& registers) {
+    const Segments& segments = segments_for(code, op, lookup);
+    std::vector<Vec>& temps = registers.temps;
+    while (temps.size() > LookupRegisters::kAlwaysTemps &&
+           registers.held.size() < SegmentEmitter::constants(segments)) {
+        SegmentEmitter(code, segments, {}).load_constant(temps.back(), registers.held.size());
+        registers.held.push_back(temps.back());
+        temps.pop_back();
+    }
+    const std::size_t together = (temps.size() - 1) / 3;
+    for (std::size_t first = 0; first < xs.size(); first += together) {
+        const auto some = xs.subspan(first, std::min(together, xs.size() - first));
+        SegmentEmitter(code, segments, registers.held).emit(some, temps);
+    }
 }
 
 }  // namespace octet::cpu::x64

@@ -8,8 +8,13 @@ namespace {
 
 using Source = ImageConvolutionDesc::Source;
 
-// Output rows of a chunk: the scratch rows stay in L1, and few rows move on to the next chunk.
+// 255 * 128 * products must fit 31 bits.
+constexpr std::int64_t kMaxProducts = 65793;
+// Output rows of a chunk: few rows move on to the next one, and the scratch rows leave half of L2 to the weights.
 constexpr std::int64_t kChunkRows = 8;
+constexpr std::int64_t kChunkBytes = 128 * 1024;
+// A tile of fewer rows takes as long as one of this many: its weights come from L2.
+constexpr std::int64_t kFewestRows = 4;
 
 // Without dilation along a row, the taps of a kernel row are neighbours in memory and count as one.
 bool joined(const Window& window) { return window.dilation_width == 1; }
@@ -26,14 +31,19 @@ ImageQuantizeDesc quantization_of(const ImageConvolutionDesc& desc) {
             desc.scale,        desc.shift,         desc.low,          desc.high};
 }
 
-// Rows of a tile that cut a row of the result without rest if there are such, else as many as fit.
+// Rows of the tiles that cut a row of the result with the least work, up to as many as fit.
 int tile_rows_for(std::int64_t width, int most) {
+    int best = most;
+    std::int64_t least = 0;
     for (int rows = most; rows * 3 >= most * 2; --rows) {
-        if (width % rows == 0) {
-            return rows;
+        const std::int64_t rest = width % rows;
+        const std::int64_t work = width / rows * rows + (rest == 0 ? 0 : std::max(rest, kFewestRows));
+        if (least == 0 || work < least) {
+            least = work;
+            best = rows;
         }
     }
-    return most;
+    return best;
 }
 
 }  // namespace
@@ -45,14 +55,20 @@ Acceptance ImageConvolution::accepts(const ImageConvolutionDesc& desc, const Mac
     if (!desc.window.valid() || desc.out_channels < 1) {
         return declined("an empty convolution");
     }
-    if (Acceptance image = ImageQuantize::accepts(quantization_of(desc), machine); !image) {
-        return image;
+    if (desc.source == Source::planar_f32) {
+        if (Acceptance image = ImageQuantize::accepts(quantization_of(desc), machine); !image) {
+            return image;
+        }
     }
     const Window& w = desc.window;
-    if (w.taps() > 4096 || (w.width + w.pad_left) * w.kernel_height * w.dilation_height > (1 << 24)) {
+    if (desc.in_channels < 1 || desc.in_channels * w.taps() > kMaxProducts) {
+        return declined("sums of so many products may leave 32 bits");
+    }
+    const std::int64_t row = std::max(w.pad_left + w.width + w.pad_right, w.width) * desc.in_channels;
+    if (w.taps() > 4096 || row * w.kernel_height * w.dilation_height > (1 << 26)) {
         return declined("an image or window too large for the offsets of this kernel");
     }
-    if (std::max({desc.out_stride, desc.out_channels,
+    if (std::max({desc.in_stride, desc.out_stride, desc.out_channels,
                   *std::max_element(desc.operand_strides.begin(), desc.operand_strides.end())}) >
         (std::int64_t{1} << 24)) {
         return declined("pixels of more than 16 million values");
@@ -75,16 +91,38 @@ ImageConvolution::ImageConvolution(const ImageConvolutionDesc& desc, std::span<c
         storage = {own_.data(), own_.size()};
     }
     weights_ = reinterpret_cast<std::int8_t*>(storage.data());
-    const Window& w = desc_.window;
-    chunk_rows_ = std::min(kChunkRows, w.out_height());
-    buffer_rows_ = (chunk_rows_ - 1) * w.stride_height + (w.kernel_height - 1) * w.dilation_height + 1;
-    const std::int64_t pixels = std::max(w.pad_left + w.width, (w.out_width() - 1) * w.stride_width +
-                                                                   (w.kernel_width - 1) * w.dilation_width + 1);
-    row_bytes_ = (pixels * desc.in_channels + 4 + 63) / 64 * 64;
+    desc_.in_stride = desc.in_stride != 0 ? desc.in_stride : desc.in_channels;
+    size_scratch();
     if (desc.source == Source::planar_f32) {
         quantize_.emplace(quantization_of(desc), code);
     }
     add_blocks(weights, code);
+    share_columns();
+}
+
+void ImageConvolution::size_scratch() {
+    const Window& w = desc_.window;
+    const std::int64_t pixels = std::max(w.pad_left + w.width, (w.out_width() - 1) * w.stride_width +
+                                                                   (w.kernel_width - 1) * w.dilation_width + 1);
+    row_bytes_ = (pixels * desc_.in_channels + 4 + 63) / 64 * 64;
+    const std::int64_t window_rows = (w.kernel_height - 1) * w.dilation_height + 1;
+    const std::int64_t fitting = (kChunkBytes / row_bytes_ - window_rows) / w.stride_height + 1;
+    chunk_rows_ = std::clamp<std::int64_t>(fitting, 1, std::min(kChunkRows, w.out_height()));
+    buffer_rows_ = (chunk_rows_ - 1) * w.stride_height + window_rows;
+}
+
+// As many parts as make the largest share of a thread the smallest.
+void ImageConvolution::share_columns() {
+    const auto blocks = static_cast<std::int64_t>(blocks_.size());
+    const auto largest = [&](std::int64_t parts) {  // in blocks of a row
+        const std::int64_t units = (rows() * parts + desc_.threads - 1) / desc_.threads;
+        return units * ((blocks + parts - 1) / parts);
+    };
+    for (std::int64_t parts = 2; parts <= std::min<std::int64_t>(desc_.threads, blocks); ++parts) {
+        if (largest(parts) < largest(column_parts_)) {
+            column_parts_ = parts;
+        }
+    }
 }
 
 void ImageConvolution::add_blocks(std::span<const std::int8_t> weights, CodeBlock& code) {
@@ -106,13 +144,16 @@ void ImageConvolution::add_blocks(std::span<const std::int8_t> weights, CodeBloc
     shape.starts = desc_.zero_point != 0;
     const PanelShape panel = panel_of(desc_, code.isa());
     for (const ColumnBlock& plain : column_blocks(desc_.out_channels, panel, block_columns(code.isa()))) {
-        const auto weight = [&](std::size_t tap, std::int64_t i, std::int64_t column) {
-            const std::int64_t at = static_cast<std::int64_t>(tap) * shape.k +
-                                    i;  // in the order kernel row, column, channel
-            const std::int64_t position = at / channels;
-            return weights[static_cast<std::size_t>((column * channels + at % channels) * w.taps() + position)];
-        };
-        if (!own_.filled()) pack_panel(weights_ + plain.panel, plain, panel, weight);
+        if (!own_.filled()) {
+            code.later([to = weights_ + plain.panel, plain, panel, from = weights.data(), channels, k = shape.k,
+                        positions = w.taps()] {
+                pack_panel(to, plain, panel, [&](std::size_t tap, std::int64_t i, std::int64_t column) {
+                    // In the order kernel row, column, channel.
+                    const std::int64_t at = static_cast<std::int64_t>(tap) * k + i;
+                    return from[(column * channels + at % channels) * positions + at / channels];
+                });
+            });
+        }
         Block block;
         static_cast<ColumnBlock&>(block) = plain;
         block.tile_rows = tile_rows_for(w.out_width(), tile_rows(code.isa(), plain.columns));
@@ -128,25 +169,31 @@ void ImageConvolution::add_blocks(std::span<const std::int8_t> weights, CodeBloc
 void ImageConvolution::run(const Args& args, std::int64_t begin, std::int64_t end) const {
     const Window& w = desc_.window;
     const std::int64_t height = w.out_height();
-    std::uint8_t* rows = reinterpret_cast<std::uint8_t*>(args.scratch);
+    auto* lines = reinterpret_cast<std::uint8_t*>(args.scratch);
     std::int64_t filled_first = 0;
     std::int64_t filled_last = 0;
+    const auto parts = static_cast<std::size_t>(column_parts_);
     for (std::int64_t unit = begin; unit < end;) {
-        const std::int64_t batch = unit / height;
-        const std::int64_t y = unit % height;
+        const auto part = static_cast<std::size_t>(unit / rows());
+        const std::int64_t row = unit % rows();
+        const std::int64_t batch = row / height;
+        const std::int64_t y = row % height;
         const std::int64_t count = std::min({chunk_rows_, end - unit, height - y});
         const std::int64_t first = y * w.stride_height - w.pad_top;
         const std::int64_t last = first + (count - 1) * w.stride_height + (w.kernel_height - 1) * w.dilation_height + 1;
         const bool follows = unit > begin && y > 0;
         const std::int64_t kept = follows ? std::max<std::int64_t>(0, filled_last - first) : 0;
         if (kept > 0) {
-            std::memmove(rows, rows + (first - filled_first) * row_bytes_, static_cast<std::size_t>(kept * row_bytes_));
+            std::memmove(lines, lines + (first - filled_first) * row_bytes_,
+                         static_cast<std::size_t>(kept * row_bytes_));
         }
         fill(args, batch, first + kept, last, kept);
         filled_first = first;
         filled_last = last;
-        for (std::int64_t i = 0; i < count; ++i) {
-            convolve_row(args, batch, y + i, rows + i * w.stride_height * row_bytes_);
+        for (std::size_t block = blocks_.size() * part / parts; block < blocks_.size() * (part + 1) / parts; ++block) {
+            for (std::int64_t i = 0; i < count; ++i) {
+                convolve_row(args, blocks_[block], row + i, lines + i * w.stride_height * row_bytes_);
+            }
         }
         unit += count;
     }
@@ -171,35 +218,45 @@ void ImageConvolution::fill_row(const Args& args, std::int64_t batch, std::int64
     std::memset(to, desc_.zero_point, static_cast<std::size_t>(left));
     std::memset(to + left + width, desc_.zero_point, static_cast<std::size_t>(row_bytes_ - left - width));
     if (desc_.source == Source::interleaved_u8) {
-        std::memcpy(to + left, static_cast<const std::uint8_t*>(args.in) + (batch * w.height + y) * width,
-                    static_cast<std::size_t>(width));
-        return;
+        copy_row(args, batch * w.height + y, to + left);
+    } else {
+        quantize_->run_row(static_cast<const float*>(args.in), batch, y, to + left);
     }
-    quantize_->run_row(static_cast<const float*>(args.in), batch, y, to + left);
 }
 
-void ImageConvolution::convolve_row(const Args& args, std::int64_t batch, std::int64_t y,
-                                    const std::uint8_t* rows) const {
+void ImageConvolution::copy_row(const Args& args, std::int64_t row, std::uint8_t* to) const {
+    const std::int64_t width = desc_.window.width, channels = desc_.in_channels, stride = desc_.in_stride;
+    const auto* from = static_cast<const std::uint8_t*>(args.in) + row * width * stride;
+    if (stride == channels) {
+        std::memcpy(to, from, static_cast<std::size_t>(width * channels));
+        return;
+    }
+    for (std::int64_t x = 0; x < width; ++x) {
+        std::memcpy(to + x * channels, from + x * stride, static_cast<std::size_t>(channels));
+    }
+}
+
+// `row` counts the rows of all images; `lines`: the first that its windows see.
+void ImageConvolution::convolve_row(const Args& args, const Block& block, std::int64_t row,
+                                    const std::uint8_t* lines) const {
     const Window& w = desc_.window;
     const std::int64_t size = static_cast<std::int64_t>(size_of(desc_.epilogue.result));
-    const std::int64_t pixel = (batch * w.out_height() + y) * w.out_width();
-    for (const Block& block : blocks_) {
-        const std::int64_t tiles = w.out_width() / block.tile_rows;
-        const auto call = [&](std::size_t kernel, std::int64_t x, std::int64_t count) {
-            TileArgs values;
-            values.a = rows + x * w.stride_width * desc_.in_channels;
-            values.weights = weights_ + block.panel;
-            values.out = static_cast<std::byte*>(args.out) + ((pixel + x) * desc_.out_stride + block.first) * size;
-            values.tiles = count;
-            values.epilogue = epilogue_.at(args.operands, pixel + x, batch, block.first);
-            code_->call(kernel, values);
-        };
-        if (tiles > 0) {
-            call(block.full, 0, tiles);
-        }
-        if (tiles * block.tile_rows < w.out_width()) {
-            call(block.rest, tiles * block.tile_rows, 1);
-        }
+    const std::int64_t pixel = row * w.out_width(), batch = row / w.out_height();
+    const std::int64_t tiles = w.out_width() / block.tile_rows;
+    const auto call = [&](std::size_t kernel, std::int64_t x, std::int64_t count) {
+        TileArgs values;
+        values.a = lines + x * w.stride_width * desc_.in_channels;
+        values.weights = weights_ + block.panel;
+        values.out = static_cast<std::byte*>(args.out) + ((pixel + x) * desc_.out_stride + block.first) * size;
+        values.tiles = count;
+        values.epilogue = epilogue_.at(args.operands, pixel + x, batch, block.first);
+        code_->call(kernel, values);
+    };
+    if (tiles > 0) {
+        call(block.full, 0, tiles);
+    }
+    if (tiles * block.tile_rows < w.out_width()) {
+        call(block.rest, tiles * block.tile_rows, 1);
     }
 }
 

@@ -1,6 +1,8 @@
 #pragma once
-// The first convolution of a network: one to four input channels, straight from a planar float image that is quantized on the way, or
-// from interleaved u8. Products are (code - zero point) times weight; padding equals the zero point.
+// Convolution that brings rows of its image, with their padding, into memory of its own, where every tap of every window lies at a fixed
+// distance: for images of few channels or long rows. From interleaved u8 of any number of channels, or, as the first convolution of a
+// network, straight from a planar float image of one to four channels that is quantized on the way. Products are (code - zero point)
+// times weight, exact in 32 bits; padding equals the zero point.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +23,7 @@ namespace octet::cpu::x64 {
 struct ImageConvolutionDesc {
     enum class Source : std::uint8_t {
         planar_f32,  // [batch, channels, height, width]; code = min(max(x * scale + shift, low), high), rounded half to even
-        interleaved_u8  // [batch, height, width, channels]
+        interleaved_u8  // [batch, height, width, channels], pixels `in_stride` apart
     };
     Source source = Source::planar_f32;
     Window window = {};
@@ -32,10 +34,12 @@ struct ImageConvolutionDesc {
     float low = 0;
     float high = 255;
     std::uint8_t zero_point = 0;
-    std::int64_t out_stride = 0;  // elements between pixels; 0: dense
+    std::int64_t in_stride = 0;  // elements between pixels; 0: dense
+    std::int64_t out_stride = 0;
     Epilogue epilogue = {};
     std::array<std::int64_t, kMaxOperands> operand_strides =
         {};  // of full operands, elements between pixels; 0: `out_channels`
+    int threads = 1;
 };
 
 class ImageConvolution {
@@ -50,12 +54,13 @@ public:
     static Acceptance accepts(const ImageConvolutionDesc& desc, const Machine& machine);
     static std::size_t packed_size(const ImageConvolutionDesc& desc, const VectorIsa& isa);
 
-    // weights: [out channels, in channels, kernel height, kernel width]
+    // weights: [out channels, in channels, kernel height, kernel width], read when the code is sealed
     ImageConvolution(const ImageConvolutionDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code,
                      std::span<std::byte> storage = {});
 
-    // A unit is a row of the result. Ranges of many rows share the rows of the image that their windows have in common.
-    std::int64_t units() const { return desc_.window.batch * desc_.window.out_height(); }
+    // A unit is a row of the result, or some of its columns. Ranges of many rows share the rows of the image that their windows have in
+    // common.
+    std::int64_t units() const { return rows() * column_parts_; }
     std::size_t scratch_size() const { return static_cast<std::size_t>(buffer_rows_ * row_bytes_ + 64); }
     void run(const Args& args, std::int64_t begin, std::int64_t end) const;
 
@@ -66,11 +71,15 @@ private:
         std::size_t rest = 0;
     };
 
+    std::int64_t rows() const { return desc_.window.batch * desc_.window.out_height(); }
+    void size_scratch();
+    void share_columns();
     void add_blocks(std::span<const std::int8_t> weights, CodeBlock& code);
     // Rows [first, last) of the image, padding included, into the scratch rows from `slot` on.
     void fill(const Args& args, std::int64_t batch, std::int64_t first, std::int64_t last, std::int64_t slot) const;
     void fill_row(const Args& args, std::int64_t batch, std::int64_t y, std::uint8_t* to) const;
-    void convolve_row(const Args& args, std::int64_t batch, std::int64_t y, const std::uint8_t* rows) const;
+    void copy_row(const Args& args, std::int64_t row, std::uint8_t* to) const;
+    void convolve_row(const Args& args, const Block& block, std::int64_t row, const std::uint8_t* lines) const;
 
     ImageConvolutionDesc desc_;
     const CodeBlock* code_;
@@ -79,6 +88,7 @@ private:
     std::int64_t chunk_rows_ = 0;  // output rows for each filling of the scratch
     std::int64_t buffer_rows_ = 0;
     std::int64_t row_bytes_ = 0;
+    std::int64_t column_parts_ = 1;
     EpilogueData epilogue_;
     Aligned<std::byte> own_;
     std::int8_t* weights_ = nullptr;

@@ -43,7 +43,7 @@ private:
     void sigmoid(const Zmm& x) { apply(Function::sigmoid, x); }
     void tanh(const Zmm& x) { apply(Function::tanh, x); }
     void apply(Function function, const Zmm& x) {
-        emit_function(c, {.kind = EpilogueOp::Kind::function, .function = function}, x, kFirstTemp, nullptr);
+        emit_function(c, {.kind = EpilogueOp::Kind::function, .function = function}, x, kFirstTemp);
     }
 
     // The next gate: what it starts from and its sum.
