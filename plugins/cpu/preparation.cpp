@@ -1,9 +1,13 @@
 #include "plugins/cpu/preparation.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <chrono>
 #include <system_error>
 #include <utility>
+
+#include "plugins/cpu/thread_start.hpp"
 
 namespace octet::cpu {
 
@@ -23,7 +27,11 @@ void Preparation::add(Job job) {
     // One more where those there are do not keep up: a thread takes some 30 us of the caller's time.
     if (threads_.size() < most_threads_ && waiting_.size() > threads_.size()) {
         try {
+            const WithoutSignals quiet;
             threads_.emplace_back([this] { work(); });
+            pthread_setname_np(threads_.back().native_handle(), "octet");
+            if (const auto cpus = processors_beside_caller())
+                pthread_setaffinity_np(threads_.back().native_handle(), sizeof(*cpus), &*cpus);
         } catch (const std::system_error&) {
             // The system has no more; those there are, and finish(), do the work.
         }
@@ -36,6 +44,10 @@ void Preparation::finish() {
         std::unique_lock lock(mutex_);
         run_all(lock);
     }
+    // The caller's processor is free now for a thread that waits for its own.
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
+        for (std::thread& thread : threads_) pthread_setaffinity_np(thread.native_handle(), sizeof(allowed), &allowed);
     end();
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }

@@ -137,6 +137,7 @@ onednn::Creation create_forward(const Planner& planner, const Problem& p, int pl
                                       .pad_right = p.at(w.pads_end, 0),
                                       .weights = p.weights.data(),
                                       .prepare_later = true,
+                                      .weights_owner = p.weights.owner(),
                                       .source_zero = static_cast<std::int32_t>(p.zero_point()),
                                       .epilogue = p.program.epilogue,
                                       .in_place = place,

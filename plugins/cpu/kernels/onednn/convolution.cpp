@@ -16,7 +16,7 @@ using format_tag = dnnl::memory::format_tag;
 class Builder {
 public:
     Builder(const Convolution& problem, Kernel::Impl& impl)
-        : p_(problem), w_(impl, problem.source, problem.prepare_later) {}
+        : p_(problem), w_(impl, problem.source, problem.prepare_later, problem.weights_owner) {}
 
     Acceptance build() {
         if (Acceptance answer = check(); !answer) {

@@ -1,6 +1,7 @@
 #pragma once
 // Convolutions of u8 with s8 weights and of floats, over channels-last images.
 #include <cstdint>
+#include <memory>
 
 #include "plugins/cpu/kernels/epilogue.hpp"
 #include "plugins/cpu/kernels/onednn/kernel.hpp"
@@ -27,8 +28,9 @@ struct Convolution {
     std::int64_t pad_left = 0;
     std::int64_t pad_right = 0;
     const void* weights = nullptr;  // [groups, oc, ic, kernel_h, kernel_w], read while the kernel is made
-    // Kernel::prepare, which then has to come before run, generates the code and reads 8-bit weights once more.
+    // Kernel::prepare, which then has to come before run, generates the code and packs the weights, which this keeps until then.
     bool prepare_later = false;
+    std::shared_ptr<const void> weights_owner = nullptr;
     std::int32_t source_zero = 0;  // subtracted from every source value; padding counts as it
     Epilogue epilogue = {};
     int in_place = -1;  // index of the operand whose memory is the result's

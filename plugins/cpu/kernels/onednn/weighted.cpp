@@ -66,8 +66,8 @@ const void* Weighted::scaled_weights(const void* weights, std::int64_t count, st
         return weights;
     }
     const auto* values = static_cast<const float*>(weights);
-    scaled_ = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(count));
-    scale_later_ = [values, count, stride, channels, to = scaled_.get(), scale = std::exchange(mapped.scale, {})] {
+    scaled_ = std::make_shared_for_overwrite<float[]>(static_cast<std::size_t>(count));
+    scale_later_ = [values, count, stride, channels, to = scaled_, scale = std::exchange(mapped.scale, {})] {
         for (std::int64_t begin = 0; begin < count; begin += stride) {
             const double factor = scale[scale.size() == 1 ? 0 : static_cast<std::size_t>(begin / stride % channels)];
             for (std::int64_t i = begin; i < std::min(begin + stride, count); ++i) {
@@ -147,12 +147,16 @@ std::shared_ptr<const Packed> Weighted::packed(const dnnl::memory::desc& plain, 
                                                const dnnl::memory::desc& wanted) {
     if (packed_ == nullptr || data != packed_from_ || packed_desc_ != wanted) {
         auto target = std::make_shared<Packed>(wanted.get_size());
-        const auto task = [plain, data, wanted, target] { pack(plain, data, wanted, *target); };
         if (!target->filled()) {
-            if (scale_later_) {
-                std::exchange(scale_later_, nullptr)();
-            }
-            if (later_ && quantized_) {
+            // Those of one kernel are done in this order.
+            const auto task = [plain, data, wanted, target, owner = owner_, scaled = scaled_,
+                               scale = std::exchange(scale_later_, nullptr)] {
+                if (scale) {
+                    scale();
+                }
+                pack(plain, data, wanted, *target);
+            };
+            if (later_) {
                 impl_.tasks.push_back(task);
             } else {
                 task();

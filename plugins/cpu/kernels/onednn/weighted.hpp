@@ -26,9 +26,9 @@ std::int64_t parts_worth(std::int64_t work, int threads);
 
 class Weighted {
 public:
-    // `later`: code is generated, and 8-bit weights are packed, by Kernel::prepare.
-    Weighted(Kernel::Impl& impl, DataType source, bool later = false)
-        : impl_(impl), source_(source), quantized_(source == DataType::u8), later_(later) {}
+    // `later`: code is generated, and weights are packed, by Kernel::prepare; `owner` keeps the weights until then.
+    Weighted(Kernel::Impl& impl, DataType source, bool later = false, std::shared_ptr<const void> owner = nullptr)
+        : impl_(impl), source_(source), quantized_(source == DataType::u8), later_(later), owner_(std::move(owner)) {}
 
     bool quantized() const { return quantized_; }
     // As they are given, and as they are packed.
@@ -76,8 +76,9 @@ private:
     DataType source_;
     bool quantized_;
     bool later_;
+    std::shared_ptr<const void> owner_;
     std::int32_t zero_ = 0;
-    std::unique_ptr<float[]> scaled_;
+    std::shared_ptr<float[]> scaled_;
     std::function<void()> scale_later_;  // fills it
     std::shared_ptr<const Packed> packed_;
     dnnl::memory::desc packed_desc_;

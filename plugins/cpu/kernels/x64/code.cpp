@@ -81,7 +81,12 @@ void CodeBlock::seal() {
     }
     const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
     mapped_ = (size_ + page - 1) / page * page;
-    void* memory = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+#if defined(MAP_POPULATE)
+    constexpr int kAtOnce = MAP_POPULATE;  // all of it is written now
+#else
+    constexpr int kAtOnce = 0;
+#endif
+    void* memory = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | kAtOnce, -1, 0);
     if (memory == MAP_FAILED) {
         throw std::runtime_error(
             fmt::format("the system refused {} bytes for generated code: {}", mapped_, std::strerror(errno)));

@@ -159,7 +159,11 @@ DepthwiseConvolution::DepthwiseConvolution(const DepthwiseDesc& desc, std::span<
         padding_.data()[i] = desc.zero_point(std::min(channel, desc.channels - 1));
     }
     const bool bounded = !may_exceed_i32(desc.epilogue, 255.0 * 128 * static_cast<double>(desc.window.taps()));
-    for (Block& block : blocks_) add_steps(block, code, bounded);
+    for (std::size_t i = 0; i < blocks_.size(); ++i) {
+        // Blocks of one size have the same code; all but the last one have.
+        if (i > 0 && blocks_[i].channels == blocks_[i - 1].channels) blocks_[i].steps = blocks_[i - 1].steps;
+        else add_steps(blocks_[i], code, bounded);
+    }
     if (!own_.filled())
         code.later([this, weights] {
             for (const Block& block : blocks_) pack(block, weights);

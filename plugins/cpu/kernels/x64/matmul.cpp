@@ -65,6 +65,12 @@ MatMul::MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, Cod
     const std::int64_t whole_rows = batches_apart() ? desc.rows_per_batch : desc.rows;
     if (!own_.filled()) pack_later(weights, blocks, panel, code);
     for (const ColumnBlock& plain : blocks) {
+        // Blocks of one width have the same code.
+        if (!blocks_.empty() && blocks_.back().columns == plain.columns) {
+            blocks_.push_back(blocks_.back());
+            static_cast<ColumnBlock&>(blocks_.back()) = plain;
+            continue;
+        }
         Block block;
         static_cast<ColumnBlock&>(block) = plain;
         const int rows = tile_rows(isa, plain.columns);
