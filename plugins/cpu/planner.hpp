@@ -67,6 +67,8 @@ public:
     Place output_bfloat(ir::Value v, Layout layout);
     // Operands that are stored as bf16 become such in the program.
     void read_bfloat_operands(Program& program) const;
+    // Whether float weights that are read again and again may be kept as bf16.
+    bool narrows_weights() const { return bf16_; }
     // The value lies in rows of `whole`, from this element on.
     Place output_part(ir::Value v, const Place& whole, std::size_t first, std::size_t pitch);
     // The concatenation, where parts of it were written already.
