@@ -77,6 +77,8 @@ public:
         const auto it = slices_.find(v);
         return it != slices_.end() && it->second.layout == layout;
     }
+    // Whether float weights that are read again and again may be kept as bf16.
+    bool narrows_weights() const { return bf16_; }
     // The value lies in rows of `whole`, from this element on.
     Place output_part(ir::Value v, const Place& whole, std::size_t first, std::size_t pitch);
     // The concatenation, where parts of it were written already.

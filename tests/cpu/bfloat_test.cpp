@@ -73,6 +73,23 @@ TEST(Bfloat, ProductsOfWeights) {
     EXPECT_EQ(run(graph), "f32>bf16 bf16>bf16 bf16>f32");
 }
 
+// Weights that bf16 holds: the state stays f32.
+TEST(Bfloat, WeightsOfRecurrences) {
+    OCTET_NEEDS_BF16();
+    constexpr std::int64_t kHidden = 20;
+    Graph graph;
+    Edit edit(graph);
+    const Value gates = image(edit, {2, 3, kHidden});
+    Tensor halves(Element::f32, {1, kHidden, kHidden});
+    for (std::size_t i = 0; i < kHidden; ++i) halves.write<float>()[i * kHidden + (i + 7) % kHidden] = -0.5F;
+    const Value y = edit.add(Recurrence{.kind = RecurrentKind::rnn, .hidden_size = kHidden, .activations = {"relu"}},
+                             {gates, edit.constant(Tensor(Element::f32, {2, 1, kHidden})),
+                              edit.constant(Tensor::vector<std::int64_t>({3, 2})), edit.constant(halves)});
+    edit.add(Result{}, {y});
+    EXPECT_EQ(run(graph), "bf16>f32");
+    EXPECT_EQ(run(graph, false), "");
+}
+
 TEST(Bfloat, AskedForByPrecisionAndMode) {
     Machine machine;
     const auto used = [&](const Config& config) {

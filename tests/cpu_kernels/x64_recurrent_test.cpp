@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "plugins/cpu/kernels/portable/bfloat.hpp"
 #include "plugins/cpu/kernels/x64/recurrent_cell.hpp"
 #include "tests/cpu_kernels/x64_support.hpp"
 
@@ -41,7 +42,16 @@ void check_on(const Machine& machine, const RecurrentProductDesc& desc, Guard gu
     const auto floats = random_guarded<float>(count, guard, 2);
     const auto weight = [&](std::int64_t panel, std::int64_t column, std::int64_t k) {
         const auto i = static_cast<std::size_t>((panel * desc.columns() + column) * desc.depth + k);
-        return desc.integer ? static_cast<float>(codes[i]) : floats[i];
+        if (desc.integer) {
+            return static_cast<float>(codes[i]);
+        }
+        std::uint16_t narrow = 0;
+        float wide = floats[i];
+        if (desc.narrow) {
+            portable::to_bfloat(&wide, 1, &narrow);
+            portable::from_bfloat(&narrow, 1, &wide);
+        }
+        return wide;
     };
     x64::CodeBlock code(x64::vector_isa_of(machine));
     const RecurrentProduct product(desc, code, [&](std::int64_t panel, std::int64_t column) {
@@ -92,6 +102,20 @@ TEST(X64Recurrent, EveryTail) {
     }
 }
 
+TEST(X64Recurrent, NarrowWeights) {
+    OCTET_NEEDS_VNNI();
+    for (const Guard guard : kGuards) {
+        for (std::int64_t rows = 1; rows <= 4; ++rows) {
+            for (const int vectors : {1, 2, 3, 4}) {
+                check_on(vnni_machine(), {rows, 37, 2, vectors, false, true}, guard);
+            }
+        }
+        for (std::int64_t depth = 1; depth <= 9; ++depth) {
+            check_on(vnni_machine(), {2, depth, 1, 3, false, true}, guard);
+        }
+    }
+}
+
 TEST(X64Recurrent, LongSums) {
     OCTET_NEEDS_AVX2();
     check({3, 1024, 2, 4, true}, Guard::after);
@@ -108,6 +132,9 @@ TEST(X64Recurrent, Declines) {
     EXPECT_TRUE(RecurrentProduct::accepts(desc, machine));
     desc.depth = 65537;
     EXPECT_EQ(RecurrentProduct::accepts(desc, vnni_machine()).reason, "sums of so many products may leave 32 bits");
+    desc.narrow = true;
+    EXPECT_EQ(RecurrentProduct::accepts(desc, vnni_machine()).reason,
+              "bf16 weights are of float products with AVX-512");
     desc.depth = 0;
     EXPECT_EQ(RecurrentProduct::accepts(desc, vnni_machine()).reason,
               "an empty product, or panels wider than 64 columns");

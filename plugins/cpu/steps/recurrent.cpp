@@ -283,7 +283,7 @@ bool plan_recurrence(Planner& p, const Group& group) {
     const bool integer = at.scale != 0;
     auto run = std::make_shared<RecurrentWork>(shape, op.direction == RecurrentDirection::reverse, integer, b,
                                                node.name, lengths, parameters->bias, p.threads());
-    std::string family;
+    PlannedProduct made;
     std::size_t first_gate = 0;
     for (const RecurrentCell& cell : cells_of(op)) {
         Phase phase{.panels = {shape.hidden, cell.gates()},
@@ -291,18 +291,20 @@ bool plan_recurrence(Planner& p, const Group& group) {
                     .of_kept = first_gate != 0,
                     .cell = cell_kernel(p, cell)};
         for (std::size_t d = 0; d < shape.directions; ++d) {
-            const RecurrentWeights weights{parameters->r, shape.gates, d, first_gate, integer, phase.panels};
-            auto made = recurrent_product(p, shape.batch, run->state_stride(), weights);
-            phase.products.push_back(std::move(made.first));
+            const RecurrentWeights weights{parameters->r, shape.gates, d,
+                                           first_gate,    integer,     !integer && p.narrows_weights(),
+                                           phase.panels};
+            made = recurrent_product(p, shape.batch, run->state_stride(), weights);
+            phase.products.push_back(std::move(made.product));
             phase.scales.push_back(scales_of(parameters->scale, weights));
-            family = std::move(made.second);
         }
         first_gate += cell.gates();
         run->add(std::move(phase));
     }
-    Step step = p.step_for(group,
-                           fmt::format("{}_{}_{}", family, kRecurrentKindNames[static_cast<std::size_t>(op.kind)],
-                                       integer ? "s8" : "f32"));
+    const std::string_view kind = kRecurrentKindNames[static_cast<std::size_t>(op.kind)];
+    const std::string_view type = integer ? "s8" : made.narrow ? "bf16" : "f32";
+    Step step = p.step_for(group, fmt::format("{}_{}_{}", made.family, kind, type));
+    if (made.narrow) step.data = Element::bf16;
     step.int8 = integer;
     step.reads = {b.gates, b.h, b.lengths};
     step.writes = {b.y, b.h_out};

@@ -101,21 +101,20 @@ const std::byte* RecurrentWeights::column(std::size_t panel, std::size_t j) cons
     return tensor.data() + row(panel, j) * panels.hidden * (integer ? 1 : sizeof(float));
 }
 
-std::pair<std::unique_ptr<const RecurrentProduct>, std::string> recurrent_product([[maybe_unused]] Planner& p,
-                                                                                  std::size_t batch,
-                                                                                  std::size_t state_stride,
-                                                                                  const RecurrentWeights& weights) {
+PlannedProduct recurrent_product([[maybe_unused]] Planner& p, std::size_t batch, std::size_t state_stride,
+                                 const RecurrentWeights& weights) {
 #if defined(__x86_64__)
-    const x64::RecurrentProductDesc desc{.rows = static_cast<std::int64_t>(batch),
-                                         .depth = static_cast<std::int64_t>(weights.panels.hidden),
-                                         .panels = static_cast<std::int64_t>(weights.panels.count()),
-                                         .vectors = static_cast<int>(weights.panels.columns() /
-                                                                     RecurrentPanels::kUnits),
-                                         .integer = weights.integer};
+    x64::RecurrentProductDesc desc{.rows = static_cast<std::int64_t>(batch),
+                                   .depth = static_cast<std::int64_t>(weights.panels.hidden),
+                                   .panels = static_cast<std::int64_t>(weights.panels.count()),
+                                   .vectors = static_cast<int>(weights.panels.columns() / RecurrentPanels::kUnits),
+                                   .integer = weights.integer,
+                                   .narrow = weights.narrow};
+    if (!x64::RecurrentProduct::accepts(desc, p.machine())) desc.narrow = false;
     if (x64::RecurrentProduct::accepts(desc, p.machine()))
-        return {std::make_unique<X64Product>(desc, p.code(), weights), "x64"};
+        return {std::make_unique<X64Product>(desc, p.code(), weights), "x64", desc.narrow};
 #endif
-    return {std::make_unique<PortableProduct>(batch, state_stride, weights), "portable"};
+    return {std::make_unique<PortableProduct>(batch, state_stride, weights)};
 }
 
 }  // namespace octet::cpu

@@ -33,6 +33,7 @@ struct RecurrentWeights {
     std::size_t gates = 1;  // G
     std::size_t direction = 0, first_gate = 0;
     bool integer = false;
+    bool narrow = false;  // floats that may be kept as bf16
     RecurrentPanels panels;
 
     // The row of R behind a column, whose unit is not beyond the last.
@@ -53,9 +54,13 @@ public:
     virtual void run(const std::byte* state, std::size_t unit, std::byte* scratch, float* sums) const = 0;
 };
 
-// The fastest kernel for `batch` states of `state_stride` bytes, and its family's name ("x64").
-std::pair<std::unique_ptr<const RecurrentProduct>, std::string> recurrent_product(Planner& p, std::size_t batch,
-                                                                                  std::size_t state_stride,
-                                                                                  const RecurrentWeights& weights);
+struct PlannedProduct {
+    std::unique_ptr<const RecurrentProduct> product = {};
+    std::string family = "portable";
+    bool narrow = false;  // weights are bf16
+};
+// The fastest kernel for `batch` states of `state_stride` bytes.
+PlannedProduct recurrent_product(Planner& p, std::size_t batch, std::size_t state_stride,
+                                 const RecurrentWeights& weights);
 
 }  // namespace octet::cpu

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
+#include "plugins/cpu/kernels/portable/bfloat.hpp"
 #include "plugins/cpu/kernels/x64/emitter.hpp"
 #include "plugins/cpu/kernels/x64/tile.hpp"
 
@@ -119,7 +121,12 @@ private:
         }
         const auto weight = [&](int v) { return c.at(panel, i * d.step_bytes(c.isa()) + offset(v)); };
         for (int v = 0; v < vectors_ && held(); ++v) {
-            c.vmovups(temp(v), weight(v));
+            if (d.narrow) {
+                c.vpmovzxwd(temp(v), c.at(panel, i * d.step_bytes(c.isa()) + offset(v) / 2));
+                c.vpslld(temp(v), temp(v), 16);
+            } else {
+                c.vmovups(temp(v), weight(v));
+            }
         }
         for (int r = 0; r < rows_; ++r) {
             const std::int64_t at = r * d.state_stride() + i * 4;
@@ -177,6 +184,9 @@ Acceptance RecurrentProduct::accepts(const RecurrentProductDesc& desc, const Mac
     if (desc.rows < 1 || desc.depth < 1 || desc.panels < 1 || desc.vectors < 1 || desc.vectors > 4) {
         return declined("an empty product, or panels wider than 64 columns");
     }
+    if (desc.narrow && (desc.integer || !machine.avx512())) {
+        return declined("bf16 weights are of float products with AVX-512");
+    }
     if (desc.depth > kMostDepth) {
         return declined("sums of so many products may leave 32 bits");
     }
@@ -186,7 +196,8 @@ Acceptance RecurrentProduct::accepts(const RecurrentProductDesc& desc, const Mac
 RecurrentProduct::RecurrentProduct(const RecurrentProductDesc& desc, CodeBlock& code, const Column& weights)
     : desc_(desc), code_(&code), packed_(static_cast<std::size_t>(desc.panel_bytes(code.isa()) * desc.panels)) {
     const auto add = [&](std::int64_t rows) {
-        const std::string key = fmt::format("recurrent {} {} {} {}", rows, desc.depth, desc.vectors, desc.integer);
+        const std::string key = fmt::format("recurrent {} {} {} {} {}", rows, desc.depth, desc.vectors, desc.integer,
+                                            desc.narrow);
         return code.add(key, [=](Emitter& emitter) { ProductEmitter(emitter, desc, static_cast<int>(rows)).emit(); });
     };
     full_ = add(std::min(desc.rows, kMostRows));
@@ -208,9 +219,17 @@ void RecurrentProduct::pack(std::int64_t panel, const Column& weights) {
     std::byte* to = packed_.data() + panel * desc_.panel_bytes(code_->isa());
     auto* const all = reinterpret_cast<std::int8_t*>(to + desc_.start_bytes());
     auto* const values = all + (pairs ? desc_.steps() * columns * 4 : 0);
+    std::vector<std::uint16_t> narrowed(desc_.narrow ? static_cast<std::size_t>(desc_.depth) : 0);
     for (std::int64_t c = 0; c < columns; ++c) {
         const std::byte* column = weights(panel, c);
         if (column == nullptr) {
+            continue;
+        }
+        if (desc_.narrow) {
+            portable::to_bfloat(reinterpret_cast<const float*>(column), narrowed.size(), narrowed.data());
+            for (std::int64_t k = 0; k < desc_.depth; ++k) {
+                reinterpret_cast<std::uint16_t*>(to)[k * columns + c] = narrowed[static_cast<std::size_t>(k)];
+            }
             continue;
         }
         if (!desc_.integer) {

@@ -20,6 +20,7 @@ struct RecurrentProductDesc {
     // s8 weights; the state is u8 digits, `digits` high ones and then as many low ones in each row: 256 * (high - 128) + low - 128.
     // Otherwise both are f32.
     bool integer = false;
+    bool narrow = false;  // f32 weights are kept as bf16, rounded to the nearest
 
     std::int64_t digits() const { return (depth + 3) / 4 * 4; }
     std::int64_t state_stride() const { return integer ? 2 * digits() : depth * 4; }  // bytes
@@ -27,7 +28,9 @@ struct RecurrentProductDesc {
     // The starts of the sums, then the weights for each four digits; or the weights for each value.
     std::int64_t start_bytes() const { return integer ? vectors * 64 : 0; }
     std::int64_t steps() const { return integer ? digits() / 4 : depth; }
-    std::int64_t step_bytes(const VectorIsa& isa) const { return vectors * 64 * (integer && isa.pairs() ? 2 : 1); }
+    std::int64_t step_bytes(const VectorIsa& isa) const {
+        return narrow ? vectors * 32 : vectors * 64 * (integer && isa.pairs() ? 2 : 1);
+    }
     std::int64_t panel_bytes(const VectorIsa& isa) const { return start_bytes() + steps() * step_bytes(isa); }
 };
 
