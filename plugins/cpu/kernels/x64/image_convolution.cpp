@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace octet::cpu::x64 {
 namespace {
@@ -31,15 +32,15 @@ ImageQuantizeDesc quantization_of(const ImageConvolutionDesc& desc) {
             desc.scale,        desc.shift,         desc.low,          desc.high};
 }
 
-// Rows of the tiles that cut a row of the result with the least work, up to as many as fit.
+// Rows of the tiles that cut a row of the result with the least work and, if that leaves a choice, without a rest; up to as many as fit.
 int tile_rows_for(std::int64_t width, int most) {
-    int best = most;
-    std::int64_t least = 0;
-    for (int rows = most; rows * 3 >= most * 2; --rows) {
+    const auto cost = [width](int rows) {
         const std::int64_t rest = width % rows;
-        const std::int64_t work = width / rows * rows + (rest == 0 ? 0 : std::max(rest, kFewestRows));
-        if (least == 0 || work < least) {
-            least = work;
+        return std::pair(width / rows * rows + (rest == 0 ? 0 : std::max(rest, kFewestRows)), rest != 0);
+    };
+    int best = most;
+    for (int rows = most - 1; rows * 3 >= most * 2; --rows) {
+        if (cost(rows) < cost(best)) {
             best = rows;
         }
     }
