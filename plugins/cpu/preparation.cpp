@@ -22,7 +22,8 @@ Preparation::~Preparation() {
 }
 
 void Preparation::add(Job job) {
-    const std::scoped_lock lock(mutex_);
+    constexpr std::size_t kMostWaiting = 8;
+    std::unique_lock lock(mutex_);
     waiting_.push_back(std::move(job));
     // One more where those there are do not keep up: a thread takes some 30 us of the caller's time.
     if (threads_.size() < most_threads_ && waiting_.size() > threads_.size()) {
@@ -37,12 +38,13 @@ void Preparation::add(Job job) {
         }
     }
     wake_.notify_one();
+    if (waiting_.size() > kMostWaiting) run_one(lock);
 }
 
 void Preparation::finish() {
     {
         std::unique_lock lock(mutex_);
-        run_all(lock);
+        while (!waiting_.empty()) run_one(lock);
     }
     // The caller's processor is free now for a thread that waits for its own.
     cpu_set_t allowed;
@@ -52,32 +54,30 @@ void Preparation::finish() {
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
-// Returns with the lock held, when nothing waits.
-void Preparation::run_all(std::unique_lock<std::mutex>& lock) {
-    while (!waiting_.empty()) {
-        Job job = std::move(waiting_.front());
-        waiting_.pop_front();
-        lock.unlock();
-        const auto start = std::chrono::steady_clock::now();
-        std::exception_ptr error;
-        try {
-            job();
-        } catch (...) {
-            error = std::current_exception();
-        }
-        job = nullptr;  // what it owns goes before others wait for the lock
-        const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-        lock.lock();
-        seconds_ += seconds;
-        if (error && !error_) error_ = error;
+// There is one, and the lock is held; so it is afterwards.
+void Preparation::run_one(std::unique_lock<std::mutex>& lock) {
+    Job job = std::move(waiting_.front());
+    waiting_.pop_front();
+    lock.unlock();
+    const auto start = std::chrono::steady_clock::now();
+    std::exception_ptr error;
+    try {
+        job();
+    } catch (...) {
+        error = std::current_exception();
     }
+    job = nullptr;  // what it owns goes before others wait for the lock
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    lock.lock();
+    seconds_ += seconds;
+    if (error && !error_) error_ = error;
 }
 
 void Preparation::work() {
     std::unique_lock lock(mutex_);
     while (!ended_) {
-        run_all(lock);
-        if (!ended_) wake_.wait(lock);
+        if (waiting_.empty()) wake_.wait(lock);
+        else run_one(lock);
     }
 }
 

@@ -23,6 +23,7 @@ public:
     Preparation& operator=(const Preparation&) = delete;
 
     // Jobs run once each, in any order and at once, so that none may need another. What they read and write must not change until finish().
+    // Where many wait, whose memory adds up, the caller does one of them.
     void add(Job job);
     // Does what is left, together with the threads. The first exception of a job reaches the caller.
     void finish();
@@ -32,7 +33,7 @@ public:
 
 private:
     void work();
-    void run_all(std::unique_lock<std::mutex>& lock);
+    void run_one(std::unique_lock<std::mutex>& lock);
     void end();
 
     const std::size_t most_threads_;
