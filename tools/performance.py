@@ -332,10 +332,10 @@ def page(m, info):
         text += ["## Speed\n", f"Octet / OpenVINO (its default or with f32 hint, the better) / ONNX Runtime; medians of {rounds} interleaved "
                  "rounds. Ratio: to the faster of the two, above 1 is faster.\n", peers.speed(),
                  "## Memory\n", "Peak growth from before loading to the end, MB, 1 thread.\n", peers.memory()]
-    if real := Peers(m.records("real")).models and Peers(m.records("real")):
+    if (real := Peers(m.records("real"))).models:
         text += ["## Models of the world\n", "Quantized files as they are, with f16 tensors and zero points. Octet / OpenVINO (the better of its "
                  "default and f32 hint).\n", real_table(real)]
-    if floats := Peers(m.records("floats")).models and Peers(m.records("floats")):
+    if (floats := Peers(m.records("floats"))).models:
         text += ["## Float models\n", "The same networks before quantization, Octet / OpenVINO: each with its own choice of precision (bf16 where "
                  "the machine is faster with it), and held to f32.\n", float_table(floats)]
     if loads := m.records("load"):

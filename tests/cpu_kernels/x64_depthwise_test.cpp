@@ -211,7 +211,7 @@ TEST(X64Depthwise, Declines) {
 }
 
 TEST(X64Depthwise, UnitsOfThreads) {
-    OCTET_NEEDS_VNNI();
+    OCTET_NEEDS_AVX2();
     for (const int threads : {2, 3, 8}) {
         check({square(14, 14, 3, 1, 1), 200, 4, 0, 0, threads}, 3, Guard::after);
         check({{2, 19, 11, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, 130, 5, 3, 7, threads}, 5, Guard::before);

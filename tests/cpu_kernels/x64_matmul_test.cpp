@@ -152,7 +152,6 @@ TEST(X64MatMul, SharesOfThreads) {
 }
 
 TEST(X64MatMul, ThreadsShareRowsOfSmallWeights) {
-    OCTET_NEEDS_VNNI();
     x64::MatMulDesc desc;
     desc.rows = 196;
     desc.k = 96;
@@ -167,7 +166,6 @@ TEST(X64MatMul, ThreadsShareRowsOfSmallWeights) {
 }
 
 TEST(X64MatMul, KnowsWhatEachThreadReadsFirst) {
-    OCTET_NEEDS_VNNI();
     x64::MatMulDesc desc;
     desc.rows = 49;
     desc.k = 1100;

@@ -10,7 +10,8 @@ using namespace rewrite;
 
 namespace {
 
-// Shapes of x [N, C, space...], inner and outer, whose space is `block` times as large in each direction; 0 when they are no such shapes.
+// How many times larger the space of `outer` is than that of x [N, C, space...], in each direction the same, at the cost of channels; 0
+// when the shapes are no such pair.
 std::int64_t block_of(const Dims& x, const Dims& outer) {
     if (x.size() < 3 || outer.size() != x.size() || outer[0] != x[0] || x[2] <= 0 || outer[2] % x[2] != 0) return 0;
     const std::int64_t block = outer[2] / x[2];

@@ -163,13 +163,18 @@ TEST(AlignedPlan, GainsALayerWhoseSumsDoNotPay) {
     EXPECT_EQ(lossy.losses().size(), 8u);
 }
 
+// A convolution of two parts of `channels` each, one on a grid twice as wide as the other's.
+void convolution_of_two_grids(GraphBuilder& b, std::int64_t channels, const ir::Dims& of_weights) {
+    const Value x = b.fake_quantize(b.input({1, channels, 32, 32}, "x"), Grid{256, {0.25F}, 0}, "a");
+    const Value y = b.fake_quantize(b.input({1, channels, 32, 32}, "y"), Grid{256, {0.5F}, 0}, "b");
+    const Value cat = b.edit.add(ir::Concat{1}, {x, y}, "cat");
+    b.result(b.edit.add(ir::Convolution{}, {cat, weights(b, of_weights)}, "conv"));
+}
+
 // One 1x1 kernel adds up both parts: a common grid would cost levels and save next to nothing.
 TEST(AlignedPlan, KeepsLevelsThatSaveNoTime) {
     GraphBuilder b;
-    const Value x = b.fake_quantize(b.input({1, 64, 32, 32}, "x"), Grid{256, {0.25F}, 0}, "a");
-    const Value y = b.fake_quantize(b.input({1, 64, 32, 32}, "y"), Grid{256, {0.5F}, 0}, "b");
-    const Value cat = b.edit.add(ir::Concat{1}, {x, y}, "cat");
-    b.result(b.edit.add(ir::Convolution{}, {cat, weights(b, {64, 128, 1, 1})}, "conv"));
+    convolution_of_two_grids(b, 64, {64, 128, 1, 1});
     const Planned exact(b, cheapest_policy()), lossy(b);
     EXPECT_EQ(lossy.answer("conv"), "yes");
     EXPECT_THAT(lossy.losses(), IsEmpty());
@@ -179,10 +184,7 @@ TEST(AlignedPlan, KeepsLevelsThatSaveNoTime) {
 // Of a 3x3 each part is a step of its own: they cost more than one.
 TEST(AlignedPlan, SavesTime) {
     GraphBuilder b;
-    const Value x = b.fake_quantize(b.input({1, 8, 32, 32}, "x"), Grid{256, {0.25F}, 0}, "a");
-    const Value y = b.fake_quantize(b.input({1, 8, 32, 32}, "y"), Grid{256, {0.5F}, 0}, "b");
-    const Value cat = b.edit.add(ir::Concat{1}, {x, y}, "cat");
-    b.result(b.edit.add(ir::Convolution{}, {cat, weights(b, {64, 16, 3, 3})}, "conv"));
+    convolution_of_two_grids(b, 8, {64, 16, 3, 3});
     EXPECT_EQ(Planned(b, cheapest_policy()).answer("conv"), "yes");
     EXPECT_EQ(Planned(b).losses().size(), 2u);
 }
