@@ -7,6 +7,7 @@
 #include <new>
 
 #include "ir/support/check.hpp"
+#include "plugins/cpu/costs.hpp"
 #include "plugins/cpu/planner.hpp"
 
 namespace octet::cpu {
@@ -131,13 +132,20 @@ private:
     std::vector<StepTime> times_;
 };
 
+low_precision::Restrictions restrictions_of(const Machine& machine, const Settings& settings) {
+    if (!settings.low_precision) return low_precision::no_restrictions();
+    low_precision::Restrictions restrictions = low_precision::cpu_restrictions();
+    restrictions.costs = costs_of(machine, settings.bf16);
+    return restrictions;
+}
+
 }  // namespace
 
 CpuExecutable::CpuExecutable(const Graph& graph, Machine machine, Settings settings)
     : machine_(std::move(machine)),
       settings_(std::move(settings)),
       blob_(blob::place_of(graph, settings_, machine_)),
-      lowered_(lower(graph, settings_.low_precision, settings_.policy())) {
+      lowered_(lower(graph, restrictions_of(machine_, settings_), settings_.policy())) {
     static_shapes_ = std::ranges::all_of(graph.parameters(), [&](NodeId id) {
         return graph.shape({id, 0}).is_static();
     });

@@ -48,9 +48,10 @@ std::vector<bool> constant_layers(const Graph& graph) {
 
 }  // namespace
 
-Lowered lower(const Graph& source, bool integers, const low_precision::Policy& policy) {
+Lowered lower(const Graph& source, const low_precision::Restrictions& restrictions,
+              const low_precision::Policy& policy) {
     LowPrecisionOptions options;
-    if (!integers) options.restrictions = low_precision::no_restrictions();
+    options.restrictions = restrictions;
     options.policy = policy;
     options.weight_only = true;
     options.engine = rewrite::Options::from_environment();
@@ -63,7 +64,7 @@ Lowered lower(const Graph& source, bool integers, const low_precision::Policy& p
     const auto static_shape = [&](NodeId id) { return source.shape({id, 0}).is_static(); };
     if (std::ranges::all_of(source.parameters(), static_shape)) fold(result.graph);
     return {std::make_shared<const Graph>(std::move(result.graph)),
-            std::make_shared<const low_precision::PrecisionPlan>(std::move(result.plan)), integers,
+            std::make_shared<const low_precision::PrecisionPlan>(std::move(result.plan)), !restrictions.rows.empty(),
             constant_layers(source), std::move(load)};
 }
 

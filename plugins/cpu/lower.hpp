@@ -17,15 +17,15 @@ struct Lowered {
     std::vector<LoadPhase> load;        // the steps of the pipelines
 };
 
-// Canonical, with integers where the plan pays for them. Shapes may be unknown.
-Lowered lower(const ir::Graph& graph, bool integers,
+// Canonical, with integers where `restrictions` have rows for them and the plan pays for them. Shapes may be unknown.
+Lowered lower(const ir::Graph& graph, const low_precision::Restrictions& restrictions,
               const low_precision::Policy& policy = low_precision::cheapest_policy());
 
-// The graph with these shapes of its parameters; what becomes constant by that is folded.
 // Gives back the memory that nothing needs any longer, or not soon: what was freed, and the pages of the file that the graph's constants
 // lie in. The memory of inferences would come on top of it.
 void release_unused(const ir::Graph& graph);
 
+// The graph with these shapes of its parameters; what becomes constant by that is folded.
 std::shared_ptr<const ir::Graph> specialise(const ir::Graph& graph, const std::vector<ir::Dims>& shapes);
 
 }  // namespace octet::cpu

@@ -64,8 +64,8 @@ const std::map<std::string, Read, std::less<>>& properties() {
         {"LOW_PRECISION_ALLOW_LOSSY", [](Wishes& w, auto& k, auto& v) { w.settings.allow_lossy = yes_or_no(k, v); }},
         {"LOW_PRECISION_PLAN",
          [](Wishes& w, auto& key, auto& value) {
-             one_of(key, value, {"CHEAPEST", "UPSTREAM"});
-             w.settings.upstream_plan = value == "UPSTREAM";
+             one_of(key, value, {"CHEAPEST", "INTEGERS", "UPSTREAM"});
+             w.settings.plan = value;
          }},
         {"NUM_STREAMS",
          [](Wishes& w, auto& key, auto& value) { w.streams = value == "AUTO" ? 0 : whole_number(key, value); }},
@@ -115,7 +115,7 @@ Config effective(const Settings& s) {
             {"INFERENCE_PRECISION_HINT", s.bf16 ? "bf16" : "f32"},
             {"INT8_SATURATION", s.saturates ? "YES" : "NO"},
             {"LOW_PRECISION_ALLOW_LOSSY", s.allow_lossy ? "YES" : "NO"},
-            {"LOW_PRECISION_PLAN", s.upstream_plan ? "UPSTREAM" : "CHEAPEST"},
+            {"LOW_PRECISION_PLAN", s.plan},
             {"PERFORMANCE_HINT", s.hint},
             {"CACHE_DIR", s.cache_dir},
             {"OPTIMAL_NUMBER_OF_INFER_REQUESTS", std::to_string(s.streams)}};

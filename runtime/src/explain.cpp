@@ -72,7 +72,8 @@ constexpr std::array kAdvice{
     Advice{"NOT_CONSTANT", "make the operand a constant: fold what computes it"},
     Advice{"USED_ELSEWHERE", "let only this layer read the value, or quantize it for every reader"},
     Advice{"INEXACT", "nothing: results would change"},
-    Advice{"NOT_PROFITABLE", "nothing: integers would be slower here"},
+    Advice{"NOT_PROFITABLE",
+           "nothing: integers would be slower here; LOW_PRECISION_PLAN=INTEGERS takes them all the same"},
     Advice{"LOW_PRECISION_OFF", "compile with INFERENCE_LOW_PRECISION=YES, which is the default"},
     Advice{"REFERENCE", "nothing: REFERENCE shows what is right, compile for CPU to run in int8"},
 };

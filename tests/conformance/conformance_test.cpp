@@ -118,8 +118,9 @@ std::string verdict(const Case& c, const std::string& device) {
     const auto model = runtime::ModelAccess::make(built.graph(), c.name);
     Core core;
     const std::vector<Tensor> wanted = run(c, built, core.compile_model(model, "REFERENCE"));
-    // The devices are compared at the accuracy of f32; bf16 has its own tests.
-    const CompiledModel compiled = core.compile_model(model, device, hint::inference_precision("f32"));
+    // The devices are compared at the accuracy of f32, bf16 has its own tests; and on integers also where float is faster.
+    const CompiledModel compiled = core.compile_model(model, device, hint::inference_precision("f32"),
+                                                      hint::low_precision_plan("INTEGERS"));
     const std::vector<Tensor> got = run(c, built, compiled);
     std::string text;
     for (std::size_t i = 0; i < wanted.size(); ++i)

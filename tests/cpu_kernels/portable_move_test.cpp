@@ -85,7 +85,13 @@ TEST(PortableTranspose, AgreesWithIndexArithmetic) {
         {{2, 3, 4, 16}, {1, 2, 0, 3}},
         {{7}, {0}},
         {{16, 2, 16}, {2, 0, 1}},
-        {{9001, 3}, {1, 0}},        // few long rows are cut
+        {{9001, 3}, {1, 0}},  // few long rows are cut
+        {{3, 9001}, {1, 0}},  // images of a few channels, both ways
+        {{2, 2, 70}, {0, 2, 1}},
+        {{2, 70, 2}, {0, 2, 1}},
+        {{2, 4, 70}, {0, 2, 1}},
+        {{2, 70, 4}, {0, 2, 1}},
+        {{30, 70}, {1, 0}},         // groups of 16, 8 and 4, and a rest
         {{700, 2, 85}, {1, 0, 2}},  // whole blocks
         {{2, 3, 8200}, {1, 0, 2}},  // each longer than a unit
     };

@@ -147,7 +147,7 @@ TEST(CoreProperties, Errors) {
     EXPECT_EQ(error_of([&] {
                   core.compile_model(relu_model(), "CPU", {{"LOW_PRECISION_PLAN", "BEST"}});
               }),
-              "property 'LOW_PRECISION_PLAN': got 'BEST', wanted CHEAPEST or UPSTREAM");
+              "property 'LOW_PRECISION_PLAN': got 'BEST', wanted CHEAPEST, INTEGERS or UPSTREAM");
     EXPECT_EQ(error_of([&] {
                   core.compile_model(relu_model(), "CPU", {{"INT8_SATURATION", "sometimes"}});
               }),

@@ -34,7 +34,7 @@ void list_steps(const rewrite::Pipeline& pipeline) {
 // What the CPU plugin makes of the graph. Shapes that are open are as small as they may be.
 void print_partition(const std::string& model) {
     const ir::Graph graph = read_graph(model);
-    std::shared_ptr<const ir::Graph> lowered = cpu::lower(graph, true).graph;
+    std::shared_ptr<const ir::Graph> lowered = cpu::lower(graph, low_precision::cpu_restrictions()).graph;
     std::vector<ir::Dims> shapes;
     bool open = false;
     for (const ir::NodeId id : graph.parameters()) {

@@ -58,8 +58,20 @@ Rule hswish_by_factor() {
         .rewrite([](Edit& e, const Match& m) { return e.add(HSwish{}, {m.value("x")}); });
 }
 
+// x ^ 2 -> x * x
+Rule square() {
+    return Rule("multiply-squares")
+        .match(op<Power>("power", any("x"), constant("exponent")))
+        .decline(Code::value_unsupported, "'{power}' has another exponent than 2",
+                 [](const Match& m) { return is_not(m, "exponent", 2); })
+        .decline(Code::shape_unsupported, "the exponent of '{power}' has more axes than its data", enlarged)
+        .rewrite([](Edit& e, const Match& m) {
+            return e.add(Multiply{}, {m.value("x"), m.value("x")});
+        });
+}
+
 }  // namespace
 
-std::vector<Rule> activation_rules() { return {swish(), hswish_by_division(), hswish_by_factor()}; }
+std::vector<Rule> activation_rules() { return {swish(), hswish_by_division(), hswish_by_factor(), square()}; }
 
 }  // namespace octet::common

@@ -32,7 +32,8 @@ std::vector<rewrite::Rule> attention_rules();
 // The products of a recurrent op's inputs become a matmul of their own, for all time steps at once.
 std::vector<rewrite::Rule> recurrent_rules();
 
-// reshape, transpose and reshape that make space of blocks of channels -> depth_to_space.
+// reshape, transpose and reshape that make space of blocks of channels -> depth_to_space; functions of what is only moved join the layer
+// that computes it.
 std::vector<rewrite::Rule> rearranging_rules();
 
 // Constant factors and summands in a row become one of each; subtract and divide become add and multiply.

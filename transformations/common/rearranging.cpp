@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "ir/ops/movement.hpp"
+#include "ir/ops/all.hpp"
 #include "transformations/common/canonical.hpp"
 
 namespace octet::common {
@@ -90,8 +90,34 @@ Rule depth_to_space() {
         });
 }
 
+// Whether a kernel that computes `v` also computes a function of its values.
+bool is_computed(const Graph& graph, Value v) {
+    const Op& op = graph.node(v).op;
+    if (op.is<Convolution>() || op.is<GroupConvolution>() || op.is<ConvolutionBackpropData>() || op.is<MatMul>())
+        return true;
+    const bool linear = op.is<Add>() || op.is<Multiply>() || op.is<Dequantize>();
+    const bool moves = op.is<Reshape>() || op.is<Transpose>() || op.is<Squeeze>() || op.is<Unsqueeze>();
+    return (linear || moves) && graph.uses(v).size() == 1 && is_computed(graph, graph.node(v).inputs[0]);
+}
+
+// act(move(x)) -> move(act(x)): the kernel that computes x applies it before it stores.
+Rule activation_above() {
+    return Rule("move-activation-above-movement")
+        .match(one_of<Sigmoid, Relu, Tanh, HSwish, HSigmoid, Clamp, Gelu, Elu>(
+            "act", one_use(one_of<Reshape, Transpose, Squeeze, Unsqueeze>("move", any("x"), each(any())))))
+        .decline(Code::used_elsewhere, "other layers read the data of '{move}'",
+                 [](const Match& m) { return m.graph().uses(m.value("x")).size() > 1; })
+        .decline(Code::not_profitable, "no convolution or product computes the data of '{move}'",
+                 [](const Match& m) { return !is_computed(m.graph(), m.value("x")); })
+        .rewrite([](Edit& e, const Match& m) {
+            std::vector<Value> operands = m.node("move").inputs;
+            operands[0] = e.add(m.op("act"), {m.value("x")});
+            return e.add(m.op("move"), std::move(operands));
+        });
+}
+
 }  // namespace
 
-std::vector<Rule> rearranging_rules() { return {depth_to_space()}; }
+std::vector<Rule> rearranging_rules() { return {depth_to_space(), activation_above()}; }
 
 }  // namespace octet::common

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ir/ops/convolution.hpp"
+#include "ir/ops/recurrent.hpp"
 
 namespace octet::low_precision {
 
@@ -55,6 +56,14 @@ constexpr double kCode = 1;
 double time_in_float(const Costs& costs, const Weighted& w) {
     // Floats are made of the codes by a step of their own.
     return products(w) / costs.products_of_floats + kFloat * elements(w.data_shape) / costs.bytes + 2 * costs.step;
+}
+
+double time_of_state(double products, const ir::Graph& graph, const ir::Node& recurrence) {
+    const auto& r = graph.shape(recurrence.inputs[ir::RecurrenceOperands::r]);
+    const auto& results = recurrence.outputs[0].type.shape;  // a state for each sequence, step and direction
+    const double hidden = static_cast<double>(recurrence.op.get<ir::Recurrence>().hidden_size);
+    const double directions = elements(ir::Shape({r[0]}));
+    return elements(results) / hidden / directions * elements(r) / products;
 }
 
 double time_on_codes(const Costs& costs, const Weighted& w, std::span<const Part> parts, ir::Value codes) {

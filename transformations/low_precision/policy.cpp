@@ -4,7 +4,7 @@
 #include <array>
 
 #include "ir/ops/all.hpp"
-#include "transformations/low_precision/precision_plan.hpp"
+#include "transformations/low_precision/alignment.hpp"
 
 namespace octet::low_precision {
 
@@ -19,12 +19,7 @@ namespace {
 Decision any_levels(const Graph&, const Node&) { return Decision::yes(); }
 Decision any_movement(const Graph&, const Node&, const Dequantization&) { return Decision::yes(); }
 
-Decision whatever_pays(const Weighted& w, std::span<const Part> parts, std::span<const NodeId>, const Choice& choice) {
-    if (parts.size() < 2 || choice.on_codes < choice.in_float) return Decision::yes();
-    return Decision::no(Code::not_profitable,
-                        "the data of '{layer}' have {0} scales, and a sum for each of them costs more than float",
-                        {w.node.name, {static_cast<double>(parts.size())}});
-}
+Decision any_form(const Weighted&, std::span<const Part>, std::span<const NodeId>) { return Decision::yes(); }
 
 Decision full_levels(const Graph&, const Node& node) {
     const std::int64_t levels = node.op.get<ir::FakeQuantize>().levels;
@@ -44,8 +39,7 @@ Decision first_channels_only(const Graph&, const Node& node, const Dequantizatio
     return Decision::yes();
 }
 
-Decision one_scale_or_aligned(const Weighted& w, std::span<const Part> parts, std::span<const NodeId> sources,
-                              const Choice&) {
+Decision one_scale_or_aligned(const Weighted& w, std::span<const Part> parts, std::span<const NodeId> sources) {
     const ir::Op& op = w.node.op;
     const bool shifted = std::ranges::any_of(w.data.zero_point.as<float>(), [](float z) { return z != 0; });
     if (op.is<ir::ConvolutionBackpropData>() && shifted)
@@ -63,17 +57,28 @@ Decision one_scale_or_aligned(const Weighted& w, std::span<const Part> parts, st
 }  // namespace
 
 const Policy& cheapest_policy() {
-    static constexpr Policy policy{"cheapest", any_levels, any_movement, whatever_pays};
+    static constexpr Policy policy{"cheapest", any_levels, any_movement, any_form};
+    return policy;
+}
+
+const Policy& integers_policy() {
+    static constexpr Policy policy{
+        .name = "integers", .quantizes = any_levels, .moves = any_movement, .computes = any_form, .cheapest = false};
     return policy;
 }
 
 const Policy& lossy_policy() {
-    static constexpr Policy policy{"lossy", any_levels, any_movement, whatever_pays, Policy{}.step_share, true};
+    static constexpr Policy policy{
+        .name = "lossy", .quantizes = any_levels, .moves = any_movement, .computes = any_form, .align = true};
     return policy;
 }
 
 const Policy& upstream_policy() {
-    static constexpr Policy policy{"upstream", full_levels, first_channels_only, one_scale_or_aligned};
+    static constexpr Policy policy{.name = "upstream",
+                                   .quantizes = full_levels,
+                                   .moves = first_channels_only,
+                                   .computes = one_scale_or_aligned,
+                                   .cheapest = false};
     return policy;
 }
 

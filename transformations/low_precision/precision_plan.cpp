@@ -181,8 +181,11 @@ private:
         if (!row || !is_float(node.outputs[0].type.element)) return;
         Decision decision = answer(node, *row);
         if (decision && is_weighted(node.op)) decision = weigh(node);
+        else if (decision && node.op.is<ir::Recurrence>()) decision = weigh_state(node);
+        else if (decision && floats_win()) decision = takes_longer(node.name);
         // Ops that are fused gain from every operand that is codes, whatever the others are.
-        if (decision || !(is_weighted(node.op) || is_normalization(node.op))) {
+        const bool fused = !is_weighted(node.op) && !node.op.is<ir::Recurrence>() && !is_normalization(node.op);
+        if (decision || (fused && !floats_win())) {
             for (std::size_t i = 0; i < node.inputs.size(); ++i)
                 if (const Codes* codes = codes_.find(node.inputs[i]); codes && needs_codes(graph_, node, i))
                     for (NodeId source : codes->sources) paid_[source] = true;
@@ -192,6 +195,8 @@ private:
         if (policy_.align && is_weighted(node.op)) sketch(id, node, decision.ok);
         plan_.layers.push_back({node.name, node.origins, std::move(decision)});
     }
+
+    bool floats_win() const { return policy_.cheapest && !restrictions_.costs.integers_pay(); }
 
     // What a common grid for the layer's data would be weighed against.
     void sketch(NodeId id, const Node& node, bool on_codes) {
@@ -242,7 +247,6 @@ private:
     Decision weigh(const Node& node) {
         const Codes& data = *codes_.find(node.inputs[0]);
         const Codes& weights = *codes_.find(node.inputs[1]);
-        if (!weights.constant) return Decision::yes();
         const Weighted w{graph_,
                          node,
                          data.meaning,
@@ -251,17 +255,40 @@ private:
                          weights.element,
                          graph_.shape(node.inputs[0]),
                          graph_.shape(node.inputs[1])};
-        const auto parts = parts_of(w);
+        if (!w.data_shape.ranked() || !w.weights_shape.ranked()) return Decision::yes();
+        const auto parts = weights.constant ? parts_of(w) : std::vector{Part{}};
         if (!parts) return Decision::yes();
-        Choice choice{node.name, node.origins, Choice::Form::sums, parts->size()};
-        if (parts->size() > 1) {
-            choice.on_codes = time_on_codes(restrictions_.costs, w, *parts, node.inputs[0]);
-            choice.in_float = time_in_float(restrictions_.costs, w);
-        }
-        Decision decision = policy_.computes(w, *parts, data.sources, choice);
-        if (!decision) choice.form = Choice::Form::in_float;
-        if (parts->size() > 1) plan_.choices.push_back(std::move(choice));
+        if (Decision computes = policy_.computes(w, *parts, data.sources); !computes) return computes;
+        return cheapest({node.name, node.origins, Choice::Form::sums, parts->size(),
+                         time_on_codes(restrictions_.costs, w, *parts, node.inputs[0]),
+                         time_in_float(restrictions_.costs, w)});
+    }
+
+    Decision weigh_state(const Node& node) {
+        return cheapest({node.name, node.origins, Choice::Form::sums, 1,
+                         time_of_state(restrictions_.costs.products_of_codes, graph_, node),
+                         time_of_state(restrictions_.costs.products_of_floats, graph_, node)});
+    }
+
+    Decision cheapest(Choice choice) {
+        const bool pays = !policy_.cheapest || choice.on_codes < choice.in_float;
+        if (!pays) choice.form = Choice::Form::in_float;
+        Decision decision = pays                ? Decision::yes()
+                            : choice.scales > 1 ? sums_cost_more(choice)
+                                                : takes_longer(choice.layer);
+        if (!pays || choice.scales > 1) plan_.choices.push_back(std::move(choice));
         return decision;
+    }
+
+    static Decision sums_cost_more(const Choice& choice) {
+        return Decision::no(Code::not_profitable,
+                            "the data of '{layer}' have {0} scales, and a sum for each of them costs more than float",
+                            {choice.layer, {static_cast<double>(choice.scales)}});
+    }
+
+    static Decision takes_longer(const std::string& layer) {
+        return Decision::no(Code::not_profitable, "integers take '{layer}' longer than float on this machine",
+                            {layer, {}});
     }
 
     // The first value above the operand that has no codes, and why.
@@ -311,6 +338,9 @@ std::string to_string(const Choice& choice) {
             return fmt::format("{0} sums for the {0} scales of its data: about {1:.1f} us, in float {2:.1f}",
                                choice.scales, choice.on_codes / 1000, choice.in_float / 1000);
         case Choice::Form::in_float:
+            if (choice.scales < 2)
+                return fmt::format("float: about {1:.1f} us, on integers {0:.1f}", choice.on_codes / 1000,
+                                   choice.in_float / 1000);
             return fmt::format("float: about {2:.1f} us, {0} sums for the {0} scales of its data {1:.1f}",
                                choice.scales, choice.on_codes / 1000, choice.in_float / 1000);
         case Choice::Form::one_grid:

@@ -23,7 +23,7 @@ struct Choice {
     enum class Form : std::uint8_t {
         scale_per_channel,  // of a Concat: its operands keep their grids, readers carry a scale for each channel
         sums,               // of a convolution or product: one sum for each scale of its data
-        in_float,           // of the same: the sums cost more than the layer in float
+        in_float,           // of the same, or of a Recurrence: on codes it costs more than in float
         one_grid            // of the same: its data share a grid and lose levels by it (Policy::align)
     };
     std::string layer;

@@ -58,7 +58,7 @@ Key key_of(const ir::Graph& graph, const Settings& settings, const Machine& mach
     std::string text = text_of(graph);
     const char* debug = std::getenv("OCTET_DEBUG");
     fmt::format_to(std::back_inserter(text), "\n{} {} {} {} {} {} {} {} {} {} {}\n{}\n{} {}\n",
-                   settings.threads_per_stream(), settings.low_precision, settings.upstream_plan, settings.allow_lossy,
+                   settings.threads_per_stream(), settings.low_precision, settings.plan, settings.allow_lossy,
                    settings.accuracy, settings.bf16, settings.saturates, cpu::name_of(machine.isa), machine.vbmi,
                    machine.bf16, machine.evex_dot, debug != nullptr ? debug : "", identity_of_build(),
                    onednn::version());

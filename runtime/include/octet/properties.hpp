@@ -126,8 +126,9 @@ inline constexpr Property<bool> low_precision{"INFERENCE_LOW_PRECISION"};
 /// bits, as OpenVINO and ONNX Runtime do there. Faster, and wrong where two weights side by side of one sign add up to more than 128
 /// and meet large data; models quantized to weights of 7 bits are not affected. NO (the default): sums are exact everywhere.
 inline constexpr Property<bool> int8_saturation{"INT8_SATURATION"};
-/// Which layers of a quantized model run on integers. CHEAPEST: those that are faster so; UPSTREAM: those that OpenVINO chooses. The
-/// results are those of the model in either case.
+/// Which layers of a quantized model run on integers. CHEAPEST (the default): those that are faster so on this machine, by measured
+/// figures of its instruction set; INTEGERS: all that can; UPSTREAM: those that OpenVINO chooses. The results are those of the model in
+/// each case.
 inline constexpr Property<std::string> low_precision_plan{"LOW_PRECISION_PLAN"};
 /// YES: FakeQuantize whose data meet in a Concat may be put on one common grid where more layers run on integers so, or the same ones in
 /// less time. Each keeps only those of its levels that the common grid has, so that results are no longer those of the model;

@@ -21,9 +21,11 @@ struct Planned {
     ir::Graph graph;
     PrecisionPlan plan;
 
-    explicit Planned(GraphBuilder& b, const Restrictions& restrictions = cpu_restrictions()) : graph(b.graph) {
+    explicit Planned(GraphBuilder& b, const Restrictions& restrictions = cpu_restrictions(),
+                     const Policy& policy = cheapest_policy())
+        : graph(b.graph) {
         rewrite::run(canonicalise(), graph);
-        plan = make_plan(graph, restrictions);
+        plan = make_plan(graph, restrictions, policy);
     }
     std::vector<std::string> integer() const {
         std::vector<std::string> names;
@@ -232,6 +234,64 @@ TEST(PrecisionPlan, Weights) {
     EXPECT_EQ(p.answer("grouped"), "yes");  // the codes take their zero point in
     EXPECT_EQ(p.answer("product"), "yes");
     EXPECT_THAT(p.integer(), ElementsAre("fq"));
+}
+
+// A device without fast products of codes.
+Restrictions fast_floats() {
+    Restrictions restrictions = cpu_restrictions();
+    restrictions.costs.products_of_codes = 7;
+    restrictions.costs.products_of_floats = 12;
+    return restrictions;
+}
+
+TEST(PrecisionPlan, FloatWhereTheMachineIsFasterWithIt) {
+    GraphBuilder b;
+    const Value q = b.fake_quantize(b.input({1, 2, 64, 64}), kData, "fq");
+    const Value w = b.weights({32, 2, 5, 5}, std::vector<float>(32 * 2 * 25, 1), kWeights, "wfq");
+    b.result(b.edit.add(ir::Convolution{}, {q, w}, "conv"));
+    b.result(b.edit.add(ir::MaxPool{.kernel = {2, 2}}, {q}, "pool"));
+    b.result(b.edit.add(ir::MatMul{.transpose_b = true}, {q, q}, "product"));
+    const Planned p(b, fast_floats());
+    for (const char* layer : {"conv", "product"})
+        EXPECT_EQ(p.answer(layer),
+                  fmt::format("NOT_PROFITABLE: integers take '{}' longer than float on this machine", layer));
+    EXPECT_THAT(p.integer(), IsEmpty());
+    ASSERT_EQ(p.plan.choices.size(), 2u);
+    EXPECT_THAT(to_string(p.plan.choices[0]), testing::MatchesRegex("float: about [0-9.]+ us, on integers [0-9.]+"));
+
+    const Planned forced(b, fast_floats(), integers_policy());
+    for (const char* layer : {"conv", "product"}) EXPECT_EQ(forced.answer(layer), "yes");
+    EXPECT_THAT(forced.integer(), ElementsAre("fq"));
+}
+
+TEST(PrecisionPlan, ElementwiseOpsFollowTheProducts) {
+    GraphBuilder b;
+    const Value x = b.fake_quantize(b.input({1, 2, 3, 3}, "a"), kData, "fq_a");
+    const Value y = b.fake_quantize(b.input({1, 2, 3, 3}, "b"), kData, "fq_b");
+    b.result(b.edit.add(ir::Add{}, {x, y}, "add"));
+    EXPECT_THAT(Planned(b).integer(), ElementsAre("fq_a", "fq_b"));
+    const Planned p(b, fast_floats());
+    EXPECT_EQ(p.answer("add"), "NOT_PROFITABLE: integers take 'add' longer than float on this machine");
+    EXPECT_THAT(p.integer(), IsEmpty());
+}
+
+TEST(PrecisionPlan, RecurrencesAreWeighedByTheirState) {
+    GraphBuilder b;
+    const Value r = b.weights({16, 16}, std::vector<float>(256, 1), kWeights, "rfq");
+    const std::vector<float> ones(256, 1);
+    b.result(b.edit.add(ir::RnnCell{.hidden_size = 16},
+                        {b.input({1, 16}, "x"), b.input({1, 16}, "h"), b.numbers({16, 16}, ones), r,
+                         b.numbers({16}, std::vector<float>(16, 0))},
+                        "cell"));
+    const auto answer = [](const Planned& p) {
+        for (const LayerPrecision& layer : p.plan.layers)
+            if (layer.layer.starts_with("cell") && layer.decision.code != rewrite::Code::no_act_fq)
+                return to_string(layer.decision);
+        return std::string("not asked");
+    };
+    EXPECT_EQ(answer(Planned(b)), "yes");
+    EXPECT_THAT(answer(Planned(b, fast_floats())), testing::StartsWith("NOT_PROFITABLE"));
+    EXPECT_EQ(answer(Planned(b, fast_floats(), integers_policy())), "yes");
 }
 
 }  // namespace

@@ -50,6 +50,50 @@ struct Plane {
         }
     }
 
+    // `streams` columns at a time, while there are so many; says where it stopped.
+    template <std::size_t streams>
+    std::size_t turn(std::size_t row, std::size_t row_end, std::size_t column, std::size_t column_end) const {
+        alignas(64) std::array<T, kRows * streams> turned;
+        for (; column + streams <= column_end; column += streams) {
+            const T* from = in + row + static_cast<std::ptrdiff_t>(column) * columns.in_step;
+            interleave<streams>(from, static_cast<std::size_t>(columns.in_step), turned.data(), row_end - row);
+            for (std::size_t r = row; r < row_end; ++r) {
+                std::memcpy(out + static_cast<std::ptrdiff_t>(r) * rows.out_step + column,
+                            turned.data() + (r - row) * streams, streams * sizeof(T));
+            }
+        }
+        return column;
+    }
+
+    // Images of a few channels: whole rows of columns lie one after the other in the output, or whole columns of rows in the input.
+    bool narrow(std::size_t row, std::size_t row_end, std::size_t column, std::size_t column_end) const {
+        const auto pixels = static_cast<std::ptrdiff_t>(columns.extent);
+        if (rows.out_step == pixels && pixels <= 4) {
+            const T* from = in + row;
+            T* to = out + static_cast<std::ptrdiff_t>(row) * rows.out_step;
+            const auto stride = static_cast<std::size_t>(columns.in_step);
+            switch (pixels) {
+                case 2: interleave<2>(from, stride, to, row_end - row); return true;
+                case 3: interleave<3>(from, stride, to, row_end - row); return true;
+                case 4: interleave<4>(from, stride, to, row_end - row); return true;
+                default: return false;
+            }
+        }
+        const auto channels = static_cast<std::ptrdiff_t>(rows.extent);
+        if (columns.in_step == channels && channels <= 4) {
+            const T* from = in + static_cast<std::ptrdiff_t>(column) * columns.in_step;
+            T* to = out + column;
+            const auto stride = static_cast<std::size_t>(rows.out_step);
+            switch (channels) {
+                case 2: deinterleave<2>(from, to, stride, column_end - column); return true;
+                case 3: deinterleave<3>(from, to, stride, column_end - column); return true;
+                case 4: deinterleave<4>(from, to, stride, column_end - column); return true;
+                default: return false;
+            }
+        }
+        return false;
+    }
+
     void copy(std::size_t row, std::size_t row_end, std::size_t column, std::size_t column_end) const {
         if (columns.in_step == 1 && columns.out_step == 1) {
             for (std::size_t r = row; r < row_end; ++r) {
@@ -60,15 +104,10 @@ struct Plane {
             return;
         }
         if (rows.in_step == 1 && columns.out_step == 1 && columns.in_step > 0) {
-            alignas(64) std::array<T, kRows * kStreams> turned;
-            for (; column + kStreams <= column_end; column += kStreams) {
-                const T* from = in + row + static_cast<std::ptrdiff_t>(column) * columns.in_step;
-                interleave<kStreams>(from, static_cast<std::size_t>(columns.in_step), turned.data(), row_end - row);
-                for (std::size_t r = row; r < row_end; ++r) {
-                    std::memcpy(out + static_cast<std::ptrdiff_t>(r) * rows.out_step + column,
-                                turned.data() + (r - row) * kStreams, kStreams * sizeof(T));
-                }
-            }
+            if (narrow(row, row_end, column, column_end)) return;
+            column = turn<kStreams>(row, row_end, column, column_end);
+            column = turn<kStreams / 2>(row, row_end, column, column_end);
+            column = turn<kStreams / 4>(row, row_end, column, column_end);
         }
         walk(row, row_end, column, column_end);
     }
@@ -127,15 +166,21 @@ void run_blocks(const StridedCopy& copy, const void* in, void* out, std::size_t 
     const auto size = static_cast<std::ptrdiff_t>(copy.element_size);
     const Dim& rows = copy.dims[row_index];
     const Dim& columns = copy.dims.back();
-    for (std::size_t r = at.row; r < at.row_end; ++r) {
-        for (std::size_t c = at.column; c < at.column_end; ++c) {
-            const auto i = static_cast<std::ptrdiff_t>(r);
-            const auto j = static_cast<std::ptrdiff_t>(c);
-            std::memcpy(static_cast<std::byte*>(out) + (at.out + i * rows.out_step + j * columns.out_step) * size,
-                        static_cast<const std::byte*>(in) + (at.in + i * rows.in_step + j * columns.in_step) * size,
-                        copy.element_size);
-        }
+    const auto move = [&](std::size_t r, std::size_t c) {
+        const auto i = static_cast<std::ptrdiff_t>(r);
+        const auto j = static_cast<std::ptrdiff_t>(c);
+        std::memcpy(static_cast<std::byte*>(out) + (at.out + i * rows.out_step + j * columns.out_step) * size,
+                    static_cast<const std::byte*>(in) + (at.in + i * rows.in_step + j * columns.in_step) * size,
+                    copy.element_size);
+    };
+    // In the order in which they lie in the input: what is read in leaps waits for memory, what is written does not.
+    if (std::abs(rows.in_step) < std::abs(columns.in_step)) {
+        for (std::size_t c = at.column; c < at.column_end; ++c)
+            for (std::size_t r = at.row; r < at.row_end; ++r) move(r, c);
+        return;
     }
+    for (std::size_t r = at.row; r < at.row_end; ++r)
+        for (std::size_t c = at.column; c < at.column_end; ++c) move(r, c);
 }
 
 std::vector<std::ptrdiff_t> dense_steps(std::span<const std::size_t> shape) {

@@ -14,4 +14,14 @@ void interleave(const T* __restrict in, std::size_t in_stride, T* __restrict out
     }
 }
 
+// The way back: out[s * out_stride + i] = in[i * streams + s].
+template <std::size_t streams, class T>
+void deinterleave(const T* __restrict in, T* __restrict out, std::size_t out_stride, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+        for (std::size_t s = 0; s < streams; ++s) {
+            out[s * out_stride + i] = in[i * streams + s];
+        }
+    }
+}
+
 }  // namespace octet::cpu::portable
