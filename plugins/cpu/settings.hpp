@@ -17,6 +17,7 @@ struct Settings {
     bool accuracy = false;       // EXECUTION_MODE_HINT
     bool bf16 = false;           // INFERENCE_PRECISION_HINT: float layers may compute in bf16
     bool saturates = false;      // INT8_SATURATION
+    bool tune = false;           // TUNE: kernels are measured where that was not done before
     std::string hint = "LATENCY";
     std::string cache_dir = {};  // CACHE_DIR: where packed weights are kept; empty: nowhere
 
