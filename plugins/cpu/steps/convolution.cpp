@@ -242,20 +242,33 @@ bool skips_pixels(const Problem& p) {
     return product(p.window.kernel) == 1 && std::ranges::any_of(p.window.strides, [](auto s) { return s != 1; });
 }
 
-bool dense_is_faster(Planner& planner, const Problem& p) {
-    if (zero_in_padding(p)) return true;
-    return !planner.code().isa().pairs() && skips_pixels(p);
+// Little work, or few pixels for all those weights: oneDNN takes some 4 us for a call, and cuts larger tiles.
+bool is_small(const Problem& p) {
+    constexpr std::int64_t kLittleWork = 8'000'000, kFewPixels = 25;
+    return p.groups == 1 && (p.products() <= kLittleWork || p.batch * product(p.window.output) <= kFewPixels);
 }
 
-// Over rows, oneDNN's dense kernels are as fast as own ones or a little faster, but their results have no pitch, so that a part of a
-// concatenation has to be copied, and they compute functions that own kernels look up.
-bool rows_are_faster(Planner& planner, const Problem& p) {
-    if (zero_in_padding(p)) return true;
-    if (planner.code().isa().pairs()) return false;
-    const Epilogue& epilogue = p.program.epilogue;
+// Has functions that own kernels look up and oneDNN computes.
+bool looks_up(const Epilogue& epilogue) {
     for (std::size_t i = 0; i < epilogue.ops.size(); ++i)
         if (x64::lookup_of(epilogue, i) != nullptr) return true;
-    return planner.is_part_of_concat(p.group.output, Layout::channels_last);
+    return false;
+}
+
+// The figures are in docs/adr/0008.
+bool dense_is_faster(Planner& planner, const Problem& p) {
+    if (zero_in_padding(p)) return true;
+    if (planner.code().isa().pairs()) return false;
+    return skips_pixels(p) || is_small(p) || looks_up(p.program.epilogue);
+}
+
+// Of longer sums oneDNN's kernels are a little faster, but their results have no pitch, so that a part of a concatenation has to be copied.
+bool rows_are_faster(Planner& planner, const Problem& p) {
+    constexpr std::int64_t kShortSums = 576;
+    if (zero_in_padding(p)) return true;
+    if (planner.code().isa().pairs()) return false;
+    return p.ic * product(p.window.kernel) <= kShortSums || is_small(p) || looks_up(p.program.epilogue) ||
+           planner.is_part_of_concat(p.group.output, Layout::channels_last);
 }
 #endif
 
