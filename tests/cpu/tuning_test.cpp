@@ -334,12 +334,12 @@ TEST_F(TunedModel, WithoutTheWishNothingIsMeasured) {
 
 TEST_F(TunedModel, LaterCompilationsReadWhatWasMeasured) {
     const Tuned first = tune(true);
-    EXPECT_EQ(first.note, "2 kinds of layers were measured now");
+    EXPECT_EQ(first.note, "kinds of layers measured now: 2");
     const int measured = runs;
     for (const bool wish : {true, false}) {
         const Tuned later = tune(wish);
         EXPECT_EQ(runs, measured);
-        EXPECT_EQ(later.note, "2 kinds of layers were measured before: '" + file().string() + "'");
+        EXPECT_EQ(later.note, "kinds of layers measured before: 2, of '" + file().string() + "'");
         EXPECT_EQ(later.unusual, first.unusual);
         EXPECT_EQ(*later.layers, *first.layers);
         EXPECT_EQ(kernels(later), kernels(first));
@@ -376,7 +376,7 @@ TEST_F(TunedModel, ADamagedFileIsMeasuredAgainOrLeftOut) {
     EXPECT_EQ(ignored.note, damage);
     EXPECT_FALSE(ignored.layers);
     const Tuned again = tune(true);
-    EXPECT_EQ(again.note, damage + "; 2 kinds of layers were measured now");
+    EXPECT_EQ(again.note, damage + "; kinds of layers measured now: 2");
     EXPECT_EQ(contents_of(file()), good);
 }
 
@@ -423,8 +423,8 @@ TEST(TunedExecutable, ComputesTheSame) {
     EXPECT_EQ(run(settings_for(folder.path, true, 2), measured), wanted);
     EXPECT_EQ(run(settings_for(folder.path, false, 2), stored), wanted);
     EXPECT_EQ(untuned, "");
-    EXPECT_EQ(measured, "1 kinds of layers were measured now");
-    EXPECT_THAT(stored, ::testing::StartsWith("1 kinds of layers were measured before: '" + folder.path.string()));
+    EXPECT_EQ(measured, "kinds of layers measured now: 1");
+    EXPECT_THAT(stored, ::testing::StartsWith("kinds of layers measured before: 1, of '" + folder.path.string()));
 }
 
 }  // namespace

@@ -35,12 +35,12 @@ Tuned tuned_layers(const ir::Graph& graph, const Machine& machine, const Setting
     const std::vector<std::string> wanted = layers_with_candidates(graph);
     const std::size_t known = count_known(stored.layers, wanted);
     const auto add_note = [&](const std::string& text) { tuned.note += (tuned.note.empty() ? "" : "; ") + text; };
-    if (known > 0) add_note(fmt::format("{} kinds of layers were measured before: '{}'", known, path.string()));
+    if (known > 0) add_note(fmt::format("kinds of layers measured before: {}, of '{}'", known, path.string()));
     if (settings.tune && known < wanted.size()) {
         try {
             stored.layers.merge(measure_layers(make, measure, stored.layers, limits));
             for (const std::string& text : wanted) stored.layers.try_emplace(text);
-            add_note(fmt::format("{} kinds of layers were measured now", wanted.size() - known));
+            add_note(fmt::format("kinds of layers measured now: {}", wanted.size() - known));
             if (!path.empty() && !write_layers(path, owner, stored.layers))
                 add_note(fmt::format("'{}' cannot be written", path.string()));
         } catch (const Error& error) {
