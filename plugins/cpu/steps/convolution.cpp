@@ -242,6 +242,16 @@ bool skips_pixels(const Problem& p) {
     return product(p.window.kernel) == 1 && std::ranges::any_of(p.window.strides, [](auto s) { return s != 1; });
 }
 
+// Of a few channels a vector holds one pixel's; where each of them has an operand, oneDNN is faster.
+bool depthwise_is_faster(const Planner& planner, const Problem& p) {
+    constexpr std::int64_t kFewChannels = 16;
+    const auto has_operand = [](const EpilogueOp& op) {
+        return op.kind == EpilogueOp::Kind::combine && op.spread == Spread::full;
+    };
+    return !planner.machine().avx512() || p.groups > kFewChannels ||
+           std::ranges::none_of(p.program.epilogue.ops, has_operand);
+}
+
 // Little work, or few pixels for all those weights: oneDNN takes some 4 us for a call, and cuts larger tiles.
 bool is_small(const Problem& p) {
     constexpr std::int64_t kLittleWork = 8'000'000, kFewPixels = 25;
@@ -264,10 +274,11 @@ bool dense_is_faster(Planner& planner, const Problem& p) {
 
 // Of longer sums oneDNN's kernels are a little faster, but their results have no pitch, so that a part of a concatenation has to be copied.
 bool rows_are_faster(Planner& planner, const Problem& p) {
-    constexpr std::int64_t kShortSums = 576;
+    constexpr std::int64_t kFewestChannels = 32, kShortSums = 576;
     if (zero_in_padding(p)) return true;
     if (planner.code().isa().pairs()) return false;
-    return p.ic * product(p.window.kernel) <= kShortSums || is_small(p) || looks_up(p.program.epilogue) ||
+    if (p.ic >= kFewestChannels && p.ic * product(p.window.kernel) <= kShortSums) return true;
+    return is_small(p) || looks_up(p.program.epilogue) ||
            planner.is_part_of_concat(p.group.output, Layout::channels_last);
 }
 #endif
@@ -282,7 +293,7 @@ std::vector<Candidate> candidates_of([[maybe_unused]] Planner& planner, [[maybe_
     // Tiles of AMX need sums of some length to win: measured, 3x3 over an image and products of less than 32 values run as fast without.
     const std::int64_t products = p.ic * product(p.window.kernel);
     const bool amx = planner.machine().amx() && OCTET_ONEDNN;
-    add(true, {"depthwise", try_depthwise});
+    add(depthwise_is_faster(planner, p), {"depthwise", try_depthwise});
     add(!amx, {"few_outputs", try_few_outputs});
     add(!amx || products < 64, {"image", try_image});
     add(!amx || products < 32, {"pointwise", try_pointwise});
