@@ -22,11 +22,14 @@ import sys
 import tempfile
 import time
 
-PARTS = ["peers", "real", "floats", "load", "scaling", "layers", "nodes", "shared"]
+PARTS = ["peers", "real", "floats", "caps", "load", "scaling", "layers", "nodes", "shared"]
 NAMES = ["resnet50", "mobilenet_v2", "mobilenet_v3_large", "efficientnet_b0", "ssd_mobilenet", "yolo_v5s", "unet_small", "bert_base",
          "vit_b16", "lstm2", "squeezenet1_1"]
 OPENVINO = ["ov-int8", "ov-int8-f32hint"]
 OPENVINO_FLOAT = {"default": "ov-f32", "f32": "ov-f32-f32hint"}
+# Below a cap of the instruction set: the others' engines, and ours beside "octet", with their options.
+CAPS = {"AVX2": (["ov-f32-f32hint", "ov-int8-f32hint"], {"octet-saturating": "--property INT8_SATURATION=YES"}),
+        "AVX2_VNNI": (["ov-int8-f32hint", "ort-int8"], {})}
 # Reads, compiles and runs once with a cache; prints the milliseconds of the first two.
 OPENVINO_LOAD = """
 import sys, time, openvino as ov
@@ -43,8 +46,8 @@ class Failed(Exception):
     pass
 
 
-def run(command):
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+def run(command, env=None):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, env={**os.environ, **(env or {})})
     if done.returncode != 0:
         raise Failed(f"{' '.join(map(str, command))}: {(done.stderr.strip() or done.stdout.strip())[-300:]}")
     return done.stdout
@@ -78,10 +81,10 @@ class Measurements:
         return (f"{name}={self.program('octet').resolve()} bench {{{model}}} --threads {{threads}} --streams {{streams}} "
                 f"--seconds {{seconds}} --json {options}")
 
-    def bench(self, part, models, engines, ours, *options):
+    def bench(self, part, models, engines, ours, *options, env=None):
         run([sys.executable, self.args.peers / "bench.py", *options, "--models", models, "--engines", ",".join(engines),
              *[text for engine in ours for text in ("--engine", engine)], "--rounds", self.args.rounds, "--seconds",
-             self.args.seconds, "--out", self.raw / part])
+             self.args.seconds, "--out", self.raw / part], env)
 
     def peers(self):
         self.bench("peers", self.args.models, [*OPENVINO, "ort-int8"], [self.engine("octet", "model")], *self.models())
@@ -95,6 +98,12 @@ class Measurements:
         ours = [self.engine("octet", "model"), self.engine("octet-default", "f32"),
                 self.engine("octet-f32", "f32", "--property INFERENCE_PRECISION_HINT=f32")]
         self.bench("floats", self.args.models, OPENVINO_FLOAT.values(), ours, *self.models(), "--metrics", "lat1,lat2")
+
+    def caps(self):
+        for isa, (theirs, ours) in CAPS.items():
+            engines = [self.engine("octet", "model"), *(self.engine(name, "model", options) for name, options in ours.items())]
+            self.bench(f"caps-{isa}", self.args.models, theirs, engines, *self.models(), "--metrics", "lat1,lat2",
+                       env={"OCTET_MAX_CPU_ISA": isa, "ONEDNN_MAX_CPU_ISA": isa})
 
     # Each load is a process of its own; the first fills the cache.
     def load(self):
@@ -287,6 +296,35 @@ def float_table(peers):
                   "int8 over float, 1 thread"], rows)
 
 
+# `pairs`: header of the ratio, our engine, theirs.
+def caps_table(peers, pairs):
+    rows, ratios = [], collections.defaultdict(list)
+    for (model,) in peers.models:
+        cells = [model]
+        for metric in ("lat1", "lat2"):
+            for pair in pairs:
+                texts, ratio = ratio_cells(peers, model, metric, *pair[1:])
+                ratios[metric, pair] += [ratio] if ratio else []
+                cells += texts
+        rows.append(cells)
+    rows.append(["geometric mean", *[c for k in ratios for c in ("", number(mean(ratios[k])))]])
+    header = [c for threads in ("1 thread", "2 threads") for name, *_ in pairs for c in (f"{threads}, {name}, ms", "ratio")]
+    return table(["model", *header], rows)
+
+
+def caps_text(m):
+    text = []
+    if (avx2 := Peers(m.records("caps-AVX2"))).models:
+        text += ["## AVX2\n", "Under caps (OCTET_MAX_CPU_ISA, ONEDNN_MAX_CPU_ISA): exact int8 beside OpenVINO's f32, and with INT8_SATURATION "
+                 "beside its int8, whose sums saturate, too.\n",
+                 caps_table(avx2, [("exact", "octet", "ov-f32-f32hint"), ("saturating", "octet-saturating", "ov-int8-f32hint")])]
+    if (vnni := Peers(m.records("caps-AVX2_VNNI"))).models:
+        text += ["## AVX2-VNNI\n", "Under the cap AVX2_VNNI, beside OpenVINO's int8 under the same, which on processors that have only AVX-512's "
+                 "encoding of the dot product is AVX2; and beside ONNX Runtime, which knows no cap.\n",
+                 caps_table(vnni, [("OpenVINO", "octet", "ov-int8-f32hint"), ("ONNX Runtime", "octet", "ort-int8")])]
+    return text
+
+
 def load_table(loads, peers):
     rows = []
     for (model,), records in by(loads, "model").items():
@@ -338,6 +376,7 @@ def page(m, info):
     if (floats := Peers(m.records("floats"))).models:
         text += ["## Float models\n", "The same networks before quantization, Octet / OpenVINO: each with its own choice of precision (bf16 where "
                  "the machine is faster with it), and held to f32.\n", float_table(floats)]
+    text += caps_text(m)
     if loads := m.records("load"):
         text += ["## Load\n", "Reading and compiling, ms, 1 thread. Cached: the same with CACHE_DIR, in another process.\n",
                  load_table(loads, peers)]

@@ -4,11 +4,12 @@
 #include <chrono>
 #include <cstring>
 #include <ctime>
-#include <new>
 
 #include "ir/support/check.hpp"
 #include "plugins/cpu/costs.hpp"
+#include "plugins/cpu/plan_memory.hpp"
 #include "plugins/cpu/planner.hpp"
+#include "plugins/cpu/tuning/timer.hpp"
 
 namespace octet::cpu {
 
@@ -17,26 +18,6 @@ using namespace ir;
 namespace {
 
 constexpr std::size_t kPlansKept = 16;
-
-struct Memory {
-    std::byte* data = nullptr;
-    std::size_t bytes = 0;
-    Memory() = default;
-    Memory(const Memory&) = delete;
-    Memory& operator=(const Memory&) = delete;
-    ~Memory() { release(); }
-    void grow(std::size_t wanted) {
-        if (wanted <= bytes) return;
-        release();
-        data = static_cast<std::byte*>(::operator new(wanted, std::align_val_t(64)));
-        bytes = wanted;
-    }
-    void release() {
-        if (data) ::operator delete(data, std::align_val_t(64));
-        data = nullptr;
-        bytes = 0;
-    }
-};
 
 double thread_cpu_us() {
     timespec t{};
@@ -52,16 +33,14 @@ public:
         const OneOpenMpThread one;
         prepare(inputs, stream);
         const Plan& plan = *plan_.plan;
-        for (std::size_t i = 0; i < plan.inputs.size(); ++i)
-            buffers_[plan.inputs[i].buffer] = static_cast<std::byte*>(inputs[i].data);
+        for (std::size_t i = 0; i < plan.inputs.size(); ++i) memory_.set(plan.inputs[i].buffer, inputs[i].data);
         for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
             const PlanOutput& out = plan.outputs[i];
             if (out.is_dynamic) continue;
             given_[i].data = outputs.output(i, out.type.element, given_[i].dims);
-            if (out.direct) buffers_[out.buffer] = static_cast<std::byte*>(given_[i].data);
+            if (out.direct) memory_.set(out.buffer, given_[i].data);
         }
-        for (const BufferId id : plan.parts) buffers_[id] = buffers_[plan.buffers[id].index] + plan.buffers[id].offset;
-        const Frame frame{buffers_.data(), scratch_.data, &executable_->pool(stream), &state_, &dynamic_};
+        const Frame frame = memory_.frame(executable_->pool(stream), state_);
         if (executable_->settings().profiling) run_timed(frame);
         else
             for (const auto& work : plan_.works) work->run(frame);
@@ -81,19 +60,10 @@ private:
         plan_ = executable_->stream_plan(shapes_, stream);
         stream_ = stream;
         const Plan& plan = *plan_.plan;
-        arena_.grow(plan.arena_bytes);
-        scratch_.grow(plan.scratch_bytes);
-        dynamic_.assign(plan.graph->size(), {});
+        memory_.fit(plan);
         given_.clear();
         for (const PlanOutput& out : plan.outputs)
             given_.push_back(out.is_dynamic ? HostTensor{} : HostTensor{out.type.element, out.type.shape.sizes()});
-        buffers_.assign(plan.buffers.size(), nullptr);
-        for (std::size_t i = 0; i < plan.buffers.size(); ++i) {
-            const Buffer& b = plan.buffers[i];
-            if (b.home == Buffer::Home::arena) buffers_[i] = arena_.data + b.offset;
-            else if (b.home == Buffer::Home::constant)
-                buffers_[i] = const_cast<std::byte*>(plan.constants[b.index].get());
-        }
     }
 
     void run_timed(const Frame& frame) {
@@ -112,11 +82,11 @@ private:
         const PlanOutput& out = plan_.plan->outputs[i];
         if (out.direct) return;
         if (out.is_dynamic) {
-            const Tensor& t = dynamic_[out.dynamic.node].at(out.dynamic.port);
+            const Tensor& t = memory_.dynamic(out.dynamic);
             std::memcpy(outputs.output(i, t.element(), t.dims()), t.data(), t.bytes());
             return;
         }
-        std::memcpy(given_[i].data, buffers_[out.buffer],
+        std::memcpy(given_[i].data, memory_.at(out.buffer),
                     bytes_of(out.type.element, static_cast<std::size_t>(out.type.shape.elements())));
     }
 
@@ -124,10 +94,8 @@ private:
     StreamPlan plan_;
     int stream_ = -1;
     std::vector<Dims> shapes_;
-    Memory arena_, scratch_;
-    std::vector<std::byte*> buffers_;
+    PlanMemory memory_;
     std::vector<HostTensor> given_;  // the caller's memory, by output; none where the shape depends on data
-    std::vector<Tensors> dynamic_;
     eval::State state_;
     std::vector<StepTime> times_;
 };
@@ -164,6 +132,21 @@ CpuExecutable::CpuExecutable(const Graph& graph, Machine machine, Settings setti
     }
 }
 
+Plan CpuExecutable::plan_of(const std::shared_ptr<const Graph>& graph, const Postpone& postpone) const {
+    Planner planner(graph, machine_, settings_.threads_per_stream(), settings_.bf16, settings_.saturates);
+    planner.postpone(postpone);
+    return planner.run();
+}
+
+// Plans for open shapes are made at an inference, which nobody wants to wait that long for.
+Tuned CpuExecutable::tuned_for(const std::shared_ptr<const Graph>& graph) {
+    Settings settings = settings_;
+    settings.tune = settings.tune && static_shapes_;
+    return tuned_layers(
+        *graph, machine_, settings, [&](const Postpone& postpone) { return plan_of(graph, postpone); },
+        PlanTimer(pool(0)));
+}
+
 CpuExecutable::Cached& CpuExecutable::cached(const std::vector<Dims>& shapes) {
     const auto it = std::ranges::find(cache_, shapes, &Cached::shapes);
     if (it != cache_.end()) {
@@ -171,14 +154,20 @@ CpuExecutable::Cached& CpuExecutable::cached(const std::vector<Dims>& shapes) {
         return cache_.front();
     }
     const auto graph = static_shapes_ ? lowered_.graph : specialise(*lowered_.graph, shapes);
-    blob::Planned planned =
-        blob_ && static_shapes_
-            ? blob::plan_with_file(graph, machine_, settings_, *blob_)
-            : blob::Planned{
-                  Planner(graph, machine_, settings_.threads_per_stream(), settings_.bf16, settings_.saturates).run()};
+    const auto start = std::chrono::steady_clock::now();
+    const Tuned tuned = tuned_for(graph);
+    const std::chrono::duration<double, std::milli> tuning = std::chrono::steady_clock::now() - start;
+    blob::Planned planned = blob_ && static_shapes_
+                                ? blob::plan_with_file(graph, machine_, settings_,
+                                                       blob::place_for(*blob_, tuned.unusual), tuned.postpone())
+                                : blob::Planned{plan_of(graph, tuned.postpone())};
     loaded_from_cache_ = planned.from_file;
+    tuned.note_times(planned.plan);
+    if (tuned.layers) planned.plan.load.insert(planned.plan.load.begin(), {"measure kernels", tuning.count()});
     auto plan = std::make_shared<const Plan>(std::move(planned.plan));
-    auto report = std::make_shared<const StepReport>(report_of(lowered_, *plan, machine_));
+    StepReport rows = report_of(lowered_, *plan, machine_);
+    rows.report.tuning = tuned.note;
+    auto report = std::make_shared<const StepReport>(std::move(rows));
     cache_.push_front(
         {shapes, std::move(plan), std::move(report),
          std::vector<std::vector<std::shared_ptr<const Work>>>(static_cast<std::size_t>(settings_.streams))});

@@ -10,6 +10,7 @@
 #include "plugins/cpu/plan.hpp"
 #include "plugins/cpu/report.hpp"
 #include "plugins/cpu/settings.hpp"
+#include "plugins/cpu/tuning/tuned.hpp"
 #include "runtime/plugin.hpp"
 
 namespace octet::cpu {
@@ -43,6 +44,8 @@ private:
         std::vector<std::vector<std::shared_ptr<const Work>>> works;  // by stream
     };
     Cached& cached(const std::vector<ir::Dims>& shapes);
+    Plan plan_of(const std::shared_ptr<const ir::Graph>& graph, const Postpone& postpone) const;
+    Tuned tuned_for(const std::shared_ptr<const ir::Graph>& graph);
 
     Machine machine_;
     Settings settings_;

@@ -88,6 +88,8 @@ void detect_instructions(Machine& machine, Isa cap) {
     machine.vbmi = machine.isa >= Isa::avx512_vnni && cpu.has(Xbyak::util::Cpu::tAVX512_VBMI);
     machine.bf16 = machine.amx() || (cap == Isa::amx && has_fast_bf16(cpu));
     machine.name = processor_name();
+    unsigned unused = 0;
+    __get_cpuid(1, &machine.signature, &unused, &unused, &unused);
 }
 
 #else

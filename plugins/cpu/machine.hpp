@@ -28,6 +28,7 @@ struct Machine {
     std::size_t l2_bytes = 1024 * 1024;
     std::size_t l3_bytes = 0;
     std::string name = {};
+    std::uint32_t signature = 0;  // family, model and stepping as the processor gives them
 
     bool avx2() const { return isa >= Isa::avx2; }
     bool avx512() const { return isa >= Isa::avx512; }

@@ -67,11 +67,19 @@ struct Step {
     ir::Element weights = ir::Element::undefined;  // of a product of floats whose weights are codes
     std::string note;                              // why a better kernel did not take it
     std::string code;
+    std::string measured;  // what the kernels took that can compute it
     std::size_t scratch_bytes = 0;
     std::size_t packed_bytes = 0;
     double operations = 0;  // two for each product that is summed
     double bytes = 0;       // read and written, packed weights included; the planner fills it in
     std::vector<BufferId> reads, writes;
+};
+
+// A layer that several kernels may take: which of them did, and its steps.
+struct PlannedLayer {
+    std::string text;  // layer_text
+    std::string candidate;
+    std::size_t first = 0, end = 0;
 };
 
 struct PlanInput {
@@ -101,7 +109,8 @@ struct Plan {
     std::size_t code_bytes = 0;
     std::size_t packed_bytes = 0;
     std::size_t reorders = 0;
-    std::vector<LoadPhase> load;  // what making the plan consisted of
+    std::vector<PlannedLayer> layers;  // where the planner was told what to postpone
+    std::vector<LoadPhase> load;       // what making the plan consisted of
 };
 
 // Gives every arena buffer an offset, so that buffers which live at the same time do not overlap; returns the arena's size.

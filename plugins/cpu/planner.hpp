@@ -13,6 +13,7 @@
 #include "plugins/cpu/plan.hpp"
 #include "plugins/cpu/preparation.hpp"
 #include "plugins/cpu/slices.hpp"
+#include "plugins/cpu/tuning/choices.hpp"
 #include "transformations/low_precision/zero_point_correction.hpp"
 
 namespace octet::cpu {
@@ -43,6 +44,8 @@ public:
     // saturates: see INT8_SATURATION.
     Planner(std::shared_ptr<const ir::Graph> graph, const Machine& machine, int threads, bool bf16 = false,
             bool saturates = false);
+    // Before run(): which candidates of a layer are tried last. The plan then says what each layer got.
+    void postpone(Postpone postpone) { postpone_ = std::move(postpone); }
     Plan run();
 
     const ir::Graph& graph() const { return *graph_; }
@@ -101,6 +104,14 @@ public:
     // The operands of an epilogue in the layout of the result.
     std::vector<BufferId> operands(const Program& program, Layout layout, const ir::Type& result);
     void add(Step step);
+    // For the choice among candidates (steps/candidates.hpp).
+    bool chooses() const { return static_cast<bool>(postpone_); }
+    std::string text_of(const Group& group) const { return layer_text(*graph_, group, slices_); }
+    bool postpones(const std::string& layer, std::string_view candidate, bool comparable) const {
+        return postpone_ && postpone_(layer, candidate, comparable);
+    }
+    std::size_t steps() const { return plan_.steps.size(); }
+    void note_layer(PlannedLayer layer) { plan_.layers.push_back(std::move(layer)); }
     // The steps of the groups that a group falls into where no kernel takes it whole.
     void plan_parts(std::span<const Group> parts);
     // A step for a group: nodes, data and result types and whether it is int8 are filled in.
@@ -122,6 +133,7 @@ private:
     int threads_;
     bool bf16_;
     bool saturates_;
+    Postpone postpone_;
     std::shared_ptr<x64::CodeBlock> code_;
     std::shared_ptr<const x64::MatMul*> next_product_;
     Plan plan_;

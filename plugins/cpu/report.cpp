@@ -149,6 +149,7 @@ private:
         row.status = LayerStatus::executed;
         row.operations = step.operations;
         row.bytes = step.bytes;
+        row.measured = step.measured;
     }
 
     bool has_node(const Step& step, std::string_view name) const {
@@ -180,6 +181,7 @@ private:
                 owner_[layer] = static_cast<int>(k);
                 fill(row, step);
                 row.kernel.clear();
+                row.measured.clear();
                 row.operations = row.bytes = 0;
                 row.status = LayerStatus::fused;
                 row.fused_into = layers_[static_cast<std::size_t>(primary_[k])].name;

@@ -76,6 +76,7 @@ const std::map<std::string, Read, std::less<>>& properties() {
          }},
         {"PERFORMANCE_HINT_NUM_REQUESTS", [](Wishes&, auto& key, auto& value) { whole_number(key, value); }},
         {"PERF_COUNT", [](Wishes& w, auto& key, auto& value) { w.settings.profiling = yes_or_no(key, value); }},
+        {"TUNE", [](Wishes& w, auto& key, auto& value) { w.settings.tune = yes_or_no(key, value); }},
     };
     return all;
 }
@@ -118,6 +119,7 @@ Config effective(const Settings& s) {
             {"LOW_PRECISION_PLAN", s.plan},
             {"PERFORMANCE_HINT", s.hint},
             {"CACHE_DIR", s.cache_dir},
+            {"TUNE", s.tune ? "YES" : "NO"},
             {"OPTIMAL_NUMBER_OF_INFER_REQUESTS", std::to_string(s.streams)}};
 }
 

@@ -17,6 +17,7 @@ struct Settings {
     bool bf16 = false;              // INFERENCE_PRECISION_HINT: float layers may compute in bf16
     bool saturates = false;         // INT8_SATURATION
     std::string plan = "CHEAPEST";  // LOW_PRECISION_PLAN: which layers run on integers, CHEAPEST, INTEGERS or UPSTREAM
+    bool tune = false;              // TUNE: kernels are measured where that was not done before
     std::string hint = "LATENCY";
     std::string cache_dir = {};  // CACHE_DIR: where packed weights are kept; empty: nowhere
 

@@ -59,7 +59,8 @@ public:
                 {"NUM_STREAMS", "1"},
                 {"PERFORMANCE_HINT", "LATENCY"},
                 {"PERFORMANCE_HINT_NUM_REQUESTS", "0"},
-                {"PERF_COUNT", "NO"}};
+                {"PERF_COUNT", "NO"},
+                {"TUNE", "NO"}};
     }
 };
 

@@ -122,6 +122,16 @@ TEST(CoreProperties, SetAndGet) {
     EXPECT_EQ(Core().get_property("REFERENCE", num_streams).num, 1) << "settings belong to one Core";
 }
 
+TEST(CoreProperties, Tune) {
+    Core core;
+    EXPECT_FALSE(core.get_property("CPU", tune));
+    EXPECT_TRUE(core.compile_model(relu_model(), "CPU", tune(true)).get_property(tune));
+    EXPECT_EQ(error_of([&] {
+                  core.compile_model(relu_model(), "CPU", {{"TUNE", "often"}});
+              }),
+              "property 'TUNE': got 'often', wanted YES or NO");
+}
+
 TEST(CoreProperties, Errors) {
     Core core;
     EXPECT_THAT(error_of([&] {

@@ -202,6 +202,22 @@ TEST_F(ModelCommands, TwoProcessesKeepTheSame) {
     EXPECT_THAT(octet("bench m.xml --load --threads 1 --cache_dir cache-c").out, HasSubstr("read the cache"));
 }
 
+TEST_F(ModelCommands, TuneMeasuresOnce) {
+    ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
+    const Answer first = octet("bench m.xml --load --threads 1 --tune --cache_dir cache");
+    ASSERT_EQ(first.status, 0) << first.error;
+    EXPECT_THAT(first.out, HasSubstr("measure kernels"));
+    const Answer later = octet("explain m.xml --tune --property CACHE_DIR=cache --property INFERENCE_NUM_THREADS=1");
+    EXPECT_THAT(later.out, ContainsRegex("\nkinds of layers measured before: [1-9][0-9]*, of 'cache/"));
+    EXPECT_THAT(later.out, Not(HasSubstr("measured now")));
+    const Answer now = octet("explain m.xml --tune --all");
+    EXPECT_THAT(now.out, ContainsRegex("\nkinds of layers measured now: "));
+    EXPECT_THAT(octet("explain m.xml").out, Not(HasSubstr("measured")));
+    ASSERT_EQ(octet("run m.xml --output-dir a").status, 0);
+    ASSERT_EQ(octet("run m.xml --tune --cache_dir cache --output-dir b").status, 0);
+    EXPECT_EQ(array("a/0.0.npy"), array("b/0.0.npy"));
+}
+
 TEST_F(ModelCommands, BenchPerKernel) {
     ASSERT_EQ(octet("example-model tiny -o m.xml").status, 0);
     const Answer a = octet("bench m.xml --seconds 0.05 --threads 1 --per-kernel --peak 1000");

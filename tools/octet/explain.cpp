@@ -54,6 +54,7 @@ ordered_json json_of(const LayerReport& row, bool timed) {
                       {"int8", row.int8}, {"kernel", row.kernel}, {"fused_into", row.fused_into},
                       {"code", row.code}, {"reason", row.reason}};
     if (!row.loss.empty()) json["loss"] = row.loss;
+    if (!row.measured.empty()) json["measured"] = row.measured;
     if (timed) json["time_us"] = row.real_time_us;
     return json;
 }
@@ -101,6 +102,7 @@ ordered_json json_of(const Report& report, const Int8Summary& int8, bool quantiz
                          {"arena_bytes", report.arena_bytes},
                          {"packed_bytes", report.packed_bytes},
                          {"code_bytes", report.code_bytes}};
+    if (!report.tuning.empty()) summary["tuning"] = report.tuning;
     if (timed) summary["int8_time_share"] = int8.time_share();
     return {{"summary", summary}, {"layers", layers}, {"added", added}};
 }
@@ -153,6 +155,14 @@ void print_losses(const Report& report) {
         if (!row.loss.empty()) fmt::print("      {}: {}\n", row.name, row.loss);
 }
 
+void print_measured(const Report& report, bool all) {
+    if (report.tuning.empty()) return;
+    fmt::print("{}\n", report.tuning);
+    if (!all) return;
+    for (const LayerReport& row : report.layers)
+        if (!row.measured.empty()) fmt::print("      {}: measured: {}\n", row.name, row.measured);
+}
+
 void print_reasons(const Report& report, const Int8Summary& int8, bool quantized, bool all) {
     fmt::print("\n{} of {} computing layers in int8 ({:.1f}%), {} steps, {} reorders\n", int8.int8_layers, int8.layers,
                int8.layers == 0 ? 0 : 100 * int8.layer_share(), report.steps, report.reorders);
@@ -162,6 +172,7 @@ void print_reasons(const Report& report, const Int8Summary& int8, bool quantized
         fmt::print(
             "the model is not quantized: it holds no FakeQuantize and no weights of 4 or 8 bits; quantize it first\n");
     print_losses(report);
+    print_measured(report, all);
     if (int8.groups.empty()) return;
     const std::size_t count = int8.layers - int8.int8_layers;
     fmt::print("{} layer{} float:\n", count, count == 1 ? "" : "s");
@@ -187,6 +198,7 @@ void print_layer(const Report& report, const ir::Graph& graph, const LayerReport
         fmt::print("{:<10}{}\n", "how", row.reason);
     }
     if (!row.loss.empty()) fmt::print("{:<10}{}\n", "loses", row.loss);
+    if (!row.measured.empty()) fmt::print("{:<10}{}\n", "measured", row.measured);
     if (row.real_time_us > 0) fmt::print("{:<10}{:.1f} us\n", "time", row.real_time_us);
     print_surroundings(report, graph, row.name);
 }

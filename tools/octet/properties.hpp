@@ -9,7 +9,7 @@ class App;
 
 namespace octet::tools {
 
-// The option --property KEY=VALUE, any number of times. A property that the device does not have is the device's error.
+// The option --property KEY=VALUE, any number of times, and --tune. A property that the device does not have is the device's error.
 class Properties {
 public:
     void add_to(CLI::App& command);
@@ -18,6 +18,7 @@ public:
 
 private:
     std::vector<std::string> given_;
+    bool tune_ = false;
 };
 
 }  // namespace octet::tools

@@ -8,12 +8,12 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cerrno>
 #include <cstring>
 #include <span>
 
 #include "ir/support/descriptor.hpp"
 #include "plugins/cpu/blob/digest.hpp"
+#include "plugins/cpu/blob/replace.hpp"
 #include "plugins/cpu/pool.hpp"
 
 namespace octet::cpu::blob {
@@ -91,18 +91,6 @@ Tables tables_of(const Contents& contents) {
 }
 
 std::size_t first_block(std::size_t table_bytes) { return rounded_up(sizeof(Header) + table_bytes, kPage); }
-
-bool write_all(int fd, const void* data, std::size_t count) {
-    const auto* from = static_cast<const char*>(data);
-    while (count > 0) {
-        const ssize_t written = ::write(fd, from, count);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return false;
-        from += written;
-        count -= static_cast<std::size_t>(written);
-    }
-    return true;
-}
 
 bool write_padding(int fd, std::size_t count) {
     static constexpr std::array<char, kPage> kZeros{};
@@ -208,12 +196,7 @@ std::optional<Contents> read(const std::filesystem::path& path, const Key& key, 
 }
 
 bool write(const std::filesystem::path& path, const Key& key, const Contents& contents) {
-    std::string beside = path.string() + ".XXXXXX";
-    const ir::Descriptor file(::mkostemp(beside.data(), O_CLOEXEC));
-    if (file.get() < 0) return false;
-    const bool good = write_contents(file.get(), key, contents) && ::rename(beside.c_str(), path.c_str()) == 0;
-    if (!good) ::unlink(beside.c_str());
-    return good;
+    return replace_file(path, [&](int file) { return write_contents(file, key, contents); });
 }
 
 }  // namespace octet::cpu::blob

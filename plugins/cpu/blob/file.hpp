@@ -32,7 +32,7 @@ struct Contents {
 // than this one or root. Blocks are checked by `threads` threads.
 std::optional<Contents> read(const std::filesystem::path& path, const Key& key, int threads);
 
-// Writes beside `path` and renames, so that readers see nothing or all. False where that is not possible.
+// Readers see nothing or all (replace.hpp). False where that is not possible.
 bool write(const std::filesystem::path& path, const Key& key, const Contents& contents);
 
 }  // namespace octet::cpu::blob

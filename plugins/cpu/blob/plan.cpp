@@ -36,13 +36,14 @@ std::uint64_t digest_of(const Plan& plan) {
 }
 
 std::optional<Plan> plan_from_file(const std::shared_ptr<const ir::Graph>& graph, const Machine& machine,
-                                   const Settings& settings, const Place& place) {
+                                   const Settings& settings, const Place& place, const Postpone& postpone) {
     const auto start = Clock::now();
     std::optional<Contents> contents = read(place.path, place.key, machine.cores);
     if (!contents) return std::nullopt;
     const double read_ms = since(start);
     const PackedSession session(std::move(contents->blocks));
     Planner planner(graph, machine, settings.threads_per_stream(), settings.bf16, settings.saturates);
+    planner.postpone(postpone);
 #if defined(__x86_64__)
     planner.code().restore(std::move(contents->kernels), std::move(contents->code));
 #endif
@@ -66,11 +67,18 @@ std::optional<Place> place_of(const ir::Graph& graph, const Settings& settings, 
     return Place{folder / (name_of(key) + ".blob"), key};
 }
 
+Place place_for(const Place& place, const std::string& choices) {
+    if (choices.empty()) return place;
+    const Key key{digest(choices, place.key[0]), digest(choices, place.key[1])};
+    return {place.path.parent_path() / (name_of(key) + ".blob"), key};
+}
+
 Planned plan_with_file(const std::shared_ptr<const ir::Graph>& graph, const Machine& machine, const Settings& settings,
-                       const Place& place) {
-    if (auto plan = plan_from_file(graph, machine, settings, place)) return {std::move(*plan), true};
+                       const Place& place, const Postpone& postpone) {
+    if (auto plan = plan_from_file(graph, machine, settings, place, postpone)) return {std::move(*plan), true};
     const PackedSession session;
     Planner planner(graph, machine, settings.threads_per_stream(), settings.bf16, settings.saturates);
+    planner.postpone(postpone);
     Plan plan = planner.run();
     const auto start = Clock::now();
     Contents contents{digest_of(plan), session.blocks(), {}, {}};

@@ -3,6 +3,7 @@
 #include "ir/ops/all.hpp"
 #include "plugins/cpu/kernels/portable/convolution.hpp"
 #include "plugins/cpu/kernels/portable/window_sum.hpp"
+#include "plugins/cpu/steps/candidates.hpp"
 #if OCTET_ONEDNN
 #include "plugins/cpu/kernels/onednn/convolution.hpp"
 #include "plugins/cpu/kernels/onednn/deconvolution.hpp"
@@ -56,6 +57,11 @@ Problem problem_of(Planner& planner, const Group& group) {
     return p;
 }
 
+// For a kernel that cannot step over a pitch.
+BufferId dense_data(Planner& planner, const Problem& p) {
+    return planner.input(p.node.inputs[0], Layout::channels_last).buffer;
+}
+
 #if OCTET_ONEDNN
 // The operand of a sum whose memory can become the result's.
 int operand_in_place(const Planner& planner, const Problem& p, const std::vector<BufferId>& buffers) {
@@ -75,6 +81,7 @@ void use_onednn(Planner& planner, const Problem& p, onednn::Creation& made, Step
     const bool bfloat = p.program.epilogue.result == DataType::bf16;
     Type type = planner.graph().type(p.group.output);
     if (bfloat) type.element = Element::bf16;
+    if (p.pitch() != 0) b.in = dense_data(planner, p);
     if (in_place >= 0)
         b.out = planner
                     .output_in_place(p.group.output,
@@ -207,6 +214,7 @@ Acceptance try_portable(Planner& planner, const Problem& p, const Acceptance& be
     kernel.window = portable_window(w);
     kernel.epilogue = p.program.epilogue;
     StepBuffers b = buffers_of(planner, p);
+    b.in = dense_data(planner, p);
     b.out = planner.output(p.group.output, Layout::channels_last).buffer;
     auto packed = std::make_shared<const portable::PackedWeights>(
         kernel.pack(p.weights.data(), data_type(p.weights.element())));
@@ -234,28 +242,77 @@ bool skips_pixels(const Problem& p) {
     return product(p.window.kernel) == 1 && std::ranges::any_of(p.window.strides, [](auto s) { return s != 1; });
 }
 
-bool dense_is_faster(Planner& planner, const Problem& p) {
-    if (zero_in_padding(p)) return true;
-    return !planner.code().isa().pairs() && skips_pixels(p);
+// Of a few channels a vector holds one pixel's; where each of them has an operand, oneDNN is faster.
+bool depthwise_is_faster(const Planner& planner, const Problem& p) {
+    constexpr std::int64_t kFewChannels = 16;
+    const auto has_operand = [](const EpilogueOp& op) {
+        return op.kind == EpilogueOp::Kind::combine && op.spread == Spread::full;
+    };
+    return !planner.machine().avx512() || p.groups > kFewChannels ||
+           std::ranges::none_of(p.program.epilogue.ops, has_operand);
 }
 
-// Over rows, oneDNN's dense kernels are as fast as own ones or a little faster, but their results have no pitch, so that a part of a
-// concatenation has to be copied, and they compute functions that own kernels look up.
-bool rows_are_faster(Planner& planner, const Problem& p) {
-    if (zero_in_padding(p)) return true;
-    if (planner.code().isa().pairs()) return false;
-    const Epilogue& epilogue = p.program.epilogue;
+// Little work, or few pixels for all those weights: oneDNN takes some 4 us for a call, and cuts larger tiles.
+bool is_small(const Problem& p) {
+    constexpr std::int64_t kLittleWork = 8'000'000, kFewPixels = 25;
+    return p.groups == 1 && (p.products() <= kLittleWork || p.batch * product(p.window.output) <= kFewPixels);
+}
+
+// Has functions that own kernels look up and oneDNN computes.
+bool looks_up(const Epilogue& epilogue) {
     for (std::size_t i = 0; i < epilogue.ops.size(); ++i)
         if (x64::lookup_of(epilogue, i) != nullptr) return true;
-    return planner.is_part_of_concat(p.group.output, Layout::channels_last);
+    return false;
+}
+
+// The figures are in docs/adr/0008.
+bool dense_is_faster(Planner& planner, const Problem& p) {
+    if (zero_in_padding(p)) return true;
+    if (planner.code().isa().pairs()) return false;
+    return skips_pixels(p) || is_small(p) || looks_up(p.program.epilogue);
+}
+
+// Of longer sums oneDNN's kernels are a little faster, but their results have no pitch, so that a part of a concatenation has to be copied.
+bool rows_are_faster(Planner& planner, const Problem& p) {
+    constexpr std::int64_t kFewestChannels = 32, kShortSums = 576;
+    if (zero_in_padding(p)) return true;
+    if (planner.code().isa().pairs()) return false;
+    if (p.ic >= kFewestChannels && p.ic * product(p.window.kernel) <= kShortSums) return true;
+    return is_small(p) || looks_up(p.program.epilogue) ||
+           planner.is_part_of_concat(p.group.output, Layout::channels_last);
 }
 #endif
+
+using Candidate = KernelCandidate<const Problem>;
+
+// In the order in which they are tried where nothing was measured.
+std::vector<Candidate> candidates_of([[maybe_unused]] Planner& planner, [[maybe_unused]] const Problem& p) {
+    std::vector<Candidate> first{{"window_sum", try_window_sum}}, later;
+#if defined(__x86_64__)
+    const auto add = [&](bool faster, Candidate candidate) { (faster ? first : later).push_back(candidate); };
+    // Tiles of AMX need sums of some length to win: measured, 3x3 over an image and products of less than 32 values run as fast without.
+    const std::int64_t products = p.ic * product(p.window.kernel);
+    const bool amx = planner.machine().amx() && OCTET_ONEDNN;
+    add(depthwise_is_faster(planner, p), {"depthwise", try_depthwise});
+    add(!amx, {"few_outputs", try_few_outputs});
+    add(!amx || products < 64, {"image", try_image});
+    add(!amx || products < 32, {"pointwise", try_pointwise});
+    add(!amx, {"spread", try_spread});
+    add(!amx && rows_are_faster(planner, p), {"rows", try_rows});
+    add(!amx && dense_is_faster(planner, p), {"dense", try_dense});
+#endif
+#if OCTET_ONEDNN
+    // Its result has no pitch: the concatenation copies it.
+    first.push_back({"onednn", try_onednn, !planner.is_part_of_concat(p.group.output, Layout::channels_last)});
+#endif
+    first.insert(first.end(), later.begin(), later.end());
+    return first;
+}
 
 }  // namespace
 
 void plan_convolution(Planner& planner, const Group& group) {
     Problem p = problem_of(planner, group);
-    Acceptance last = declined("no faster kernel is built in");
 #if OCTET_ONEDNN
     if (p.source == DataType::bf16) {
         if (try_onednn(planner, p)) return;
@@ -264,30 +321,10 @@ void plan_convolution(Planner& planner, const Group& group) {
         p.program = program_of(planner.graph(), group);
     }
 #endif
-    if (try_window_sum(planner, p)) return;
-#if defined(__x86_64__)
-    if (try_depthwise(planner, p)) return;
-    // Tiles of AMX need sums of some length to win: measured, 3x3 over an image and products of less than 32 values run as fast without.
-    const std::int64_t products = p.ic * product(p.window.kernel);
-    const bool amx = planner.machine().amx() && OCTET_ONEDNN;
-    if (!amx && try_few_outputs(planner, p)) return;
-    if ((!amx || products < 64) && try_image(planner, p)) return;
-    if ((!amx || products < 32) && try_pointwise(planner, p)) return;
-    if (!amx && try_spread(planner, p)) return;
-    if (!amx && rows_are_faster(planner, p) && try_rows(planner, p)) return;
-    if (!amx && dense_is_faster(planner, p) && try_dense(planner, p)) return;
-#endif
-    p.data = planner.input(p.node.inputs[0], Layout::channels_last);  // what follows reads dense data only
-#if OCTET_ONEDNN
-    last = try_onednn(planner, p);
-    if (last) return;
-#endif
-#if defined(__x86_64__)
-    if (try_image(planner, p) || try_pointwise(planner, p) || try_spread(planner, p)) return;
-    if (try_rows(planner, p) || try_dense(planner, p)) return;
-#endif
-    if (try_portable(planner, p, last)) return;
-    plan_fallback(planner, group, last.reason);
+    const auto candidates = candidates_of(planner, p);
+    const Acceptance answer = plan_first<const Problem>(planner, p, candidates, "onednn");
+    if (answer || try_portable(planner, p, answer)) return;
+    plan_fallback(planner, group, answer.reason);
 }
 
 }  // namespace octet::cpu

@@ -2,6 +2,7 @@
 
 #include "ir/ops/all.hpp"
 #include "plugins/cpu/kernels/portable/matmul.hpp"
+#include "plugins/cpu/steps/candidates.hpp"
 #include "plugins/cpu/steps/run.hpp"
 #if OCTET_ONEDNN
 #include "plugins/cpu/kernels/onednn/matmul.hpp"
@@ -253,11 +254,29 @@ void use_portable(Planner& planner, Problem& p, const Acceptance& better) {
              packed ? packed->floats.size() * 4 + packed->shorts.size() * 2 : 0, better);
 }
 
+using Candidate = KernelCandidate<Problem>;
+
+// In the order in which they are tried where nothing was measured.
+std::vector<Candidate> candidates_of([[maybe_unused]] const Planner& planner) {
+    std::vector<Candidate> candidates;
+#if defined(__x86_64__)
+    const bool own_first = !(planner.machine().amx() && OCTET_ONEDNN);
+    candidates.push_back({"product", try_product});
+    if (own_first) candidates.push_back({"own", try_own});
+#endif
+#if OCTET_ONEDNN
+    candidates.push_back({"onednn", try_onednn});
+#endif
+#if defined(__x86_64__)
+    if (!own_first) candidates.push_back({"own", try_own});
+#endif
+    return candidates;
+}
+
 }  // namespace
 
 void plan_matmul(Planner& planner, const Group& group) {
     if (plan_coded_matmul(planner, group)) return;
-    Acceptance last = declined("no faster kernel is built in");
 #if OCTET_ONEDNN
     if (planner.computes_bfloat(group)) {
         auto narrow = problem_of(planner, group, true);
@@ -266,18 +285,9 @@ void plan_matmul(Planner& planner, const Group& group) {
 #endif
     auto p = problem_of(planner, group, false);
     if (!p) return plan_fallback(planner, group, "a product with a vector");
-#if defined(__x86_64__)
-    if (try_product(planner, *p)) return;
-    if (!(planner.machine().amx() && OCTET_ONEDNN) && try_own(planner, *p)) return;
-#endif
-#if OCTET_ONEDNN
-    last = try_onednn(planner, *p);
-    if (last) return;
-#endif
-#if defined(__x86_64__)
-    if (try_own(planner, *p)) return;
-#endif
-    use_portable(planner, *p, last);
+    const auto candidates = candidates_of(planner);
+    const Acceptance answer = plan_first<Problem>(planner, *p, candidates, "onednn");
+    if (!answer) use_portable(planner, *p, answer);
 }
 
 }  // namespace octet::cpu

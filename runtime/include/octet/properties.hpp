@@ -107,6 +107,11 @@ inline constexpr Property<bool> enable_profiling{"PERF_COUNT"};
 /// nothing is kept. Models with dynamic inputs are not kept. The files hold code that will run: those that another user than this one or
 /// root can write are ignored.
 inline constexpr Property<std::string> cache_dir{"CACHE_DIR"};
+/// YES: where a layer can be computed by several kernels and nothing is known about them on this machine, compiling measures them, which
+/// takes about a second and memory for a few plans, and takes the fastest. What was measured is kept in CACHE_DIR, one file for each
+/// machine, version and number of threads, which later compilations read, also those without TUNE. NO (the default): nothing is measured,
+/// and without CACHE_DIR every compilation chooses the same kernels. Models with dynamic inputs are not measured.
+inline constexpr Property<bool> tune{"TUNE"};
 
 namespace hint {
 /// LATENCY: one stream of all threads; THROUGHPUT: streams of one thread.

@@ -31,6 +31,7 @@ struct LayerReport {
                  ///< several ways, the one that was chosen
     std::string
         loss;  ///< what its values lose, which hint::low_precision_allow_lossy permits: "256 -> 102 levels, ..."
+    std::string measured;  ///< the kernels that can compute it and what they took with TUNE, the one it has first
     bool compute =
         false;  ///< counts in shares of int8: a layer that computes, rather than moving data or holding constants
     bool added = false;
@@ -56,6 +57,7 @@ struct Report {
     std::size_t arena_bytes = 0;
     std::size_t packed_bytes = 0;  ///< weights in the form kernels read
     std::size_t code_bytes = 0;    ///< generated code
+    std::string tuning;            ///< where measurements of kernels come from; empty where there are none
     std::vector<LoadPhase> load;   ///< what compiling consisted of, in order
 };
 

@@ -17,7 +17,7 @@ int Kernel::parts() const { return 0; }
 std::size_t Kernel::scratch_bytes() const { return 0; }
 std::size_t Kernel::packed_bytes() const { return 0; }
 const std::string& Kernel::implementation() const { return impl_->implementation; }
-void Kernel::pack() {}
+void Kernel::prepare() {}
 void Kernel::run(const Args&, int) const {
     throw InternalError("internal error: a onednn kernel in a build without onednn");
 }
