@@ -18,6 +18,10 @@ struct ChannelVector {
     float absent;
 };
 
+bool all_zero(const std::vector<float>& values) {
+    return std::all_of(values.begin(), values.end(), [](float value) { return value == 0; });
+}
+
 std::vector<ChannelVector> vectors_of(const EpilogueOp& op) {
     switch (op.kind) {
         case Kind::scale_shift: return {{&op.scale, 1.F}, {&op.shift, 0.F}};
@@ -25,6 +29,9 @@ std::vector<ChannelVector> vectors_of(const EpilogueOp& op) {
         case Kind::combine:
             if (op.scale.empty() && op.shift.empty()) {
                 return {};
+            }
+            if (all_zero(op.shift)) {
+                return {{&op.scale, 1.F}};
             }
             return {{&op.scale, 1.F}, {&op.shift, 0.F}};
         default: return {};
@@ -97,7 +104,7 @@ bool needs_channel_order(const Epilogue& epilogue) {
 bool depends_on_place(const Epilogue& epilogue) {
     return std::any_of(epilogue.ops.begin(), epilogue.ops.end(), [](const EpilogueOp& op) {
         const bool runtime = op.kind == Kind::combine && op.spread != Spread::full && op.spread != Spread::scalar;
-        return runtime || op.scale.size() > 1 || op.shift.size() > 1;
+        return runtime || varies_by_channel(op);
     });
 }
 
@@ -181,21 +188,25 @@ std::string key_of(const Epilogue& epilogue) {
                 break;
             case Kind::combine:
                 key += fmt::format(";c{},{},{},{},{}", static_cast<int>(op.combine), op.operand,
-                                   static_cast<int>(op.operand_type), static_cast<int>(op.spread),
-                                   vectors_of(op).size());
+                                   static_cast<int>(op.operand_type), static_cast<int>(op.spread), channel_vectors(op));
                 break;
         }
+        key += channel_vectors(op) == 0 || varies_by_channel(op) ? "" : "1";
     }
     return key;
 }
 
+int channel_vectors(const EpilogueOp& op) { return static_cast<int>(vectors_of(op).size()); }
+
 int channel_vectors(const Epilogue& epilogue) {
-    std::size_t count = 0;
+    int count = 0;
     for (const EpilogueOp& op : epilogue.ops) {
-        count += vectors_of(op).size();
+        count += channel_vectors(op);
     }
-    return static_cast<int>(count);
+    return count;
 }
+
+bool varies_by_channel(const EpilogueOp& op) { return op.scale.size() > 1 || op.shift.size() > 1; }
 
 Aligned<float> pack_constants(const Epilogue& epilogue, std::span<const std::int64_t> channel_of) {
     const std::size_t vectors = static_cast<std::size_t>(channel_vectors(epilogue));

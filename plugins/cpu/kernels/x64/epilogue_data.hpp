@@ -48,6 +48,8 @@ std::string key_of(const Epilogue& epilogue);
 // Channel vectors (scales and shifts) in the order of use, for each group of 16 positions: [position / 16][vector][16].
 // channel_of[position] < 0: no channel, zeros.
 int channel_vectors(const Epilogue& epilogue);
+int channel_vectors(const EpilogueOp& op);
+bool varies_by_channel(const EpilogueOp& op);
 Aligned<float> pack_constants(const Epilogue& epilogue, std::span<const std::int64_t> channel_of);
 // Positions are the channels themselves.
 Aligned<float> pack_constants(const Epilogue& epilogue, std::int64_t channels);
