@@ -98,6 +98,10 @@ public:
     BufferId constant(const ir::Tensor& tensor);
     // The value is what gathers take from a constant; it becomes a constant in the layout that is asked for first.
     void keep_table(ir::Value v, low_precision::SpreadTable table) { tables_.emplace(v, std::move(table)); }
+    const low_precision::SpreadTable* table(ir::Value v) const {
+        const auto it = tables_.find(v);
+        return it == tables_.end() ? nullptr : &it->second;
+    }
     // The operands of an epilogue in the layout of the result.
     std::vector<BufferId> operands(const Program& program, Layout layout, const ir::Type& result);
     void add(Step step);
