@@ -193,17 +193,24 @@ void EpilogueEmitter::apply_to(std::span<const Part> parts, bool integers, Looku
             emit_looked_up(code_, op, *lookup, xs, registers);
             continue;
         }
-        int held = -1;  // the vector whose constants are in registers
-        for (const Part& part : parts) {
-            const int vector = varies_by_channel(op) ? part.vector : 0;
-            if (vector != held) {
-                hold_constants(op, id, vector);
-            }
-            held = vector;
+        const auto vector_at = [&](std::size_t p) { return varies_by_channel(op) ? parts[p].vector : 0; };
+        for (std::size_t p = 0; p < parts.size(); ++p) {
+            const int vector = vector_at(p);
+            const bool first = p == 0 || vector_at(p - 1) != vector;
+            const bool last = p + 1 == parts.size() || vector_at(p + 1) != vector;
             if (place_ && place_->op == i) {
-                code_.vfmadd213ps(part.x, constant_register(0), shift_of_place(part));
+                if (first) {
+                    code_.vmovups(constant_register(0), constant(id, vector));
+                }
+                code_.vfmadd213ps(parts[p].x, constant_register(0), shift_of_place(parts[p]));
+            } else if (op.kind == Kind::scale_shift && first && last) {  // nothing else uses them
+                code_.vmovups(constant_register(0), constant(id, vector));
+                code_.vfmadd213ps(parts[p].x, constant_register(0), constant(id + 1, vector));
             } else {
-                apply_op(op, part);
+                if (first) {
+                    hold_constants(op, id, vector);
+                }
+                apply_op(op, parts[p]);
             }
         }
         id += channel_vectors(op);

@@ -34,7 +34,7 @@ bool depends_on_place(const Epilogue& epilogue);
 // does not become a code.
 double steps_of_error(const Epilogue& epilogue, std::size_t op, double error);
 // How the function that is operation `op` is looked up where its results allow it: polynomials of this degree from 0 to `end`; null
-// where it is computed. Of swish with alpha: `end` and `error` times 1 / alpha.
+// where it is computed. Of swish with alpha: `end` and `error` times 1 / alpha. Of elu: `error` times alpha.
 struct Lookup {
     int degree = 0;
     double end = 0;
