@@ -63,5 +63,12 @@ std::optional<BorderedProgram> with_border_shifts(const Planner& planner, const 
     return bordered;
 }
 
+std::optional<ClassedOperand> classed_operand(const Planner& planner, const Program& program, const ir::Dims& result) {
+    const std::size_t op = tables_op(planner, program);
+    if (op == program.epilogue.ops.size() || result.size() != 4) return std::nullopt;
+    const std::uint32_t operand = program.epilogue.ops[op].operand;
+    return ClassedOperand{operand, classes_of(*planner.table(program.operands[operand].value), 2, result[2])};
+}
+
 }  // namespace octet::cpu
 #endif

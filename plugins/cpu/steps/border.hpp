@@ -18,5 +18,12 @@ struct BorderedProgram {
 std::optional<BorderedProgram> with_border_shifts(const Planner& planner, const Program& program,
                                                   const ir::Dims& result);
 
+// The operand that is such a table, and the class of each row of the result.
+struct ClassedOperand {
+    std::uint32_t operand = 0;
+    std::vector<std::int64_t> row_class;
+};
+std::optional<ClassedOperand> classed_operand(const Planner& planner, const Program& program, const ir::Dims& result);
+
 }  // namespace octet::cpu
 #endif

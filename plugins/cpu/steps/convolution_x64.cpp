@@ -96,6 +96,7 @@ Acceptance try_row_convolution(Planner& planner, const Problem& p, const char* n
     if (p.source != DataType::u8) return declined("its codes have a sign");
     if (!p.uniform_zero_point() || !codes_hold_zero(p))
         return declined("its zero point is no code, or varies by channel");
+    const auto classed = classed_operand(planner, p.program, planner.graph().shape(p.group.output).sizes());
     x64::ImageConvolutionDesc desc{.source = x64::ImageConvolutionDesc::Source::interleaved_u8,
                                    .window = x64_window(p),
                                    .in_channels = p.ic,
@@ -103,9 +104,11 @@ Acceptance try_row_convolution(Planner& planner, const Problem& p, const char* n
                                    .zero_point = static_cast<std::uint8_t>(p.zero_point()),
                                    .in_stride = p.pitch(),
                                    .epilogue = p.program.epilogue,
+                                   .row_class = classed ? classed->row_class : std::vector<std::int64_t>{},
+                                   .classed_operand = classed ? classed->operand : 0,
                                    .threads = planner.threads()};
     if (auto a = x64::ImageConvolution::accepts(desc, planner.machine()); !a) return a;
-    StepBuffers b = buffers_of(planner, p);
+    StepBuffers b = buffers_of(planner, p, p.program, classed ? std::optional(classed->operand) : std::nullopt);
     desc.out_stride = result_of(planner, p, b);
     auto kernel = std::make_shared<const x64::ImageConvolution>(desc, p.weights.as<std::int8_t>(), planner.code());
     add_step(planner, p.group, b, x64::kernel_name(name, planner.code().isa()), scratch_work(kernel, b),
