@@ -255,10 +255,28 @@ private:
 
     bool take_user(Group& group) {
         if (graph_.uses(group.output).size() != 1) return false;
+        if (graph_.op(group.output).is<Quantize>()) return take_sum_of_codes(group);
+        return take(group, graph_.uses(group.output)[0]);
+    }
+
+    // Codes that are stored for one sum alone are rounded in flight instead.
+    bool take_sum_of_codes(Group& group) {
         const Use use = graph_.uses(group.output)[0];
-        const Node& user = graph_.node(use.node);
-        if (!chainable(graph_, user) || graph_.op(group.output).is<Quantize>() || !static_values(graph_, user))
+        const Node& meaning = graph_.node(use.node);
+        if (!meaning.op.is<Dequantize>() || meaning.outputs[0].uses.size() != 1) return false;
+        const Use sum = meaning.outputs[0].uses[0];
+        if (!graph_.node(sum.node).op.is<Add>() || graph_.constant(graph_.node(sum.node).inputs[1 - sum.input]))
             return false;
+        Group before = group;
+        if (take(group, use) && take(group, sum)) return true;
+        taken_.erase(use.node);
+        group = std::move(before);
+        return false;
+    }
+
+    bool take(Group& group, const Use& use) {
+        const Node& user = graph_.node(use.node);
+        if (!chainable(graph_, user) || !static_values(graph_, user)) return false;
         // Float kernels store floats; the codes are made by a step of their own.
         if (user.op.is<Quantize>() && is_float_product(group)) return false;
         if (graph_.shape(group.output) != user.outputs[0].type.shape || !join(group, user, use.input)) return false;

@@ -272,13 +272,21 @@ void Planner::read_bfloat_operands(Program& program) const {
     }
 }
 
-Place Planner::spread(Value v, const low_precision::SpreadTable& table, Layout layout) {
-    const Type& type = graph_->type(v);
+Place Planner::spread(const Type& type, const low_precision::SpreadTable& table, Layout layout) {
     const std::size_t bytes = bytes_of(type.element, static_cast<std::size_t>(type.shape.elements()));
     const PackedMemory memory = packed_memory(bytes);
     if (!memory.filled) cpu::spread(table, type.shape.sizes(), layout, reinterpret_cast<float*>(memory.get()));
     plan_.constants.push_back(memory.data);
     return {buffer(bytes, Buffer::Home::constant, plan_.constants.size() - 1), layout, type};
+}
+
+// All but the rows of an image, which are those of the table.
+Place Planner::spread_rows(Value v, Layout layout) {
+    low_precision::SpreadTable table = tables_.at(v);
+    Dims dims = graph_->shape(v).sizes();
+    if (!table.entries[2].empty()) dims[2] = table.table->dims()[2];
+    table.entries[2].clear();
+    return spread({graph_->element(v), Shape(dims)}, table, layout);
 }
 
 Place Planner::input(Value v, Layout layout) {
@@ -289,7 +297,7 @@ Place Planner::input(Value v, Layout layout) {
     if (const Tensor* t = graph_->constant(v); t && !places_.contains(v))
         places_[v].push_back({constant(*t), Layout::plain, t->type()});
     if (const auto table = tables_.find(v); table != tables_.end() && !places_.contains(v))
-        places_[v].push_back(spread(v, table->second, layout));
+        places_[v].push_back(spread(graph_->type(v), table->second, layout));
     auto& places = places_.at(v);
     for (const Place& p : places)
         if (p.layout == layout && p.pitch == 0) return p;
@@ -321,7 +329,8 @@ Layout Planner::layout_of(Value v) const {
 
 Place Planner::input(Value v) { return input(v, layout_of(v)); }
 
-std::vector<BufferId> Planner::operands(const Program& program, Layout layout, const Type& result) {
+std::vector<BufferId> Planner::operands(const Program& program, Layout layout, const Type& result,
+                                        std::optional<std::uint32_t> by_rows) {
     std::vector<BufferId> ids;
     const auto reads_bfloat = [&](std::size_t operand) {
         return std::ranges::any_of(program.epilogue.ops, [&](const EpilogueOp& op) {
@@ -329,6 +338,10 @@ std::vector<BufferId> Planner::operands(const Program& program, Layout layout, c
         });
     };
     for (const ProgramOperand& o : program.operands) {
+        if (by_rows == ids.size()) {
+            ids.push_back(spread_rows(o.value, layout).buffer);
+            continue;
+        }
         if (!o.constant && reads_bfloat(ids.size())) {
             ids.push_back(input_bfloat(o.value, layout).buffer);
             continue;

@@ -101,8 +101,13 @@ public:
     BufferId constant(const ir::Tensor& tensor);
     // The value is what gathers take from a constant; it becomes a constant in the layout that is asked for first.
     void keep_table(ir::Value v, low_precision::SpreadTable table) { tables_.emplace(v, std::move(table)); }
-    // The operands of an epilogue in the layout of the result.
-    std::vector<BufferId> operands(const Program& program, Layout layout, const ir::Type& result);
+    const low_precision::SpreadTable* table(ir::Value v) const {
+        const auto it = tables_.find(v);
+        return it == tables_.end() ? nullptr : &it->second;
+    }
+    // The operands of an epilogue in the layout of the result. `by_rows`: of this one, a table, the rows of the table alone are spread.
+    std::vector<BufferId> operands(const Program& program, Layout layout, const ir::Type& result,
+                                   std::optional<std::uint32_t> by_rows = std::nullopt);
     void add(Step step);
     // For the choice among candidates (steps/candidates.hpp).
     bool chooses() const { return static_cast<bool>(postpone_); }
@@ -122,7 +127,8 @@ private:
     void plan_by_kind(const Group& group);
     void plan_results();
     void prepare(const Group& group);
-    Place spread(ir::Value v, const low_precision::SpreadTable& table, Layout layout);
+    Place spread(const ir::Type& type, const low_precision::SpreadTable& table, Layout layout);
+    Place spread_rows(ir::Value v, Layout layout);
     Place reorder(const Place& from, Layout layout, const std::string& name);
     Place converted(const Place& from, ir::Element to, const std::string& name);
     BufferId buffer(std::size_t bytes, Buffer::Home home, std::size_t index = 0);

@@ -117,7 +117,7 @@ public:
         while (fold_clamp()) {}
     }
 
-    // Codes as floats: a FakeQuantize that stayed one.
+    // Codes as floats: a FakeQuantize that stayed one, or a quantize in the middle.
     void codes(const Quantize& q) {
         affine(affine_of(q));
         function(Function::clamp, static_cast<float>(q.qmin), static_cast<float>(q.qmin + q.levels - 1));
@@ -358,7 +358,9 @@ Program program_of(const Graph& graph, const Group& group) {
     for (NodeId id : group.chain) {
         const Node& node = graph.node(id);
         const auto main = static_cast<std::size_t>(std::ranges::find(node.inputs, flight) - node.inputs.begin());
-        if (const auto* q = node.op.as<Quantize>()) b.quantize(*q);
+        const auto* quantize = node.op.as<Quantize>();
+        if (quantize && id == group.chain.back()) b.quantize(*quantize);
+        else if (quantize) b.codes(*quantize);
         else if (const auto* dq = node.op.as<Dequantize>()) b.affine(affine_of(low_precision::dequantization_of(*dq)));
         else if (node.op.is<FakeQuantize>()) {
             const auto parts = low_precision::decompose(graph, node).value;

@@ -33,6 +33,26 @@ elementwise: tanh 't' : f32[1,8,6,6]
 )");
 }
 
+constexpr std::string_view kCodesForASum = R"(other : u8[1,8,6,6] = parameter() element=u8 shape=[1,8,6,6]
+q : u8[1,8,6,6] = quantize(r) low=f32[1,1,1,1]{0} high=f32[1,1,1,1]{255}
+d : f32[1,8,6,6] = dequantize(q) scale=f32[1,1,1,1]{1} zero_point=f32[1,1,1,1]{0}
+d2 : f32[1,8,6,6] = dequantize(other) scale=f32[1,1,1,1]{2} zero_point=f32[1,1,1,1]{0}
+sum : f32[1,8,6,6] = add(d2, d)
+q2 : u8[1,8,6,6] = quantize(sum) low=f32[1,1,1,1]{0} high=f32[1,1,1,1]{510}
+o : u8[1,8,6,6] = result(q2)
+)";
+
+TEST(Partition, CodesForOneSumAreNotStored) {
+    EXPECT_EQ(groups_of(std::string(kQuantized) + std::string(kCodesForASum)), R"(
+convolution: convolution 'c' > dequantize 'dq' > add 's' > relu 'r' > quantize 'q' > dequantize 'd' > add 'sum' > quantize 'q2' : u8[1,8,6,6]
+)");
+    EXPECT_EQ(groups_of(std::string(kQuantized) + std::string(kCodesForASum) + "p : f32[1,8,6,6] = result(d)\n"), R"(
+convolution: convolution 'c' > dequantize 'dq' > add 's' > relu 'r' > quantize 'q' : u8[1,8,6,6]
+elementwise: add 'sum' > quantize 'q2' : u8[1,8,6,6]
+elementwise: dequantize 'd' : f32[1,8,6,6]
+)");
+}
+
 TEST(Partition, AValueThatIsReadTwiceIsStored) {
     EXPECT_EQ(groups_of(std::string(kQuantized) + R"(t : f32[1,8,6,6] = tanh(r)
 o : f32[1,8,6,6] = result(r)

@@ -74,6 +74,65 @@ TEST(Tables, AreAddedInTheStepOfTheConvolution) {
     }
 }
 
+// A depthwise kernel reads the table as it is; with scales before the sum and none.
+TEST(Tables, AreShiftsOfDepthwiseConvolutions) {
+    for (const bool scaled : {true, false}) {
+        Net net;
+        const Value x = net.edit.add(Parameter{Element::f32, Shape(Dims{1, 8, 7, 9}), {}}, {}, "x");
+        GroupConvolution op;
+        op.strides = op.dilations = op.pads_begin = op.pads_end = {1, 1};
+        const Type weights{Element::i8, Shape(Dims{8, 1, 1, 3, 3})};
+        const Value codes = net.edit.add(whole_codes(4), {x});
+        const Value sums = net.edit.add(op, {codes, net.edit.constant(random_tensor(weights, 3, -2, 2))});
+        const float scale = scaled ? 0.25f : 1.f, zero_point = scaled ? -40.f : 0.f;
+        const Value floats =
+            net.edit.add(Dequantize{numbers({1, 1, 1, 1}, {scale}), numbers({1, 1, 1, 1}, {zero_point})}, {sums});
+        const Value sum = net.edit.add(Add{}, {floats, net.correction(8)});
+        net.edit.add(Result{}, {net.edit.add(whole_codes(4), {net.edit.add(Relu{}, {sum})})});
+        const Plan plan = Planner(std::make_shared<const Graph>(net.graph), detect_machine(), 1).run();
+        const auto step = std::ranges::find_if(plan.steps, [&](const Step& s) {
+            return !s.nodes.empty() && plan.graph->node(s.nodes[0]).op.is<GroupConvolution>();
+        });
+        ASSERT_NE(step, plan.steps.end());
+        if (detect_machine().avx2()) {
+            EXPECT_EQ(step->reads.size(), 1u) << "the data alone";
+        }
+        const Tensors inputs{random_tensor({Element::f32, Shape(Dims{1, 8, 7, 9})}, 7, 0, 255)};
+        expect_near(eval::evaluate(net.graph, inputs)[0], run_plan(plan, inputs, 1)[0], 0);
+    }
+}
+
+// A kernel that goes by rows reads those of the table.
+TEST(Tables, AreSpreadAlongTheRowsOnly) {
+    Net net;
+    const Value table = net.edit.constant(random_tensor({Element::f32, Shape(Dims{1, 8, 3, 3})}, 5, -9, 9, 8));
+    std::vector<std::int64_t> columns(31, 1);
+    columns.front() = 0;
+    columns.back() = 2;
+    const Value correction = net.gather(net.gather(table, kRows, 2), columns, 3);
+    const Value x = net.edit.add(Parameter{Element::f32, Shape(Dims{1, 3, 7, 31}), {}}, {}, "x");
+    Convolution op;
+    op.strides = op.dilations = op.pads_begin = op.pads_end = {1, 1};
+    const Value codes = net.edit.add(whole_codes(4), {net.edit.add(Relu{}, {x})});
+    const Type weights{Element::i8, Shape(Dims{8, 3, 3, 3})};
+    const Value sums = net.edit.add(op, {codes, net.edit.constant(random_tensor(weights, 3, -2, 2))});
+    const Value floats = net.edit.add(Dequantize{numbers({1, 1, 1, 1}, {0.25f}), numbers({1, 1, 1, 1}, {-40})}, {sums});
+    net.edit.add(Result{}, {net.edit.add(whole_codes(4), {net.edit.add(Add{}, {floats, correction})})});
+    const Plan plan = Planner(std::make_shared<const Graph>(net.graph), detect_machine(), 1).run();
+    const auto of_convolution = std::ranges::find_if(plan.steps, [&](const Step& s) {
+        return !s.nodes.empty() && plan.graph->node(s.nodes[0]).op.is<Convolution>();
+    });
+    ASSERT_NE(of_convolution, plan.steps.end());
+    if (of_convolution->kernel.starts_with("jit_image")) {
+        const auto rows = std::ranges::count_if(of_convolution->reads, [&](BufferId id) {
+            return plan.buffers[id].home == Buffer::Home::constant && plan.buffers[id].bytes == 3 * 31 * 8 * 4;
+        });
+        EXPECT_EQ(rows, 1);
+    }
+    const Tensors inputs{random_tensor({Element::f32, Shape(Dims{1, 3, 7, 31})}, 7, 0, 255)};
+    expect_near(eval::evaluate(net.graph, inputs)[0], run_plan(plan, inputs, 1)[0], 0);
+}
+
 // What cannot join the convolution reads the spread table, too.
 TEST(Tables, AreConstantsForOtherReaders) {
     Net net;

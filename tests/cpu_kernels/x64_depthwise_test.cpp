@@ -15,6 +15,7 @@ struct Case {
     int zero_point = 0;
     std::int64_t in_gap = 0, out_gap = 0;
     int threads = 1;
+    bool border = false;  // shifts that differ at the border
 };
 
 std::string name_of(const Case& test, int which) {
@@ -38,6 +39,26 @@ std::vector<std::uint8_t> zero_points_of(const Case& test) {
     return values;
 }
 
+// The outer rows and columns have classes of their own, the second and last ones share one.
+x64::BorderShifts border_of(const Case& test) {
+    const auto classes = [](std::int64_t places) {
+        std::vector<std::int64_t> of_places(static_cast<std::size_t>(places), 2);
+        for (std::size_t i = 0; i < of_places.size(); ++i) {
+            if (i < 2 || i + 1 == of_places.size()) {
+                of_places[i] = i == 0 ? 0 : 1;
+            }
+        }
+        return of_places;
+    };
+    x64::BorderShifts border{0, classes(test.window.out_height()), classes(test.window.out_width())};
+    const auto count = [](const std::vector<std::int64_t>& of_places) {
+        return *std::max_element(of_places.begin(), of_places.end()) + 1;
+    };
+    border.shifts = random_floats(count(border.row_class) * count(border.column_class) * test.channels, 31, 80.F,
+                                  170.F);
+    return border;
+}
+
 void check_on(const Machine& machine, const Case& test, int which, Guard guard) {
     const x64::Window& w = test.window;
     const std::int64_t c = test.channels;
@@ -53,6 +74,9 @@ void check_on(const Machine& machine, const Case& test, int which, Guard guard) 
     desc.epilogue = made.epilogue;
     desc.operand_strides = made.strides;
     desc.threads = test.threads;
+    if (test.border) {
+        desc.border = border_of(test);
+    }
     const Acceptance acceptance = x64::DepthwiseConvolution::accepts(desc, machine);
     ASSERT_TRUE(acceptance) << what << ": " << acceptance.reason;
 
@@ -74,8 +98,18 @@ void check_on(const Machine& machine, const Case& test, int which, Guard guard) 
     convolution.run(args, 0, middle / 3);
     convolution.run(args, middle / 3, middle);
 
-    expect_equal(
-        made.epilogue, made.operands, result, w.batch * pixels, pixels, c,
+    Epilogue of_place = made.epilogue;
+    const auto epilogue_at = [&](std::int64_t row, std::int64_t channel) -> const Epilogue& {
+        if (test.border) {
+            const auto y = static_cast<std::size_t>(row % pixels / w.out_width());
+            const auto x = static_cast<std::size_t>(row % w.out_width());
+            of_place.ops[0].shift.assign(1, desc.border.at(desc.border.row_class[y], desc.border.column_class[x],
+                                                           channel, c));
+        }
+        return of_place;
+    };
+    expect_equal_at(
+        epilogue_at, made.operands, result, w.batch * pixels, pixels, c,
         [&](std::int64_t row, std::int64_t channel) {
             const std::int64_t y = row % pixels / w.out_width();
             const std::int64_t x = row % w.out_width();
@@ -195,6 +229,24 @@ TEST(X64Depthwise, ZeroPointOfEachChannel) {
     }
 }
 
+TEST(X64Depthwise, ShiftsAtTheBorder) {
+    OCTET_NEEDS_AVX2();
+    for (const Guard guard : kGuards) {
+        for (int which = 0; which < kEpilogues; ++which) {
+            for (const std::int64_t channels : {1, 8, 16, 24, 33, 64, 130}) {
+                check({square(9, 19, 3, 1, 1, 2), channels, 128, which % 2 * 3, which % 3, 1, true}, which, guard);
+                check({square(12, 9, 5, 2, 2), channels, kVaried, 0, 0, 3, true}, which, guard);
+            }
+        }
+        for (const std::int64_t channels : {8, 70}) {
+            check({square(4, 5, 3, 1, 1), channels, 3, 0, 0, 1, true}, 0, guard);
+            check({square(1, 1, 3, 1, 1), channels, 3, 0, 0, 1, true}, 0, guard);
+            check({square(300, 5, 3, 1, 1), channels, 0, 0, 0, 2, true}, 0, guard);
+            check({{1, 13, 12, 3, 3, 1, 1, 2, 3, 2, 3, 2, 3}, channels, 5, 0, 0, 1, true}, 3, guard);
+        }
+    }
+}
+
 TEST(X64Depthwise, Declines) {
     x64::DepthwiseDesc desc;
     desc.window = square(3, 3, 3, 1, 0);
@@ -205,6 +257,18 @@ TEST(X64Depthwise, Declines) {
     EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, vnni_machine()).reason,
               "zero points that are neither one nor one for each channel");
     desc.zero_points = {};
+    desc.epilogue.ops = {{EpilogueOp::Kind::scale_shift, {1.F}, {0.F}}};
+    desc.border = {0, {0}, {0}, {1.F}};
+    EXPECT_TRUE(x64::DepthwiseConvolution::accepts(desc, vnni_machine()));
+    for (const x64::BorderShifts& border :
+         {x64::BorderShifts{1, {0}, {0}, {1.F}}, x64::BorderShifts{0, {0, 0}, {0}, {1.F}},
+          x64::BorderShifts{0, {0}, {1}, {1.F}}, x64::BorderShifts{0, {0}, {-1}, {1.F}},
+          x64::BorderShifts{0, {}, {0}, {1.F}}}) {
+        desc.border = border;
+        EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, vnni_machine()).reason,
+                  "shifts at the border that are not one for each channel and place");
+    }
+    desc.border = {};
     desc.window = square(100, 100, 64, 1, 0);
     EXPECT_EQ(x64::DepthwiseConvolution::accepts(desc, vnni_machine()).reason,
               "a window of more than 1024 taps or 256 rows");

@@ -153,7 +153,8 @@ TEST(X64Functions, RelativeError) {
 TEST(X64Functions, BeforeCodes) {
     OCTET_NEEDS_AVX2();
     for (const EpilogueOp& op :
-         {function(Function::gelu_erf), function(Function::swish, 1), function(Function::swish, 1.702F)})
+         {function(Function::gelu_erf), function(Function::swish, 1), function(Function::swish, 1.702F),
+          function(Function::elu, 1), function(Function::elu, -0.75F), function(Function::elu, 0)})
         for (const float scale : {0.01F, 1.F, 5.F, 20.F, 1000.F, 1e5F})
             on_every_isa([&](const Machine& machine) {
                 const EpilogueOp to_codes{EpilogueOp::Kind::scale_shift, {scale}, {100}};
@@ -162,8 +163,10 @@ TEST(X64Functions, BeforeCodes) {
                                                 .channels = 4096,
                                                 .epilogue = {{op, to_codes}, DataType::u8, 0, 255}};
                 const x64::Lookup* lookup = x64::lookup_of(desc.epilogue, 0);
-                ASSERT_EQ(lookup != nullptr, scale < 1e4F);
-                if (scale <= 1) {
+                ASSERT_EQ(lookup != nullptr, scale < 1e4F && (op.function != Function::elu || op.alpha != 0));
+                if (op.function == Function::elu) {
+                    EXPECT_TRUE(lookup == nullptr || lookup->degree == 2);
+                } else if (scale <= 1) {
                     EXPECT_EQ(lookup->degree, 3) << "steps are coarse";
                 } else if (scale == 1000.F) {
                     EXPECT_EQ(lookup->degree, 5);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "tests/cpu_kernels/x64_support.hpp"
 
 namespace octet::cpu::testing {
@@ -19,6 +21,7 @@ struct Case {
     bool scalar_quantization = false;
     std::int64_t in_gap = 0;
     int threads = 1;
+    bool classed = false;  // an operand of three rows, of which the first is everywhere but at the ends
 
     std::int64_t in_stride() const { return in_channels + in_gap; }
 };
@@ -56,6 +59,31 @@ std::string name_of(const Case& test, int which) {
         test.zero_point, test.in_gap, test.out_gap, test.threads, which);
 }
 
+// Adds the sum with an operand of three rows, which is returned; the one among the others has all rows, for the comparison.
+TestOperand add_classed(const Case& test, x64::ImageConvolutionDesc& desc, TestEpilogue& made, Guard guard) {
+    const x64::Window& w = test.window;
+    const std::int64_t height = w.out_height(), width = w.out_width(), channels = test.out_channels;
+    desc.classed_operand = static_cast<std::uint32_t>(made.operands.size());
+    desc.row_class.assign(static_cast<std::size_t>(height), 0);
+    desc.row_class.front() = 1;
+    desc.row_class.back() = 2;
+    made.epilogue.ops.push_back({.kind = EpilogueOp::Kind::combine,
+                                 .scale = {0.25F},
+                                 .combine = Combine::add,
+                                 .operand = desc.classed_operand,
+                                 .operand_type = DataType::f32,
+                                 .spread = Spread::full});
+    TestOperand classed(DataType::f32, Spread::full, 3 * width, 1, channels, channels, guard, 41);
+    made.operands.emplace_back(DataType::f32, Spread::full, w.batch * height * width, 1, channels, channels, guard, 1);
+    const auto bytes = static_cast<std::size_t>(width * channels * 4);
+    for (std::int64_t row = 0; row < w.batch * height; ++row) {
+        const auto of_row = static_cast<std::size_t>(desc.row_class[static_cast<std::size_t>(row % height)]);
+        std::memcpy(made.operands.back().bytes.data() + static_cast<std::size_t>(row) * bytes,
+                    classed.bytes.data() + of_row * bytes, bytes);
+    }
+    return classed;
+}
+
 void check_on(const Machine& machine, const Case& test, int which, Guard guard) {
     const x64::Window& w = test.window;
     const std::int64_t pixels = w.out_height() * w.out_width();
@@ -63,6 +91,10 @@ void check_on(const Machine& machine, const Case& test, int which, Guard guard) 
     TestEpilogue made = make_epilogue(which, w.batch * pixels, w.batch, test.out_channels, w.taps() * test.in_channels,
                                       guard, 5);
     x64::ImageConvolutionDesc desc;
+    std::optional<TestOperand> classed;
+    if (test.classed) {
+        classed.emplace(add_classed(test, desc, made, guard));
+    }
     desc.source = test.source;
     desc.window = w;
     desc.in_channels = test.in_channels;
@@ -94,7 +126,10 @@ void check_on(const Machine& machine, const Case& test, int which, Guard guard) 
     code.seal();
     Guarded<std::byte> scratch(convolution.scratch_size(), guard);
     const void* in = test.source == Source::planar_f32 ? static_cast<const void*>(planar.data()) : interleaved.data();
-    const x64::ImageConvolution::Args args{in, result.data(), pointers(made.operands), scratch.data()};
+    x64::ImageConvolution::Args args{in, result.data(), pointers(made.operands), scratch.data()};
+    if (classed) {
+        args.operands[desc.classed_operand] = classed->bytes.data();
+    }
     const std::int64_t middle = convolution.units() / 3;
     convolution.run(args, middle, convolution.units());
     convolution.run(args, 0, middle);
@@ -201,6 +236,26 @@ TEST(X64ImageConvolution, ManyChannels) {
             check(of_rows(window, 19, 70, 130, 5, 3, 1), 0, guard);
         }
     }
+}
+
+TEST(X64ImageConvolution, AnOperandOfClassesOfRows) {
+    OCTET_NEEDS_AVX2();
+    for (const Guard guard : kGuards) {
+        for (const std::int64_t columns : {1, 16, 70, 130}) {
+            for (const int threads : {1, 3}) {
+                Case test = of_rows({2, 9, 13, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, 12, columns, 7, 0, 3, threads);
+                test.classed = true;
+                check(test, columns == 16 ? 3 : 0, guard);
+            }
+        }
+    }
+    x64::ImageConvolutionDesc desc{.source = Source::interleaved_u8,
+                                   .window = {1, 9, 13, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1},
+                                   .in_channels = 12,
+                                   .out_channels = 8,
+                                   .row_class = {0, 1}};
+    EXPECT_EQ(x64::ImageConvolution::accepts(desc, vnni_machine()).reason,
+              "classes of rows that are not those of the result, or of an operand with gaps");
 }
 
 // Threads share out columns where the rows do not come out even, and long rows leave few to a chunk.

@@ -172,6 +172,16 @@ inline float combined(Combine how, float x, float other) {
     return 0;
 }
 
+// Without a shift, a sum rounds once.
+inline float combined_with_factor(Combine how, float x, float other, float factor) {
+    switch (how) {
+        case Combine::add: return std::fma(other, factor, x);
+        case Combine::subtract: return std::fma(-other, factor, x);
+        case Combine::reverse_subtract: return std::fma(other, factor, -x);
+        default: return combined(how, x, other * factor);
+    }
+}
+
 // The value before the conversion to the result's type.
 inline float scalar_epilogue(const Epilogue& epilogue, const std::vector<TestOperand>& operands, float x,
                              std::int64_t row, std::int64_t batch, std::int64_t channel, std::int64_t channels) {
@@ -184,8 +194,9 @@ inline float scalar_epilogue(const Epilogue& epilogue, const std::vector<TestOpe
             case EpilogueOp::Kind::function: x = static_cast<float>(function_value(op, static_cast<double>(x))); break;
             case EpilogueOp::Kind::combine: {
                 const float other = operands[op.operand].value(row, batch, channel, channels);
-                x = combined(op.combine, x,
-                             op.scale.empty() && op.shift.empty() ? other : std::fma(other, scale, shift));
+                if (op.scale.empty() && op.shift.empty()) x = combined(op.combine, x, other);
+                else if (x64::channel_vectors(op) == 2) x = combined(op.combine, x, std::fma(other, scale, shift));
+                else x = combined_with_factor(op.combine, x, other, scale);
                 break;
             }
         }
@@ -240,20 +251,30 @@ private:
     Guarded<std::uint8_t> bytes_;
 };
 
-// The codes (or floats) of a kernel equal the scalar epilogue of `accumulator(row, channel)`, bit for bit.
-template <class Accumulate>
-void expect_equal(const Epilogue& epilogue, const std::vector<TestOperand>& operands, const TestResult& result,
-                  std::int64_t rows, std::int64_t rows_per_batch, std::int64_t channels, const Accumulate& accumulator,
-                  const std::string& what) {
+// The codes (or floats) of a kernel equal the scalar epilogue of `accumulator(row, channel)`, bit for bit; epilogue_at(row, channel) is
+// that of the place.
+template <class EpilogueAt, class Accumulate>
+void expect_equal_at(const EpilogueAt& epilogue_at, const std::vector<TestOperand>& operands, const TestResult& result,
+                     std::int64_t rows, std::int64_t rows_per_batch, std::int64_t channels,
+                     const Accumulate& accumulator, const std::string& what) {
     ASSERT_TRUE(result.gaps_untouched()) << what;
     for (std::int64_t row = 0; row < rows; ++row) {
         for (std::int64_t channel = 0; channel < channels; ++channel) {
+            const Epilogue& epilogue = epilogue_at(row, channel);
             const float x = scalar_epilogue(epilogue, operands, accumulator(row, channel), row, row / rows_per_batch,
                                             channel, channels);
             const float wanted = epilogue.result == DataType::f32 ? x : static_cast<float>(code_of(epilogue, x));
             ASSERT_EQ(result.value(row, channel), wanted) << what << ": row " << row << ", channel " << channel;
         }
     }
+}
+
+template <class Accumulate>
+void expect_equal(const Epilogue& epilogue, const std::vector<TestOperand>& operands, const TestResult& result,
+                  std::int64_t rows, std::int64_t rows_per_batch, std::int64_t channels, const Accumulate& accumulator,
+                  const std::string& what) {
+    expect_equal_at([&](std::int64_t, std::int64_t) -> const Epilogue& { return epilogue; }, operands, result, rows,
+                    rows_per_batch, channels, accumulator, what);
 }
 
 inline std::vector<float> random_floats(std::int64_t count, std::uint64_t seed, float low, float high) {
@@ -270,7 +291,7 @@ inline EpilogueOp requantize(std::int64_t channels, std::int64_t k, std::uint64_
 }
 
 // Epilogues 0 to kEpilogues - 1 cover every result type, spread, operand type and combination with the operands they need.
-inline constexpr int kEpilogues = 9;
+inline constexpr int kEpilogues = 10;
 struct TestEpilogue {
     Epilogue epilogue;
     std::vector<TestOperand> operands;
@@ -336,9 +357,21 @@ inline TestEpilogue make_epilogue(int which, std::int64_t rows, std::int64_t bat
             operand(Combine::subtract, DataType::u8, Spread::per_row, 0, false);
             operand(Combine::add, DataType::s8, Spread::full, 2, false);
             break;
-        default:
+        case 8:
             e.ops.push_back({EpilogueOp::Kind::function, {}, {}, Function::leaky_relu, -0.125F});
             e.ops.push_back({EpilogueOp::Kind::function, {}, {}, Function::clamp, 20.F, 140.F});
+            break;
+        default:
+            operand(Combine::add, DataType::u8, Spread::full, 0, true);
+            operand(Combine::subtract, DataType::s8, Spread::full, 1, true);
+            operand(Combine::reverse_subtract, DataType::u8, Spread::per_channel, 0, true);
+            operand(Combine::maximum, DataType::u8, Spread::full, 0, true);
+            for (EpilogueOp& op : e.ops) {
+                if (op.kind == EpilogueOp::Kind::combine) op.shift = {0.F};
+            }
+            e.ops.back().scale = random_floats(channels, seed + 9, -1.F, 1.F);
+            e.ops.push_back({EpilogueOp::Kind::prelu, {-0.25F}});
+            e.ops.push_back({EpilogueOp::Kind::scale_shift, {0.5F}, {90.F}});
             break;
     }
     return made;

@@ -1,8 +1,8 @@
 #include "transformations/low_precision/zero_point_correction.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <numeric>
 
 #include "ir/eval/eval.hpp"
 #include "ir/ops/all.hpp"
@@ -24,6 +24,20 @@ struct KernelSums {
 std::size_t first_spatial_axis(const ir::Op& op, std::size_t rank) {
     if (op.is<ir::MatMul>()) return rank;
     return op.is<ir::Convolution>() || op.is<ir::ConvolutionBackpropData>() ? 2 : 3;
+}
+
+// Adds every `positions`-th of `count` weights to one total. The weights of a model are many, and a loop of known length is one of vectors.
+void add_sums(const std::int8_t* weights, std::size_t count, std::size_t positions, std::int64_t* totals) {
+    constexpr std::size_t kLanes = 144, kTurns = 255;  // sums of so many weights fit 16 bits
+    std::size_t at = 0;
+    while (kLanes % positions == 0 && count - at >= kLanes) {
+        std::array<std::int16_t, kLanes> sums{};
+        for (std::size_t turn = 0; turn < kTurns && count - at >= kLanes; ++turn, at += kLanes)
+            for (std::size_t i = 0; i < kLanes; ++i) sums[i] = static_cast<std::int16_t>(sums[i] + weights[at + i]);
+        for (std::size_t i = 0; i < kLanes; ++i) totals[i % positions] += sums[i];
+    }
+    for (; at < count; at += positions)
+        for (std::size_t p = 0; p < positions; ++p) totals[p] += weights[at + p];
 }
 
 KernelSums kernel_sums(const ir::Op& op, const Tensor& codes) {
@@ -48,10 +62,7 @@ KernelSums kernel_sums(const ir::Op& op, const Tensor& codes) {
         for (auto axis : axes)
             channel = channel * static_cast<std::size_t>(dims[axis]) + static_cast<std::size_t>(index[axis]);
         std::int64_t* total = totals.data() + channel * positions;
-        if (positions == 1) total[0] += std::accumulate(weights, weights + inner, std::int64_t{0});
-        else
-            for (std::size_t i = 0; i < inner; i += positions)
-                for (std::size_t p = 0; p < positions; ++p) total[p] += weights[i + p];
+        add_sums(weights, inner, positions, total);
         for (std::size_t a = outer.size(); a-- > 0;) {
             if (++index[a] < outer[a]) break;
             index[a] = 0;

@@ -42,11 +42,15 @@ struct ConvolutionProblem {
     bool integer() const { return source != DataType::f32 && source != DataType::bf16; }
 };
 
-inline StepBuffers buffers_of(Planner& planner, const ConvolutionProblem& p) {
+inline StepBuffers buffers_of(Planner& planner, const ConvolutionProblem& p, const Program& program,
+                              std::optional<std::uint32_t> by_rows = std::nullopt) {
     StepBuffers b;
     b.in = p.data.buffer;
-    b.operands = planner.operands(p.program, Layout::channels_last, planner.graph().type(p.group.output));
+    b.operands = planner.operands(program, Layout::channels_last, planner.graph().type(p.group.output), by_rows);
     return b;
+}
+inline StepBuffers buffers_of(Planner& planner, const ConvolutionProblem& p) {
+    return buffers_of(planner, p, p.program);
 }
 
 // convolution_x64.cpp. Each plans the step, or says why not.

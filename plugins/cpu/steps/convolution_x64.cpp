@@ -6,6 +6,7 @@
 #include "plugins/cpu/kernels/x64/few_outputs.hpp"
 #include "plugins/cpu/kernels/x64/image_convolution.hpp"
 #include "plugins/cpu/kernels/x64/matmul.hpp"
+#include "plugins/cpu/steps/border.hpp"
 #include "plugins/cpu/steps/convolution.hpp"
 
 namespace octet::cpu {
@@ -70,14 +71,17 @@ Acceptance try_depthwise(Planner& planner, const Problem& p) {
         return declined("it is not depthwise on codes");
     if (p.source != DataType::u8) return declined("its codes have a sign");
     if (!codes_hold_zero(p)) return declined("its zero point is no code");
+    const auto bordered = with_border_shifts(planner, p.program, planner.graph().shape(p.group.output).sizes());
+    const Program& program = bordered ? bordered->program : p.program;
     x64::DepthwiseDesc desc{.window = x64_window(p),
                             .channels = p.groups,
                             .in_stride = p.pitch(),
                             .zero_points = {p.zero_points.begin(), p.zero_points.end()},
-                            .epilogue = p.program.epilogue,
+                            .epilogue = program.epilogue,
+                            .border = bordered ? bordered->border : x64::BorderShifts{},
                             .threads = planner.threads()};
     if (auto a = x64::DepthwiseConvolution::accepts(desc, planner.machine()); !a) return a;
-    StepBuffers b = buffers_of(planner, p);
+    StepBuffers b = buffers_of(planner, p, program);
     desc.out_stride = result_of(planner, p, b);
     auto kernel = std::make_shared<const x64::DepthwiseConvolution>(desc, p.weights.as<std::int8_t>(), planner.code());
     add_step(planner, p.group, b, x64::kernel_name("depthwise", planner.code().isa(), x64::Dots::exact),
@@ -92,6 +96,7 @@ Acceptance try_row_convolution(Planner& planner, const Problem& p, const char* n
     if (p.source != DataType::u8) return declined("its codes have a sign");
     if (!p.uniform_zero_point() || !codes_hold_zero(p))
         return declined("its zero point is no code, or varies by channel");
+    const auto classed = classed_operand(planner, p.program, planner.graph().shape(p.group.output).sizes());
     x64::ImageConvolutionDesc desc{.source = x64::ImageConvolutionDesc::Source::interleaved_u8,
                                    .window = x64_window(p),
                                    .in_channels = p.ic,
@@ -99,9 +104,11 @@ Acceptance try_row_convolution(Planner& planner, const Problem& p, const char* n
                                    .zero_point = static_cast<std::uint8_t>(p.zero_point()),
                                    .in_stride = p.pitch(),
                                    .epilogue = p.program.epilogue,
+                                   .row_class = classed ? classed->row_class : std::vector<std::int64_t>{},
+                                   .classed_operand = classed ? classed->operand : 0,
                                    .threads = planner.threads()};
     if (auto a = x64::ImageConvolution::accepts(desc, planner.machine()); !a) return a;
-    StepBuffers b = buffers_of(planner, p);
+    StepBuffers b = buffers_of(planner, p, p.program, classed ? std::optional(classed->operand) : std::nullopt);
     desc.out_stride = result_of(planner, p, b);
     auto kernel = std::make_shared<const x64::ImageConvolution>(desc, p.weights.as<std::int8_t>(), planner.code());
     add_step(planner, p.group, b, x64::kernel_name(name, planner.code().isa()), scratch_work(kernel, b),

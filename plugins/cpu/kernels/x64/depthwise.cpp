@@ -16,6 +16,32 @@ constexpr double kWorthMixing = 1.1;
 
 std::int64_t window_rows(const Window& window) { return (window.kernel_height - 1) * window.dilation_height + 1; }
 
+bool border_fits(const DepthwiseDesc& desc) {
+    const BorderShifts& border = desc.border;
+    const auto classes = [](const std::vector<std::int64_t>& of_places, std::int64_t places) {
+        if (static_cast<std::int64_t>(of_places.size()) != places) {
+            return std::int64_t{0};
+        }
+        const auto [least, most] = std::minmax_element(of_places.begin(), of_places.end());
+        return *least < 0 ? 0 : *most + 1;
+    };
+    const std::int64_t rows = classes(border.row_class, desc.window.out_height());
+    const std::int64_t columns = classes(border.column_class, desc.window.out_width());
+    return border.op < desc.epilogue.ops.size() && desc.epilogue.ops[border.op].kind == EpilogueOp::Kind::scale_shift &&
+           rows > 0 && columns > 0 && static_cast<std::int64_t>(border.shifts.size()) == rows * columns * desc.channels;
+}
+
+// Whether a value of the result may leave the range of i32, wherever it lies.
+bool may_exceed_i32(const DepthwiseDesc& desc) {
+    const double limit = 255.0 * 128 * static_cast<double>(desc.window.taps());
+    if (desc.border.shifts.empty()) {
+        return x64::may_exceed_i32(desc.epilogue, limit);
+    }
+    Epilogue all = desc.epilogue;
+    all.ops[desc.border.op].shift = desc.border.shifts;
+    return x64::may_exceed_i32(all, limit);
+}
+
 }  // namespace
 
 int DepthwiseWalk::weight_vectors() const {
@@ -48,6 +74,10 @@ void DepthwiseWalk::choose_shape() {
     *this = best;
 }
 
+std::int64_t BorderShifts::column_classes() const {
+    return column_class.empty() ? 0 : *std::max_element(column_class.begin(), column_class.end()) + 1;
+}
+
 bool DepthwiseDesc::zero_points_vary() const {
     return std::adjacent_find(zero_points.begin(), zero_points.end(), std::not_equal_to<>()) != zero_points.end();
 }
@@ -73,6 +103,9 @@ Acceptance DepthwiseConvolution::accepts(const DepthwiseDesc& desc, const Machin
     if (pixel > (std::int64_t{1} << 24) ||
         pixel * std::max(desc.window.width, desc.window.out_width()) * 4 > (std::int64_t{1} << 30)) {
         return declined("a row of more than 1 GB");
+    }
+    if (!desc.border.shifts.empty() && !border_fits(desc)) {
+        return declined("shifts at the border that are not one for each channel and place");
     }
     return x64::accepts(desc.epilogue, desc.channels);
 }
@@ -142,13 +175,11 @@ DepthwiseConvolution::DepthwiseConvolution(const DepthwiseDesc& desc, std::span<
     blocks_ = blocks_of(desc, code.isa());
     choose_units();
 
-    const bool ordered = needs_channel_order(desc.epilogue);
     const auto widest = static_cast<std::size_t>(code.isa().bytes());
     std::vector<std::int64_t> channel_of(blocks_.size() * widest, -1);
     for (std::size_t i = 0; i < channel_of.size(); ++i) {
         const Block& block = blocks_[i / widest];
-        const int position = static_cast<int>(i % widest);
-        const int within = ordered ? position : unpacked_channel(position, code.isa().lanes) % block.width;
+        const int within = place_of(block, static_cast<int>(i % widest)).first;
         channel_of[i] = within < block.channels ? block.channel + within : -1;
     }
     epilogue_ = EpilogueData(desc.epilogue, desc.channels, desc.operand_strides, channel_of);
@@ -158,12 +189,17 @@ DepthwiseConvolution::DepthwiseConvolution(const DepthwiseDesc& desc, std::span<
         const std::int64_t channel = static_cast<std::int64_t>(i) % desc_.in_stride;
         padding_.data()[i] = desc.zero_point(std::min(channel, desc.channels - 1));
     }
-    const bool bounded = !may_exceed_i32(desc.epilogue, 255.0 * 128 * static_cast<double>(desc.window.taps()));
+    const bool bounded = !may_exceed_i32(desc);
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
         // Blocks of one size have the same code; all but the last one have.
-        if (i > 0 && blocks_[i].channels == blocks_[i - 1].channels) blocks_[i].steps = blocks_[i - 1].steps;
-        else add_steps(blocks_[i], code, bounded);
+        if (i > 0 && blocks_[i].channels == blocks_[i - 1].channels) {
+            blocks_[i].steps = blocks_[i - 1].steps;
+            blocks_[i].border_sets = blocks_[i - 1].border_sets;
+        } else {
+            add_steps(blocks_[i], code, bounded);
+        }
     }
+    if (!desc.border.shifts.empty()) pack_border();
     if (!own_.filled())
         code.later([this, weights] {
             for (const Block& block : blocks_) pack(block, weights);
@@ -255,7 +291,66 @@ void DepthwiseConvolution::add_steps(Block& block, CodeBlock& code, bool bounded
                 walk.valid.push_back(at >= 0 && at < w.width);
             }
         }
+        if (!desc_.border.shifts.empty()) {
+            walk.border_op = desc_.border.op;
+            walk.border_sets = border_sets_of(block, walk, x);
+        }
         block.steps.push_back({x, add_walk(code, walk, desc_.epilogue, bounded)});
+    }
+}
+
+std::pair<int, int> DepthwiseConvolution::place_of(const Block& block, int position) const {
+    if (needs_channel_order(desc_.epilogue)) {
+        return {position, 0};
+    }
+    const int byte = unpacked_channel(position, code_->isa().lanes);
+    return {byte % block.width, byte / block.width};
+}
+
+std::vector<std::int64_t> DepthwiseConvolution::border_sets_of(Block& block, const DepthwiseWalk& walk,
+                                                               std::int64_t x) const {
+    std::vector<std::int64_t> of_columns;
+    for (std::int64_t i = 0; i < walk.unit; ++i) {
+        std::vector<std::int64_t> set;
+        for (std::int64_t group = 0; group < walk.groups(); ++group) {
+            const std::int64_t column = std::min(x + group * walk.unit + i, desc_.window.out_width() - 1);
+            set.push_back(desc_.border.column_class[static_cast<std::size_t>(column)]);
+        }
+        auto known = std::find(block.border_sets.begin(), block.border_sets.end(), set);
+        if (known == block.border_sets.end()) {
+            known = block.border_sets.insert(known, set);
+        }
+        of_columns.push_back(known - block.border_sets.begin());
+    }
+    return of_columns;
+}
+
+void DepthwiseConvolution::pack_border() {
+    const BorderShifts& border = desc_.border;
+    const std::int64_t rows = *std::max_element(border.row_class.begin(), border.row_class.end()) + 1;
+    const int positions = code_->isa().bytes();
+    std::int64_t total = 0;
+    for (Block& block : blocks_) {
+        block.shifts = total;
+        total += rows * static_cast<std::int64_t>(block.border_sets.size()) * positions;
+    }
+    shifts_ = Aligned<float>(static_cast<std::size_t>(total));
+    if (shifts_.filled()) {
+        return;
+    }
+    float* to = shifts_.data();
+    for (const Block& block : blocks_) {
+        for (std::int64_t row = 0; row < rows; ++row) {
+            for (const std::vector<std::int64_t>& set : block.border_sets) {
+                for (int position = 0; position < positions; ++position, ++to) {
+                    const auto [channel, group] = place_of(block, position);
+                    if (channel < block.channels) {
+                        *to = border.at(row, set[static_cast<std::size_t>(group)], block.channel + channel,
+                                        desc_.channels);
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -289,7 +384,14 @@ void DepthwiseConvolution::run_rows(const Args& args, std::size_t index, std::in
     }
     const std::int64_t size = static_cast<std::int64_t>(size_of(desc_.epilogue.result));
     DepthwiseWalk::Args call;
+    std::array<const float*, kMaxTableRows> shifts;
+    const std::int64_t row_shifts = static_cast<std::int64_t>(block.border_sets.size()) * code_->isa().bytes();
+    for (std::int64_t row = 0; row < rows && row_shifts != 0; ++row) {
+        const std::int64_t of_row = desc_.border.row_class[static_cast<std::size_t>(first + row)];
+        shifts[static_cast<std::size_t>(row)] = shifts_.data() + block.shifts + of_row * row_shifts;
+    }
     call.rows = table.data();
+    call.shifts = shifts.data();
     call.weights = weights_ + block.weights;
     call.count = rows;
     for (const Step& step : block.steps) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "plugins/cpu/kernels/acceptance.hpp"
@@ -18,6 +19,19 @@
 
 namespace octet::cpu::x64 {
 
+// Shifts of one operation of the epilogue, a scale_shift, which differ where a window reaches over the border of the image. Its own shift
+// is not read. shifts: [class of row][class of column][channel].
+struct BorderShifts {
+    std::size_t op = 0;
+    std::vector<std::int64_t> row_class, column_class;  // of each row and column of the result
+    std::vector<float> shifts = {};                     // none: there is no such operation
+
+    std::int64_t column_classes() const;
+    float at(std::int64_t of_row, std::int64_t of_column, std::int64_t channel, std::int64_t channels) const {
+        return shifts[static_cast<std::size_t>((of_row * column_classes() + of_column) * channels + channel)];
+    }
+};
+
 struct DepthwiseDesc {
     Window window = {};
     std::int64_t channels = 0;
@@ -25,6 +39,7 @@ struct DepthwiseDesc {
     std::int64_t out_stride = 0;
     std::vector<std::uint8_t> zero_points = {};  // none (0), one, or one for each channel
     Epilogue epilogue = {};
+    BorderShifts border = {};
     std::array<std::int64_t, kMaxOperands> operand_strides =
         {};  // of full operands, elements between pixels; 0: `channels`
     int threads = 1;
@@ -46,7 +61,8 @@ struct DepthwiseWalk {
         std::int64_t column = 0;  // bytes to the first pixel and channel in each of them; may be negative
         const std::int8_t* weights = nullptr;
         void* out = nullptr;
-        std::int64_t count = 0;  // output rows
+        std::int64_t count = 0;                // output rows
+        const float* const* shifts = nullptr;  // with border_sets: for each output row
         EpilogueArgs epilogue;
     };
 
@@ -66,6 +82,9 @@ struct DepthwiseWalk {
     int first_row = 0,
         last_row = 1 << 30;  // with fixed_rows and without zero points: rows outside [first_row, last_row) are padding
     std::vector<std::int64_t> operand_strides;
+    // Where there are BorderShifts: their operation, and for each of the `unit` columns which of the sets of shifts it takes.
+    std::size_t border_op = 0;
+    std::vector<std::int64_t> border_sets;
 
     // Registers of sums; behind them are four quads and four pixels.
     static constexpr int accumulators(const VectorIsa& isa) { return isa.wide() ? 24 : 8; }
@@ -131,6 +150,9 @@ private:
         int width = 64;
         std::int64_t weights = 0;  // bytes from the start
         std::vector<Step> steps;
+        // Of shifts at the border: the classes of the columns that lie side by side, and where they begin, [class of row][set][position].
+        std::vector<std::vector<std::int64_t>> border_sets;
+        std::int64_t shifts = 0;
     };
 
     static std::vector<Block> blocks_of(const DepthwiseDesc& desc, const VectorIsa& isa);
@@ -140,6 +162,11 @@ private:
     void choose_units();
     void pack(const Block& block, std::span<const std::int8_t> weights);
     void add_steps(Block& block, CodeBlock& code, bool bounded);
+    // The sets that a step takes, new ones among them.
+    std::vector<std::int64_t> border_sets_of(Block& block, const DepthwiseWalk& walk, std::int64_t x) const;
+    void pack_border();
+    // The channel of the block at a position of its sums, and the group of columns.
+    std::pair<int, int> place_of(const Block& block, int position) const;
     void run_rows(const Args& args, std::size_t index, std::int64_t batch, std::int64_t first, std::int64_t rows) const;
 
     DepthwiseDesc desc_;
@@ -150,6 +177,7 @@ private:
     bool fixed_ = false;
     EpilogueData epilogue_;
     Aligned<std::uint8_t> padding_;  // a row of the zero points
+    Aligned<float> shifts_;          // at the border
     Aligned<std::byte> own_;
     std::int8_t* weights_ = nullptr;
 };

@@ -23,7 +23,13 @@ public:
           result_(epilogue.result),
           bytes_(code.isa().bytes()),
           epilogue_(code, epilogue, shape.operand_strides, offsetof(DepthwiseWalk::Args, epilogue),
-                    DepthwiseWalk::accumulators(code.isa()), bounded) {}
+                    DepthwiseWalk::accumulators(code.isa()), bounded) {
+        if (!s.border_sets.empty()) {
+            epilogue_.take_shift_from({s.border_op, shifts, [this](int row) {
+                                           return s.border_sets[static_cast<std::size_t>(row)] * bytes_ * 4;
+                                       }});
+        }
+    }
 
     void emit();
 
@@ -70,9 +76,10 @@ private:
     const bool ordered_;
     const DataType result_;
     const int bytes_;
-    EpilogueEmitter epilogue_;
     const Reg64 rows = Xbyak::util::rax, column = Xbyak::util::rcx, out = Xbyak::util::rdx, count = Xbyak::util::rsi,
-                weights = Xbyak::util::r8, source = Xbyak::util::r9;
+                weights = Xbyak::util::r8, source = Xbyak::util::r9, shifts_of_rows = Xbyak::util::r10,
+                shifts = Xbyak::util::r11;
+    EpilogueEmitter epilogue_;
 };
 
 // From four registers of interleaved quads to channels in order: a transposition of 128-bit lanes.
@@ -286,6 +293,10 @@ void WalkEmitter::store_groups(int set) {
 
 void WalkEmitter::store(int set) {
     const auto accumulator = [this, set](int r, int q) { return acc(set, r, q); };
+    if (!s.border_sets.empty()) {
+        c.mov(shifts, c.ptr[shifts_of_rows]);
+        c.advance(shifts_of_rows, 8);
+    }
     if (ordered_) {
         for (int i = 0; i < s.columns; ++i) {
             order_channels(acc(set, i, 0), acc(set, i, 1), acc(set, i, 2), acc(set, i, 3));
@@ -310,6 +321,9 @@ void WalkEmitter::emit() {
     c.mov(weights, c.at(c.rdi, offsetof(A, weights)));
     c.mov(out, c.at(c.rdi, offsetof(A, out)));
     c.mov(count, c.at(c.rdi, offsetof(A, count)));
+    if (!s.border_sets.empty()) {
+        c.mov(shifts_of_rows, c.at(c.rdi, offsetof(A, shifts)));
+    }
     if (ordered_) {
         c.set_mask(c.k1, low_bits((s.channels - 1) % 16 + 1), c.r9);
         c.set_mask(c.k2, low_bits(s.channels), c.r9);
@@ -379,12 +393,13 @@ void WalkEmitter::loop_apart() {
 }  // namespace
 
 std::size_t add_walk(CodeBlock& block, const DepthwiseWalk& s, const Epilogue& epilogue, bool bounded) {
-    const std::string key = fmt::format("walk {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} [{}] {} {}",
-                                        s.overlapping, s.dilation_height, s.dilation_width, s.kernel_height,
-                                        s.kernel_width, s.stride_height, s.stride_width, s.channels, s.block, s.columns,
-                                        s.unit, fmt::join(s.valid, ""), s.zero_point, s.zero_points_vary, s.in_stride,
-                                        s.out_stride, s.out_width, s.fixed_rows, s.first_row, s.last_row,
-                                        fmt::join(s.operand_strides, ","), bounded, key_of(epilogue));
+    const std::string key =
+        fmt::format("walk {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} [{}] {} {} [{}] {}",
+                    s.overlapping, s.dilation_height, s.dilation_width, s.kernel_height, s.kernel_width,
+                    s.stride_height, s.stride_width, s.channels, s.block, s.columns, s.unit, fmt::join(s.valid, ""),
+                    s.zero_point, s.zero_points_vary, s.in_stride, s.out_stride, s.out_width, s.fixed_rows, s.first_row,
+                    s.last_row, fmt::join(s.operand_strides, ","), bounded, s.border_op, fmt::join(s.border_sets, ","),
+                    key_of(epilogue));
     return block.add(key, [=](Emitter& code) { WalkEmitter(code, s, epilogue, bounded).emit(); });
 }
 

@@ -1,6 +1,7 @@
 #include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 
 namespace octet::cpu::x64 {
@@ -8,22 +9,10 @@ namespace {
 
 using Kind = EpilogueOp::Kind;
 
-int vectors_of_combine(const EpilogueOp& op) { return op.scale.empty() && op.shift.empty() ? 0 : 2; }
-
 bool uses_operand(const Epilogue& epilogue, std::uint32_t operand, bool (*which)(Spread)) {
     return std::any_of(epilogue.ops.begin(), epilogue.ops.end(), [&](const EpilogueOp& op) {
         return op.kind == Kind::combine && op.operand == operand && which(op.spread);
     });
-}
-
-int vectors_of_op(const EpilogueOp& op) {
-    switch (op.kind) {
-        case Kind::scale_shift: return 2;
-        case Kind::prelu: return 1;
-        case Kind::function: return 0;
-        case Kind::combine: return vectors_of_combine(op);
-    }
-    return 0;
 }
 
 int bytes_of(const Epilogue& epilogue, std::uint32_t operand) {
@@ -60,7 +49,6 @@ EpilogueEmitter::EpilogueEmitter(Emitter& code, const Epilogue& epilogue, std::s
         spills_ = true;
         first_temp_ = kFirstTempOfSpilled;
     }
-    holds_constants_ = vectors_ <= 2 && !side_by_side_ && !(few && four && !five);
     std::copy_n(strides.begin(), std::min<std::size_t>(strides.size(), kMaxOperands), strides_.begin());
 }
 
@@ -109,9 +97,9 @@ Xbyak::Address EpilogueEmitter::constant(int id, int vector) const {
     return code_.at(code_.rbx, (lane / 16 * vectors_ + id) * 64 + lane % 16 * 4);
 }
 
-// Two vectors of constants have registers of their own, among the first four temporaries where there are no more.
-Vec EpilogueEmitter::constant_register(int id) const {
-    return temp((!code_.wide() && first_temp_ > kFirstTempOfSpilled ? 2 : 6) + id);
+// The two constants of an operation have registers of their own, among the first four temporaries where there are no more.
+Vec EpilogueEmitter::constant_register(int i) const {
+    return temp((!code_.wide() && first_temp_ > kFirstTempOfSpilled ? 2 : 6) + i);
 }
 
 void EpilogueEmitter::finish(int rows, int columns, const Accumulator& acc, bool integers, const Xbyak::Reg64& out,
@@ -155,12 +143,13 @@ LookupRegisters EpilogueEmitter::lookup_registers() const {
     return registers;
 }
 
+// Those with the same constants one after the other.
 std::vector<EpilogueEmitter::Part> EpilogueEmitter::parts_of(int first_row, int rows, int columns,
                                                              const Accumulator& acc) const {
     const int lanes = code_.lanes();
     std::vector<Part> parts;
-    for (int r = first_row; r < first_row + rows; ++r) {
-        for (int v = 0; v * lanes < columns; ++v) {
+    for (int v = 0; v * lanes < columns; ++v) {
+        for (int r = first_row; r < first_row + rows; ++r) {
             parts.push_back({acc(r, v), r, v, std::min(lanes, columns - v * lanes)});
         }
     }
@@ -185,23 +174,10 @@ void EpilogueEmitter::finish_side_by_side(int rows, int columns, const Accumulat
 
 void EpilogueEmitter::apply(int rows, int columns, const Accumulator& acc, bool integers, int first_row) {
     LookupRegisters registers = lookup_registers();
-    if (side_by_side_) {
-        return apply_to(parts_of(first_row, rows, columns, acc), integers, registers);
-    }
-    const int lanes = code_.lanes();
-    const int vectors = (columns + lanes - 1) / lanes;
-    for (int v = 0; v < vectors; ++v) {
-        // Two vectors stay in registers for all rows, if there are any; else every use reads memory.
-        for (int id = 0; id < vectors_ && holds_constants_; ++id) {
-            code_.vmovups(constant_register(id), constant(id, v));
-        }
-        for (int r = first_row; r < first_row + rows; ++r) {
-            const Part part{acc(r, v), r, v, std::min(lanes, columns - v * lanes)};
-            apply_to({&part, 1}, integers, registers);
-        }
-    }
+    apply_to(parts_of(first_row, rows, columns, acc), integers, registers);
 }
 
+// Operation by operation: each waits for the one before, and its constants are loaded once for all rows.
 void EpilogueEmitter::apply_to(std::span<const Part> parts, bool integers, LookupRegisters& registers) {
     std::vector<Vec> xs;
     for (const Part& part : parts) {
@@ -217,58 +193,88 @@ void EpilogueEmitter::apply_to(std::span<const Part> parts, bool integers, Looku
             emit_looked_up(code_, op, *lookup, xs, registers);
             continue;
         }
-        for (const Part& part : parts) {
-            apply_op(op, part, id);
+        const auto vector_at = [&](std::size_t p) { return varies_by_channel(op) ? parts[p].vector : 0; };
+        for (std::size_t p = 0; p < parts.size(); ++p) {
+            const int vector = vector_at(p);
+            const bool first = p == 0 || vector_at(p - 1) != vector;
+            const bool last = p + 1 == parts.size() || vector_at(p + 1) != vector;
+            if (place_ && place_->op == i) {
+                if (first) {
+                    code_.vmovups(constant_register(0), constant(id, vector));
+                }
+                code_.vfmadd213ps(parts[p].x, constant_register(0), shift_of_place(parts[p]));
+            } else if (op.kind == Kind::scale_shift && first && last) {  // nothing else uses them
+                code_.vmovups(constant_register(0), constant(id, vector));
+                code_.vfmadd213ps(parts[p].x, constant_register(0), constant(id + 1, vector));
+            } else {
+                if (first) {
+                    hold_constants(op, id, vector);
+                }
+                apply_op(op, parts[p]);
+            }
         }
-        id += vectors_of_op(op);
+        id += channel_vectors(op);
     }
     if (epilogue_.result != DataType::f32) {
-        for (const Vec& x : xs) {
-            to_codes(x);
-        }
+        to_codes(xs);
     }
 }
 
-void EpilogueEmitter::apply_op(const EpilogueOp& op, const Part& part, int id) {
+void EpilogueEmitter::hold_constants(const EpilogueOp& op, int id, int vector) {
+    for (int i = 0; i < channel_vectors(op); ++i) {
+        code_.vmovups(constant_register(i), constant(id + i, vector));
+    }
+    if (op.kind == Kind::function && op.function == Function::clamp) {
+        code_.vbroadcastss(constant_register(0), code_.one_lane(std::bit_cast<std::uint32_t>(op.alpha)));
+        code_.vbroadcastss(constant_register(1), code_.one_lane(std::bit_cast<std::uint32_t>(op.beta)));
+    }
+}
+
+Xbyak::Address EpilogueEmitter::shift_of_place(const Part& part) const {
+    return code_.at(place_->base, place_->offset(part.row) + part.vector * code_.isa().bytes());
+}
+
+void EpilogueEmitter::apply_op(const EpilogueOp& op, const Part& part) {
     switch (op.kind) {
-        case Kind::scale_shift: return scale_and_shift(part.x, id, part.vector);
-        case Kind::prelu: return negative_times(part.x, id, part.vector);
-        case Kind::function: return emit_function(code_, op, part.x, first_temp_);
+        case Kind::scale_shift: code_.vfmadd213ps(part.x, constant_register(0), constant_register(1)); return;
+        case Kind::prelu: return negative_times(part.x);
+        case Kind::function:
+            if (op.function != Function::clamp) {
+                return emit_function(code_, op, part.x, first_temp_);
+            }
+            // NaN stays, because max and min return their second operand then.
+            code_.vmaxps(part.x, constant_register(0), part.x);
+            code_.vminps(part.x, constant_register(1), part.x);
+            return;
         case Kind::combine:
             load_operand(op, temp(1), part.row, part.vector, part.count);
-            if (vectors_of_combine(op) != 0) {
-                scale_and_shift(temp(1), id, part.vector);
-            }
             return combine(op, part.x, temp(1));
     }
 }
 
 // x = x < 0 ? x * constant : x, by the sign bit.
-void EpilogueEmitter::negative_times(const Vec& x, int id, int vector) {
+void EpilogueEmitter::negative_times(const Vec& x) {
     if (code_.wide()) {
         code_.vpmovd2m(code_.k3, x);
-    }
-    const Vec to = code_.wide() ? x | code_.k3 : temp(0);
-    if (holds_constants_) {
-        code_.vmulps(to, x, constant_register(id));
+        code_.vmulps(x | code_.k3, x, constant_register(0));
     } else {
-        code_.vmulps(to, x, constant(id, vector));
+        code_.vmulps(temp(0), x, constant_register(0));
+        code_.vblendvps(x, x, temp(0), x);
     }
-    if (!code_.wide()) {
-        code_.vblendvps(x, x, to, x);
-    }
-}
-
-void EpilogueEmitter::scale_and_shift(const Vec& x, int first_vector, int vector) {
-    if (holds_constants_) {
-        code_.vfmadd213ps(x, constant_register(first_vector), constant_register(first_vector + 1));
-        return;
-    }
-    code_.vmovups(temp(0), constant(first_vector, vector));
-    code_.vfmadd213ps(x, temp(0), constant(first_vector + 1, vector));
 }
 
 void EpilogueEmitter::combine(const EpilogueOp& op, const Vec& x, const Vec& other) {
+    const Vec factor = constant_register(0);
+    if (channel_vectors(op) == 1) {
+        switch (op.combine) {
+            case Combine::add: code_.vfmadd231ps(x, other, factor); return;
+            case Combine::subtract: code_.vfnmadd231ps(x, other, factor); return;
+            case Combine::reverse_subtract: code_.vfmsub231ps(x, other, factor); return;
+            default: code_.vmulps(other, other, factor); break;
+        }
+    } else if (channel_vectors(op) == 2) {
+        code_.vfmadd213ps(other, factor, constant_register(1));
+    }
     switch (op.combine) {
         case Combine::add: code_.vaddps(x, x, other); break;
         case Combine::subtract: code_.vsubps(x, x, other); break;
@@ -358,15 +364,23 @@ void EpilogueEmitter::load_operand(const EpilogueOp& op, const Vec& t, int row, 
 }
 
 // Saturation of the packs is the bound where the codes use the whole type.
-void EpilogueEmitter::to_codes(const Vec& x) {
+void EpilogueEmitter::to_codes(std::span<const Vec> xs) {
     const bool is_signed = epilogue_.result == DataType::s8;
+    const auto each = [&](const auto& emit) { std::for_each(xs.begin(), xs.end(), emit); };
+    const auto hold = [&](float value) {
+        const Vec held = constant_register(0);
+        code_.vbroadcastss(held, code_.one_lane(std::bit_cast<std::uint32_t>(value)));
+        return held;
+    };
     if (!bounded_ || epilogue_.high < (is_signed ? 127.F : 255.F)) {
-        code_.vminps(x, x, code_.all_lanes(epilogue_.high));
+        const Vec high = hold(epilogue_.high);
+        each([&](const Vec& x) { code_.vminps(x, x, high); });
     }
     if (epilogue_.low > (is_signed ? -128.F : 0.F)) {
-        code_.vmaxps(x, x, code_.all_lanes(epilogue_.low));
+        const Vec low = hold(epilogue_.low);
+        each([&](const Vec& x) { code_.vmaxps(x, x, low); });
     }
-    code_.vcvtps2dq(x, x);
+    each([&](const Vec& x) { code_.vcvtps2dq(x, x); });
 }
 
 void EpilogueEmitter::pack(int row, int vectors, const Accumulator& acc, int first_vector) {

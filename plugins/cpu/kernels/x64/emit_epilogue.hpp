@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -11,6 +12,14 @@
 #include "plugins/cpu/kernels/x64/epilogue_data.hpp"
 
 namespace octet::cpu::x64 {
+
+// The shifts of operation `op`, a scale_shift, where they depend on more than the channel: they lie at `base`, those of a row of the
+// tile `offset` bytes on, in the order of the sums.
+struct ShiftOfPlace {
+    std::size_t op = 0;
+    Xbyak::Reg64 base;
+    std::function<std::int64_t(int row)> offset = {};
+};
 
 // What functions that are looked up work with. More temporaries than four let several registers be computed side by side, and those
 // beyond the first eight come to hold constants: an epilogue has one such function, since nothing but a factor may follow it.
@@ -29,6 +38,8 @@ public:
     // between neighbouring rows of each full operand. bounded: no value can leave the range of i32.
     EpilogueEmitter(Emitter& code, const Epilogue& epilogue, std::span<const std::int64_t> strides, int args_offset,
                     int first_temp, bool bounded);
+
+    void take_shift_from(ShiftOfPlace place) { place_ = std::move(place); }
 
     // Once a kernel: pointers into registers.
     void load_pointers();
@@ -66,21 +77,22 @@ private:
         int count = 0;  // of values
     };
     void apply_to(std::span<const Part> parts, bool integers, LookupRegisters& registers);
-    void apply_op(const EpilogueOp& op, const Part& part, int id);
+    void hold_constants(const EpilogueOp& op, int id, int vector);
+    void apply_op(const EpilogueOp& op, const Part& part);
     void finish_side_by_side(int rows, int columns, const Accumulator& acc, bool integers, const Xbyak::Reg64& out,
                              std::int64_t stride);
     std::vector<Part> parts_of(int first_row, int rows, int columns, const Accumulator& acc) const;
     LookupRegisters lookup_registers() const;
-    void negative_times(const Vec& x, int id, int vector);
-    void scale_and_shift(const Vec& x, int first_vector, int vector);
+    void negative_times(const Vec& x);
+    Xbyak::Address shift_of_place(const Part& part) const;
     void combine(const EpilogueOp& op, const Vec& x, const Vec& other);
     void load_operand(const EpilogueOp& op, const Vec& t, int row, int vector, int count);
     void store_floats(int rows, int columns, const Accumulator& acc, const Xbyak::Reg64& out, std::int64_t stride,
                       int first_row);
     void load_part(const Vec& t, DataType type, const Xbyak::RegExp& from, int count);
-    void to_codes(const Vec& x);
+    void to_codes(std::span<const Vec> xs);
     Xbyak::Address constant(int id, int vector) const;
-    Vec constant_register(int id) const;
+    Vec constant_register(int i) const;
     Xbyak::Reg64 pointer(std::uint32_t operand) const;
 
     Emitter& code_;
@@ -92,7 +104,7 @@ private:
     int vectors_;
     bool spills_ = false;
     bool side_by_side_ = false;  // functions that are looked up, with AVX-512
-    bool holds_constants_ = false;
+    std::optional<ShiftOfPlace> place_;
 };
 
 // Whether AVX2 code for it makes do with two temporaries, the first two of the five; looked up, it takes four.

@@ -8,6 +8,7 @@
 #include <map>
 #include <tuple>
 
+#include "plugins/cpu/kernels/x64/emit_elu.hpp"
 #include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
 #include "plugins/cpu/kernels/x64/segments.hpp"
 
@@ -292,14 +293,14 @@ void FunctionEmitter::emit(const EpilogueOp& op, const Vec& x) {
 // x = max(x, 0) - f(|x|), where f is looked up. Adding 1.5 * 2^23 rounds to the index of the segment, which then stands in the low bits.
 class SegmentEmitter {
 public:
-    SegmentEmitter(Emitter& code, const Segments& segments, std::span<const Vec> held)
+    SegmentEmitter(Emitter& code, const Segments& segments, const std::vector<Vec>& held)
         : c(code), s(segments), held_(held) {}
 
     // The constants in the order in which registers for them save most.
-    static std::size_t constants(const Segments& segments) { return 3 + segments.coefficients.size(); }
+    std::size_t constants() const { return 3 + s.coefficients.size(); }
     void load_constant(const Vec& to, std::size_t which) const {
-        which < kTables || which == constants(s) - 1 ? c.vbroadcastss(to, c.one_lane(number(which)))
-                                                     : c.vmovups(to, table(which - kTables));
+        which < kTables || which == constants() - 1 ? c.vbroadcastss(to, c.one_lane(number(which)))
+                                                    : c.vmovups(to, table(which - kTables));
     }
 
     // Several registers side by side, since each alone waits for itself most of the time: three temporaries for each, and one more.
@@ -327,7 +328,7 @@ private:
 
     Emitter& c;
     const Segments& s;
-    const std::span<const Vec> held_;
+    const std::vector<Vec>& held_;
 };
 
 void SegmentEmitter::emit(std::span<const Vec> xs, std::span<const Vec> temps) const {
@@ -338,7 +339,7 @@ void SegmentEmitter::emit(std::span<const Vec> xs, std::span<const Vec> temps) c
     const auto each = [&](const auto& emit) {
         for (std::size_t i = 0; i < xs.size(); ++i) emit(i);
     };
-    const std::size_t end = constants(s) - 1;
+    const std::size_t end = constants() - 1;
     if (c.wide()) {
         constexpr std::uint8_t kSmallerMagnitude = 0b1010;
         each([&](auto i) { with(end, [&](auto& m) { c.vrangeps(distance(i), xs[i], m, kSmallerMagnitude); }); });
@@ -405,21 +406,34 @@ void emit_function(Emitter& code, const EpilogueOp& op, const Vec& x, int first_
     FunctionEmitter(code, first_temp, last_temp).emit(op, x);
 }
 
-void emit_looked_up(Emitter& code, const EpilogueOp& op, const Lookup& lookup, std::span<const Vec> xs,
-                    LookupRegisters& registers) {
-    const Segments& segments = segments_for(code, op, lookup);
+namespace {
+
+// Registers beyond the first eight come to hold the constants of `function`; then all xs, as many side by side as there are temporaries for.
+template <class LookedUp>
+void emit_side_by_side(const LookedUp& function, std::span<const Vec> xs, LookupRegisters& registers) {
     std::vector<Vec>& temps = registers.temps;
-    while (temps.size() > LookupRegisters::kAlwaysTemps &&
-           registers.held.size() < SegmentEmitter::constants(segments)) {
-        SegmentEmitter(code, segments, {}).load_constant(temps.back(), registers.held.size());
+    while (temps.size() > LookupRegisters::kAlwaysTemps && registers.held.size() < function.constants()) {
+        function.load_constant(temps.back(), registers.held.size());
         registers.held.push_back(temps.back());
         temps.pop_back();
     }
     const std::size_t together = (temps.size() - 1) / 3;
     for (std::size_t first = 0; first < xs.size(); first += together) {
-        const auto some = xs.subspan(first, std::min(together, xs.size() - first));
-        SegmentEmitter(code, segments, registers.held).emit(some, temps);
+        function.emit(xs.subspan(first, std::min(together, xs.size() - first)), temps);
     }
+}
+
+}  // namespace
+
+void emit_looked_up(Emitter& code, const EpilogueOp& op, const Lookup& lookup, std::span<const Vec> xs,
+                    LookupRegisters& registers) {
+    if (op.function == Function::elu) {
+        const EluEmitter elu(code, op.alpha, lookup, registers.held);
+        emit_side_by_side(elu, xs, registers);
+        return;
+    }
+    const SegmentEmitter segments(code, segments_for(code, op, lookup), registers.held);
+    emit_side_by_side(segments, xs, registers);
 }
 
 }  // namespace octet::cpu::x64

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -18,6 +19,10 @@ struct ChannelVector {
     float absent;
 };
 
+bool all_zero(const std::vector<float>& values) {
+    return std::all_of(values.begin(), values.end(), [](float value) { return value == 0; });
+}
+
 std::vector<ChannelVector> vectors_of(const EpilogueOp& op) {
     switch (op.kind) {
         case Kind::scale_shift: return {{&op.scale, 1.F}, {&op.shift, 0.F}};
@@ -25,6 +30,9 @@ std::vector<ChannelVector> vectors_of(const EpilogueOp& op) {
         case Kind::combine:
             if (op.scale.empty() && op.shift.empty()) {
                 return {};
+            }
+            if (all_zero(op.shift)) {
+                return {{&op.scale, 1.F}};
             }
             return {{&op.scale, 1.F}, {&op.shift, 0.F}};
         default: return {};
@@ -58,6 +66,7 @@ double bound_of_function(const EpilogueOp& op, double bound) {
         case Function::gelu_tanh:
         case Function::mish:
             return op.function == Function::swish && op.alpha < 0 ? std::numeric_limits<double>::infinity() : bound + 1;
+        case Function::elu: return std::max(bound, std::abs(static_cast<double>(op.alpha))) + 1;
         case Function::leaky_relu: return bound * std::max(1.0, std::abs(static_cast<double>(op.alpha)));
         case Function::clamp:
             return std::max(std::abs(static_cast<double>(op.alpha)), std::abs(static_cast<double>(op.beta)));
@@ -97,7 +106,7 @@ bool needs_channel_order(const Epilogue& epilogue) {
 bool depends_on_place(const Epilogue& epilogue) {
     return std::any_of(epilogue.ops.begin(), epilogue.ops.end(), [](const EpilogueOp& op) {
         const bool runtime = op.kind == Kind::combine && op.spread != Spread::full && op.spread != Spread::scalar;
-        return runtime || op.scale.size() > 1 || op.shift.size() > 1;
+        return runtime || varies_by_channel(op);
     });
 }
 
@@ -149,16 +158,24 @@ const Lookup* lookup_of(const Epilogue& epilogue, std::size_t op) {
     // What follows the end is left out, which is the larger part of the errors of gelu.
     static constexpr std::array<Lookup, 3> kGelu{{{3, 4.75, 6e-6}, {4, 5.5, 3e-7}, {5, 5.63, 1e-7}}};
     static constexpr std::array<Lookup, 3> kSwish{{{3, 13, 3.5e-5}, {4, 14.5, 8e-6}, {5, 17, 1e-6}}};
+    static constexpr std::array<Lookup, 1> kElu{{{2, 20, 6e-7}}};
     // Of a step: an error that is less than what the order of sums before does, and one that the last resort may have.
     constexpr double kUnseen = 1e-4, kMost = 2e-3;
     const EpilogueOp& function = epilogue.ops[op];
-    const bool swish = function.kind == Kind::function && function.function == Function::swish &&
-                       function.alpha >= 0.5F;
-    if (!swish && (function.kind != Kind::function || function.function != Function::gelu_erf)) {
+    if (function.kind != Kind::function) {
         return nullptr;
     }
-    const double stretch = swish ? 1 / static_cast<double>(function.alpha) : 1;
-    const auto& lookups = swish ? kSwish : kGelu;
+    std::span<const Lookup> lookups;
+    double stretch = 1;
+    if (function.function == Function::gelu_erf) {
+        lookups = kGelu;
+    } else if (function.function == Function::swish && function.alpha >= 0.5F) {
+        lookups = kSwish;
+        stretch = 1 / static_cast<double>(function.alpha);
+    } else if (function.function == Function::elu && std::abs(function.alpha) >= 1e-3F) {
+        lookups = kElu;
+        stretch = std::abs(static_cast<double>(function.alpha));
+    }
     for (const Lookup& lookup : lookups) {
         if (steps_of_error(epilogue, op, lookup.error * stretch) <= (&lookup == &lookups.back() ? kMost : kUnseen)) {
             return &lookup;
@@ -181,21 +198,25 @@ std::string key_of(const Epilogue& epilogue) {
                 break;
             case Kind::combine:
                 key += fmt::format(";c{},{},{},{},{}", static_cast<int>(op.combine), op.operand,
-                                   static_cast<int>(op.operand_type), static_cast<int>(op.spread),
-                                   vectors_of(op).size());
+                                   static_cast<int>(op.operand_type), static_cast<int>(op.spread), channel_vectors(op));
                 break;
         }
+        key += channel_vectors(op) == 0 || varies_by_channel(op) ? "" : "1";
     }
     return key;
 }
 
+int channel_vectors(const EpilogueOp& op) { return static_cast<int>(vectors_of(op).size()); }
+
 int channel_vectors(const Epilogue& epilogue) {
-    std::size_t count = 0;
+    int count = 0;
     for (const EpilogueOp& op : epilogue.ops) {
-        count += vectors_of(op).size();
+        count += channel_vectors(op);
     }
-    return static_cast<int>(count);
+    return count;
 }
+
+bool varies_by_channel(const EpilogueOp& op) { return op.scale.size() > 1 || op.shift.size() > 1; }
 
 Aligned<float> pack_constants(const Epilogue& epilogue, std::span<const std::int64_t> channel_of) {
     const std::size_t vectors = static_cast<std::size_t>(channel_vectors(epilogue));

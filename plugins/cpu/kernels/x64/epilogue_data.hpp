@@ -34,7 +34,7 @@ bool depends_on_place(const Epilogue& epilogue);
 // does not become a code.
 double steps_of_error(const Epilogue& epilogue, std::size_t op, double error);
 // How the function that is operation `op` is looked up where its results allow it: polynomials of this degree from 0 to `end`; null
-// where it is computed. Of swish with alpha: `end` and `error` times 1 / alpha.
+// where it is computed. Of swish with alpha: `end` and `error` times 1 / alpha. Of elu: `error` times alpha.
 struct Lookup {
     int degree = 0;
     double end = 0;
@@ -48,6 +48,8 @@ std::string key_of(const Epilogue& epilogue);
 // Channel vectors (scales and shifts) in the order of use, for each group of 16 positions: [position / 16][vector][16].
 // channel_of[position] < 0: no channel, zeros.
 int channel_vectors(const Epilogue& epilogue);
+int channel_vectors(const EpilogueOp& op);
+bool varies_by_channel(const EpilogueOp& op);
 Aligned<float> pack_constants(const Epilogue& epilogue, std::span<const std::int64_t> channel_of);
 // Positions are the channels themselves.
 Aligned<float> pack_constants(const Epilogue& epilogue, std::int64_t channels);

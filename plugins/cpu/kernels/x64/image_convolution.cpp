@@ -74,6 +74,11 @@ Acceptance ImageConvolution::accepts(const ImageConvolutionDesc& desc, const Mac
         (std::int64_t{1} << 24)) {
         return declined("pixels of more than 16 million values");
     }
+    const bool classed = !desc.row_class.empty();
+    if (classed && (static_cast<std::int64_t>(desc.row_class.size()) != w.out_height() ||
+                    desc.classed_operand >= kMaxOperands || desc.operand_strides[desc.classed_operand] != 0)) {
+        return declined("classes of rows that are not those of the result, or of an operand with gaps");
+    }
     return x64::accepts(desc.epilogue, desc.out_channels);
 }
 
@@ -251,6 +256,11 @@ void ImageConvolution::convolve_row(const Args& args, const Block& block, std::i
         values.out = static_cast<std::byte*>(args.out) + ((pixel + x) * desc_.out_stride + block.first) * size;
         values.tiles = count;
         values.epilogue = epilogue_.at(args.operands, pixel + x, batch, block.first);
+        if (!desc_.row_class.empty()) {
+            const std::int64_t of_row = desc_.row_class[static_cast<std::size_t>(row % w.out_height())];
+            const auto& operands = epilogue_.at(args.operands, of_row * w.out_width() + x, batch, block.first).operands;
+            values.epilogue.operands[desc_.classed_operand] = operands[desc_.classed_operand];
+        }
         code_->call(kernel, values);
     };
     if (tiles > 0) {

@@ -39,6 +39,9 @@ struct ImageConvolutionDesc {
     Epilogue epilogue = {};
     std::array<std::int64_t, kMaxOperands> operand_strides =
         {};  // of full operands, elements between pixels; 0: `out_channels`
+    // The class of each row of the result; `classed_operand`, full and dense, then has rows for each class instead: [class][width][channel].
+    std::vector<std::int64_t> row_class = {};
+    std::uint32_t classed_operand = 0;
     int threads = 1;
 };
 

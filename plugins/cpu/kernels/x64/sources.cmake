@@ -5,6 +5,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     x64/emitter.cpp
     x64/emit_function.cpp
     x64/emit_epilogue.cpp
+    x64/emit_elu.cpp
     x64/emit_dot.cpp
     x64/vector_isa.cpp
     x64/epilogue_data.cpp
