@@ -108,8 +108,8 @@ void onednn_product(benchmark::State& state, const Shape& shape, std::size_t cop
 }
 #endif
 
-// Twelve heads of 64 values; the value is f32.
-void heads(benchmark::State& state, std::int64_t rows) {
+// Twelve heads of 64 values; the value is f32, or rounded to bf16.
+void heads(benchmark::State& state, std::int64_t rows, bool bfloats) {
     constexpr std::int64_t kHeads = 12, kWidth = 64;
     x64::AttentionDesc desc;
     desc.scores = {.rows = rows,
@@ -126,7 +126,8 @@ void heads(benchmark::State& state, std::int64_t rows) {
                    .columns = kWidth,
                    .w_stride = kHeads * kWidth,
                    .out_stride = kHeads * kWidth,
-                   .type = DataType::f32};
+                   .type = DataType::f32,
+                   .bfloats = bfloats};
     desc.q_offsets.clear();
     for (std::int64_t b = 0; b < kHeads; ++b) desc.q_offsets.push_back(b * kWidth);
     desc.k_offsets = desc.v_offsets = desc.out_offsets = desc.q_offsets;
@@ -206,8 +207,11 @@ void register_transformer_benchmarks() {
 #endif
         }
     for (const std::int64_t rows : {128, 197}) {
-        benchmark::RegisterBenchmark(fmt::format("transformer/12_heads/{}", rows).c_str(), heads, rows)
+        benchmark::RegisterBenchmark(fmt::format("transformer/12_heads/{}", rows).c_str(), heads, rows, false)
             ->Unit(benchmark::kMicrosecond);
+        if (detect_machine().bf16 && detect_machine().avx512())
+            benchmark::RegisterBenchmark(fmt::format("transformer/12_heads_bf16/{}", rows).c_str(), heads, rows, true)
+                ->Unit(benchmark::kMicrosecond);
         benchmark::RegisterBenchmark(fmt::format("transformer/normalize/{}x768", rows).c_str(), normalized_rows, rows)
             ->Unit(benchmark::kMicrosecond);
     }

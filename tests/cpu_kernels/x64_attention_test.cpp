@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <limits>
 
 #include "plugins/cpu/kernels/x64/softmax.hpp"
@@ -18,6 +19,7 @@ struct Heads {
     enum class Mask { none, shared, per_head, per_head_and_row } mask = Mask::none;
     int threads = 1;
     bool scaled = false;  // the result, by its channels
+    bool bfloats = false;
 
     std::int64_t channels() const { return heads * value_width; }
     float scale_of(std::int64_t channel) const { return scaled ? 1 + static_cast<float>(channel % 5) : 1; }
@@ -62,6 +64,7 @@ x64::AttentionDesc desc_of(const Heads& h) {
                    .w_zero = h.coded_values ? h.v_zero : 0};
     if (h.coded_values)
         desc.shares = {{{.kind = EpilogueOp::Kind::scale_shift, .scale = {255}, .shift = {0}}}, DataType::u8, 0, 255};
+    desc.values.bfloats = h.bfloats;
     if (h.scaled) {
         desc.values.channels = h.channels();
         EpilogueOp op{.kind = EpilogueOp::Kind::scale_shift};
@@ -122,9 +125,10 @@ std::vector<double> shares_of(const Heads& h, const Data& data, std::int64_t hea
 }
 
 void check_on(const Machine& machine, const Heads& h, Guard guard) {
-    const std::string what = fmt::format("{} heads, {}x{}x{} to {}, coded {}, mask {}, zeros {} {}, threads {}",
-                                         h.heads, h.rows, h.width, h.columns, h.value_width, h.coded_values,
-                                         static_cast<int>(h.mask), h.k_zero, h.v_zero, h.threads);
+    const std::string what =
+        fmt::format("{} heads, {}x{}x{} to {}, coded {}, bf16 {}, mask {}, zeros {} {}, threads {}", h.heads, h.rows,
+                    h.width, h.columns, h.value_width, h.coded_values, h.bfloats, static_cast<int>(h.mask), h.k_zero,
+                    h.v_zero, h.threads);
     const x64::AttentionDesc desc = desc_of(h);
     ASSERT_TRUE(x64::Attention::accepts(desc, machine)) << what;
     const Data data(h, guard);
@@ -149,7 +153,8 @@ void check_on(const Machine& machine, const Heads& h, Guard guard) {
             const auto shares = shares_of(h, data, head, row);
             for (std::int64_t j = 0; j < h.value_width; ++j) {
                 double wanted = 0;
-                double tolerance = 2e-5;
+                // Both factors of bf16 are off by 2^-8 of themselves; shares sum up to 1, values are below 1.
+                double tolerance = h.bfloats ? 8e-3 : 2e-5;
                 for (std::int64_t c = 0; c < h.columns; ++c) {
                     const std::int64_t at = (c * h.heads + head) * h.value_width + j;
                     const double share = shares[static_cast<std::size_t>(c)];
@@ -188,7 +193,7 @@ TEST(X64Softmax, EveryTail) {
             for (std::int64_t r = 0; r < kRows; ++r) values.data()[r * columns] = 1;
             const std::vector<float> in(values.data(), values.data() + values.size());
             x64::CodeBlock code;
-            const std::size_t kernel = x64::add_softmax(code, columns);
+            const std::size_t kernel = x64::add_softmax(code, {columns, columns});
             code.seal();
             code.call(kernel, x64::SoftmaxArgs{values.data(), kRows});
             ASSERT_TRUE(values.intact());
@@ -206,6 +211,40 @@ TEST(X64Softmax, EveryTail) {
         }
 }
 
+// The shares of bf16 begin where the row of floats did; zeros fill the last vector.
+TEST(X64Softmax, Bfloats) {
+    const Machine machine = detect_machine();
+    if (!machine.bf16 || !machine.avx512()) GTEST_SKIP() << "bf16 needs a processor that is fast with it";
+    for (const Guard guard : kGuards)
+        for (const std::int64_t columns : {1, 15, 16, 17, 31, 32, 33, 48, 197, 384}) {
+            constexpr std::int64_t kRows = 3;
+            const std::int64_t stride = (columns + 15) / 16 * 16;
+            Guarded<float> values(static_cast<std::size_t>(kRows * stride), guard);
+            Random random(static_cast<std::uint64_t>(columns));
+            for (float& x : values.span()) x = random.uniform(-9, 9);
+            const std::vector<float> in(values.data(), values.data() + values.size());
+            x64::CodeBlock code;
+            const std::size_t kernel = x64::add_softmax(code, {columns, stride, true});
+            code.seal();
+            code.call(kernel, x64::SoftmaxArgs{values.data(), kRows});
+            ASSERT_TRUE(values.intact());
+            for (std::int64_t r = 0; r < kRows; ++r) {
+                const float* row = in.data() + r * stride;
+                const double highest = static_cast<double>(*std::max_element(row, row + columns));
+                double sum = 0;
+                for (std::int64_t c = 0; c < columns; ++c) sum += std::exp(static_cast<double>(row[c]) - highest);
+                for (std::int64_t c = 0; c < stride; ++c) {
+                    std::uint32_t bits = 0;
+                    std::memcpy(reinterpret_cast<std::byte*>(&bits) + 2,
+                                reinterpret_cast<const std::byte*>(values.data() + r * stride) + c * 2, 2);
+                    const double wanted = c < columns ? std::exp(static_cast<double>(row[c]) - highest) / sum : 0;
+                    ASSERT_NEAR(static_cast<double>(std::bit_cast<float>(bits)), wanted, wanted * (0x1p-8 + 1e-4))
+                        << columns << " columns: row " << r << ", column " << c;
+                }
+            }
+        }
+}
+
 // Rows that a mask hides as a whole have equal shares, however low it is.
 TEST(X64Softmax, RowsOfOneValue) {
     OCTET_NEEDS_VNNI();
@@ -213,7 +252,7 @@ TEST(X64Softmax, RowsOfOneValue) {
          {0.F, 1e9F, -1e30F, std::numeric_limits<float>::lowest(), std::numeric_limits<float>::max()}) {
         std::vector<float> row(40, value);
         x64::CodeBlock code;
-        const std::size_t kernel = x64::add_softmax(code, 40);
+        const std::size_t kernel = x64::add_softmax(code, {40, 40});
         code.seal();
         code.call(kernel, x64::SoftmaxArgs{row.data(), 1});
         for (const float share : row) EXPECT_NEAR(share, 1.F / 40, 1e-8F) << value;
@@ -264,6 +303,48 @@ TEST(X64Attention, ChannelsOfAllHeads) {
                       guard);
 }
 
+TEST(X64Attention, Bfloats) {
+    const Machine machine = detect_machine();
+    if (!machine.bf16 || !machine.avx512()) GTEST_SKIP() << "products of bf16 need a processor that is fast with them";
+    for (const Guard guard : kGuards) {
+        for (std::int64_t columns = 1; columns <= 40; ++columns)
+            check_on(machine, {.rows = 5, .columns = columns, .width = 8, .value_width = 8, .bfloats = true}, guard);
+        for (const std::int64_t columns : {197, 383, 384})
+            check_on(machine,
+                     {.rows = 61,
+                      .columns = columns,
+                      .width = 64,
+                      .value_width = 80,
+                      .heads = 3,
+                      .scaled = true,
+                      .bfloats = true},
+                     guard);
+        check_on(machine,
+                 {.rows = 30,
+                  .columns = 33,
+                  .width = 16,
+                  .value_width = 24,
+                  .mask = Mask::per_head_and_row,
+                  .bfloats = true},
+                 guard);
+    }
+}
+
+TEST(X64Attention, WhereBfloatsGain) {
+    x64::AttentionDesc desc = desc_of({.rows = 4, .columns = 384, .width = 4, .value_width = 4});
+    Machine machine = vnni_machine();
+    EXPECT_FALSE(x64::Attention::gains_from_bfloats(desc, machine));
+    machine.bf16 = true;
+    EXPECT_TRUE(x64::Attention::gains_from_bfloats(desc, machine));
+    desc.scores.columns = 385;
+    EXPECT_FALSE(x64::Attention::gains_from_bfloats(desc, machine));
+    desc = desc_of({.rows = 4, .columns = 4, .width = 4, .value_width = 4, .coded_values = true});
+    EXPECT_FALSE(x64::Attention::gains_from_bfloats(desc, machine));
+    desc = desc_of({.rows = 4, .columns = 4, .width = 4, .value_width = 4});
+    machine.isa = Isa::amx;
+    EXPECT_FALSE(x64::Attention::gains_from_bfloats(desc, machine)) << "vectors of bf16 are slow there";
+}
+
 TEST(X64Attention, SeveralStripsAndLongRows) {
     OCTET_NEEDS_AVX2();
     for (const Guard guard : kGuards)
@@ -311,6 +392,11 @@ TEST(X64Attention, Declines) {
     desc = desc_of(h);
     desc.q_offsets.clear();
     EXPECT_EQ(reason(desc), "no heads");
+    desc = desc_of(h);
+    desc.values.bfloats = true;
+    EXPECT_EQ(reason(desc), "products of bf16 are of floats, where the machine has them");
+    desc.scores.columns = desc.values.k = 385;
+    EXPECT_EQ(reason(desc), "its rows of bf16 are too long");
     desc = desc_of(h);
     EXPECT_EQ(x64::Attention::accepts(desc, Machine()).reason, "needs AVX2");
 }

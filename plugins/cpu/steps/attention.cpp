@@ -209,6 +209,7 @@ void add(Planner& planner, const Problem& p, x64::AttentionDesc desc, const Prog
     const Node& first = graph.node(p.scores.core);
     const Node& last = graph.node(p.values.core);
     const int mask = desc.mask;
+    const bool bfloats = desc.values.bfloats;
     auto kernel = std::make_shared<const x64::Attention>(std::move(desc), planner.code());
     const auto stored = [&](Value v) { return planner.input(p.source(v), Layout::plain).buffer; };
     Buffers b{stored(first.inputs[0]), stored(first.inputs[1]), stored(last.inputs[1]), 0, {}, {}};
@@ -218,7 +219,8 @@ void add(Planner& planner, const Problem& p, x64::AttentionDesc desc, const Prog
             planner.input(scores.operands[static_cast<std::size_t>(mask)].value, Layout::plain).buffer;
     b.value_operands = planner.operands(values, Layout::plain, graph.type(p.values.output));
     b.out = planner.output(p.group.output, Layout::plain).buffer;
-    Step step = planner.step_for(p.group, x64::kernel_name("attention", planner.code().isa(), x64::Dots::exact));
+    Step step = planner.step_for(p.group, x64::kernel_name(bfloats ? "attention_bf16" : "attention",
+                                                           planner.code().isa(), x64::Dots::exact));
     step.reads = {b.q, b.k, b.v};
     step.reads.insert(step.reads.end(), b.score_operands.begin(), b.score_operands.end());
     step.reads.insert(step.reads.end(), b.value_operands.begin(), b.value_operands.end());
@@ -261,6 +263,7 @@ Acceptance try_own(Planner& planner, const Group& group) {
     desc.v_offsets = v.offsets(result.outer);
     desc.out_offsets = result.offsets(result.outer);
     desc.threads = planner.threads();
+    desc.values.bfloats = planner.multiplies_bfloats() && x64::Attention::gains_from_bfloats(desc, planner.machine());
     if (auto a = x64::Attention::accepts(desc, planner.machine()); !a) return a;
     add(planner, p, std::move(desc), scores, values);
     return accepted();

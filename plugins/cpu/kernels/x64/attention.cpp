@@ -15,9 +15,14 @@ std::int64_t strip_of(const AttentionDesc& desc) {
     return std::min(fit, desc.scores.rows);
 }
 
-AttentionDesc with_scratch_strides(AttentionDesc desc) {
-    desc.scores.out_stride = desc.scores.columns;
-    desc.values.a_stride = desc.scores.columns;
+bool has_floats(const AttentionDesc& desc) { return desc.shares.result == DataType::f32; }
+
+// Shares are as far apart as scores, whose place they take where they are floats. Generated code has its rows of scores begin at lines.
+AttentionDesc with_scratch_strides(AttentionDesc desc, bool lines = false) {
+    const std::int64_t columns = desc.scores.columns;
+    const std::int64_t stride = lines ? (columns + 15) / 16 * 16 : columns;
+    desc.scores.out_stride = stride;
+    desc.values.a_stride = desc.values.bfloats ? 2 * stride : stride;
     return desc;
 }
 
@@ -47,19 +52,27 @@ Acceptance Attention::accepts(const AttentionDesc& given, const Machine& machine
     for (const EpilogueOp& op : desc.shares.ops)
         if (op.kind == EpilogueOp::Kind::combine || op.scale.size() > 1 || op.shift.size() > 1)
             return declined("its shares are changed column by column");
+    if (desc.values.bfloats && desc.scores.columns > kMostSoftmaxColumns)
+        return declined("its rows of bf16 are too long");
     if (auto answer = PanelProduct::accepts(desc.scores, machine); !answer) return answer;
     return PanelProduct::accepts(desc.values, machine);
 }
 
+bool Attention::gains_from_bfloats(const AttentionDesc& desc, const Machine& machine) {
+    return has_floats(desc) && desc.values.floats() && desc.scores.columns <= kMostSoftmaxColumns && machine.bf16 &&
+           machine.avx512() && !machine.amx();
+}
+
 Attention::Attention(AttentionDesc desc, CodeBlock& code)
-    : desc_(with_scratch_strides(std::move(desc))),
+    : generated_softmax_(has_floats(desc) && code.isa().wide() && desc.scores.columns <= kMostSoftmaxColumns),
+      desc_(with_scratch_strides(std::move(desc), generated_softmax_)),
       strip_rows_(strip_of(desc_)),
       strips_((desc_.scores.rows + strip_rows_ - 1) / strip_rows_),
       scores_(desc_.scores, strip_rows_, code),
       values_(desc_.values, strip_rows_, code),
-      code_(&code),
-      generated_softmax_(floats() && code.isa().wide() && desc_.scores.columns <= kMostSoftmaxColumns) {
-    if (generated_softmax_) generated_ = add_softmax(code, desc_.scores.columns);
+      code_(&code) {
+    if (generated_softmax_)
+        generated_ = add_softmax(code, {desc_.scores.columns, desc_.scores.out_stride, desc_.values.bfloats});
     softmax_.shape.outer = static_cast<std::size_t>(strip_rows_);
     softmax_.shape.axis = static_cast<std::size_t>(desc_.scores.columns);
     softmax_.epilogue = desc_.shares;
@@ -67,13 +80,13 @@ Attention::Attention(AttentionDesc desc, CodeBlock& code)
     last_softmax_.shape.outer = static_cast<std::size_t>(desc_.scores.rows - (strips_ - 1) * strip_rows_);
 
     const auto after = [](std::size_t begin, std::size_t bytes) { return begin + (bytes + 63) / 64 * 64; };
-    const std::size_t shares = softmax_.shape.outer * softmax_.shape.axis;
+    const std::size_t shares = softmax_.shape.outer * static_cast<std::size_t>(desc_.scores.out_stride);
     parts_.v = after(0, scores_.panel_bytes());
     parts_.terms = after(parts_.v, values_.panel_bytes());
     parts_.scores = after(parts_.terms, static_cast<std::size_t>(strip_rows_) * 4);
     parts_.shares = parts_.scores;
     parts_.end = after(parts_.scores, shares * 4);
-    if (floats()) return;
+    if (has_floats(desc_)) return;
     parts_.shares = parts_.end;
     parts_.end = after(parts_.shares, shares);
 }

@@ -13,7 +13,7 @@ struct AttentionDesc {
     int mask = -1;                 // which operand of that epilogue lies elsewhere for each b: f32, full or per channel
     Epilogue shares = {};          // what is done to the softmax; f32 without operations, or u8
     // The shares times v; its epilogue reads no full operands. Where it has `channels`, these are the columns of all heads: the result's
-    // rows, one head after the other.
+    // rows, one head after the other. With `bfloats` the shares are bf16, too.
     PanelProductDesc values = {};
     // Where the matrices begin, in elements; one entry for each b.
     std::vector<std::int64_t> q_offsets = {0};
@@ -40,6 +40,9 @@ public:
 
     static Acceptance accepts(const AttentionDesc& desc, const Machine& machine);
 
+    // Whether products of bf16, for values of f32, are faster.
+    static bool gains_from_bfloats(const AttentionDesc& desc, const Machine& machine);
+
     // Strides of the scores and of the shares in `desc` are this class's own matter and not read.
     Attention(AttentionDesc desc, CodeBlock& code);
 
@@ -58,15 +61,14 @@ private:
     };
     void run_strip(const Args& args, std::int64_t matrix, std::int64_t strip) const;
     void run_softmax(float* scores, void* shares, std::int64_t rows) const;
-    bool floats() const { return desc_.shares.result == DataType::f32; }
 
+    bool generated_softmax_;
     AttentionDesc desc_;
     std::int64_t strip_rows_ = 0;
     std::int64_t strips_ = 1;
     PanelProduct scores_;
     PanelProduct values_;
     const CodeBlock* code_;
-    bool generated_softmax_;
     std::size_t generated_ = 0;
     portable::SoftMax softmax_;       // of a strip
     portable::SoftMax last_softmax_;  // of the last one
