@@ -20,7 +20,9 @@ struct Heads {
     int threads = 1;
     bool scaled = false;  // the result, by its channels
     bool bfloats = false;
+    bool floats = false;  // q and k
 
+    float score_scale() const { return floats ? 1 : 0.0004F; }
     std::int64_t channels() const { return heads * value_width; }
     float scale_of(std::int64_t channel) const { return scaled ? 1 + static_cast<float>(channel % 5) : 1; }
     std::int64_t mask_rows() const { return mask == Mask::per_head_and_row ? rows : 1; }
@@ -31,8 +33,6 @@ struct Heads {
 };
 using Mask = Heads::Mask;
 
-constexpr float kScale = 0.0004F;  // of the scores
-
 // q, k, v and the result lie as [row, head, value].
 x64::AttentionDesc desc_of(const Heads& h) {
     x64::AttentionDesc desc;
@@ -41,11 +41,12 @@ x64::AttentionDesc desc_of(const Heads& h) {
                    .columns = h.columns,
                    .a_stride = h.heads * h.width,
                    .w_stride = h.heads * h.width,
-                   .type = DataType::u8,
+                   .type = h.floats ? DataType::f32 : DataType::u8,
                    .transposed = true,
-                   .a_zero = 128,
-                   .w_zero = h.k_zero};
-    desc.scores.epilogue.ops = {{.kind = EpilogueOp::Kind::scale_shift, .scale = {kScale}, .shift = {0}}};
+                   .a_zero = static_cast<std::uint8_t>(h.floats ? 0 : 128),
+                   .w_zero = h.floats ? 0 : h.k_zero,
+                   .bfloats = h.floats && h.bfloats};
+    desc.scores.epilogue.ops = {{.kind = EpilogueOp::Kind::scale_shift, .scale = {h.score_scale()}, .shift = {0}}};
     if (h.mask != Mask::none)
         desc.scores.epilogue.ops.push_back(
             {.kind = EpilogueOp::Kind::combine,
@@ -90,17 +91,20 @@ x64::AttentionDesc desc_of(const Heads& h) {
 
 struct Data {
     Guarded<std::uint8_t> q, k, v_codes;
-    Guarded<float> v, mask;
+    Guarded<float> q_floats, k_floats, v, mask;
 
     Data(const Heads& h, Guard guard)
         : q(random_guarded<std::uint8_t>(static_cast<std::size_t>(h.rows * h.heads * h.width), guard, 1)),
           k(random_guarded<std::uint8_t>(static_cast<std::size_t>(h.columns * h.heads * h.width), guard, 2)),
           v_codes(
               random_guarded<std::uint8_t>(static_cast<std::size_t>(h.columns * h.heads * h.value_width), guard, 3)),
+          q_floats(q.size(), guard),
+          k_floats(k.size(), guard),
           v(v_codes.size(), guard),
           mask(static_cast<std::size_t>(h.mask_at(h.heads - 1, h.rows - 1, h.columns)), guard) {
         Random random(4);
-        for (float& x : v.span()) x = random.uniform(-1, 1);
+        for (auto floats : {q_floats.span(), k_floats.span(), v.span()})
+            for (float& x : floats) x = random.uniform(-1, 1);
         for (float& x : mask.span()) x = random.below(4) == 0 ? -10000.0F : random.uniform(-1, 1);
         for (std::size_t i = 0; i < mask.size(); i += static_cast<std::size_t>(h.columns)) mask.data()[i] = 0;
     }
@@ -111,11 +115,13 @@ std::vector<double> shares_of(const Heads& h, const Data& data, std::int64_t hea
     std::vector<double> shares;
     double highest = -1e300, sum = 0;
     for (std::int64_t c = 0; c < h.columns; ++c) {
-        std::int32_t products = 0;
-        for (std::int64_t i = 0; i < h.width; ++i)
-            products += (data.q.data()[(row * h.heads + head) * h.width + i] - 128) *
-                        (data.k.data()[(c * h.heads + head) * h.width + i] - h.k_zero);
-        shares.push_back(products * static_cast<double>(kScale) +
+        double products = 0;
+        for (std::int64_t i = 0; i < h.width; ++i) {
+            const std::int64_t in_q = (row * h.heads + head) * h.width + i, in_k = (c * h.heads + head) * h.width + i;
+            products += h.floats ? static_cast<double>(data.q_floats.data()[in_q]) * data.k_floats.data()[in_k]
+                                 : (data.q.data()[in_q] - 128) * (data.k.data()[in_k] - h.k_zero);
+        }
+        shares.push_back(products * static_cast<double>(h.score_scale()) +
                          (h.mask == Mask::none ? 0 : static_cast<double>(data.mask.data()[h.mask_at(head, row, c)])));
         highest = std::max(highest, shares.back());
     }
@@ -126,9 +132,9 @@ std::vector<double> shares_of(const Heads& h, const Data& data, std::int64_t hea
 
 void check_on(const Machine& machine, const Heads& h, Guard guard) {
     const std::string what =
-        fmt::format("{} heads, {}x{}x{} to {}, coded {}, bf16 {}, mask {}, zeros {} {}, threads {}", h.heads, h.rows,
-                    h.width, h.columns, h.value_width, h.coded_values, h.bfloats, static_cast<int>(h.mask), h.k_zero,
-                    h.v_zero, h.threads);
+        fmt::format("{} heads, {}x{}x{} to {}, coded {}, floats {}, bf16 {}, mask {}, zeros {} {}, threads {}", h.heads,
+                    h.rows, h.width, h.columns, h.value_width, h.coded_values, h.floats, h.bfloats,
+                    static_cast<int>(h.mask), h.k_zero, h.v_zero, h.threads);
     const x64::AttentionDesc desc = desc_of(h);
     ASSERT_TRUE(x64::Attention::accepts(desc, machine)) << what;
     const Data data(h, guard);
@@ -138,8 +144,8 @@ void check_on(const Machine& machine, const Heads& h, Guard guard) {
     code.seal();
     Guarded<std::byte> scratch((attention.scratch_size() + 4095) / 4096 * 4096, Guard::after);
     x64::Attention::Args args;
-    args.q = data.q.data();
-    args.k = data.k.data();
+    args.q = h.floats ? static_cast<const void*>(data.q_floats.data()) : data.q.data();
+    args.k = h.floats ? static_cast<const void*>(data.k_floats.data()) : data.k.data();
     args.v = h.coded_values ? static_cast<const void*>(data.v_codes.data()) : data.v.data();
     args.out = out.data();
     args.score_operands[0] = data.mask.data();
@@ -154,7 +160,7 @@ void check_on(const Machine& machine, const Heads& h, Guard guard) {
             for (std::int64_t j = 0; j < h.value_width; ++j) {
                 double wanted = 0;
                 // Both factors of bf16 are off by 2^-8 of themselves; shares sum up to 1, values are below 1.
-                double tolerance = h.bfloats ? 8e-3 : 2e-5;
+                double tolerance = h.bfloats ? (h.floats ? 0.05 : 8e-3) : 2e-5;
                 for (std::int64_t c = 0; c < h.columns; ++c) {
                     const std::int64_t at = (c * h.heads + head) * h.value_width + j;
                     const double share = shares[static_cast<std::size_t>(c)];
@@ -330,6 +336,50 @@ TEST(X64Attention, Bfloats) {
     }
 }
 
+// Scores of floats are sums of 64 products below 1: rounding moves them by less than 0.05, and shares by as much of themselves.
+TEST(X64Attention, QueriesOfBfloats) {
+    const Machine machine = detect_machine();
+    if (!machine.bf16 || !machine.avx512()) GTEST_SKIP() << "products of bf16 need a processor that is fast with them";
+    for (const Guard guard : kGuards)
+        for (const std::int64_t width : {1, 2, 15, 16, 33, 64})
+            for (const std::int64_t columns : {1, 17, 64, 100, 197})
+                check_on(machine,
+                         {.rows = 30,
+                          .columns = columns,
+                          .width = width,
+                          .value_width = 24,
+                          .bfloats = true,
+                          .floats = true},
+                         guard);
+}
+
+TEST(X64Attention, Floats) {
+    OCTET_NEEDS_AVX2();
+    for (const Guard guard : kGuards) {
+        for (std::int64_t columns = 1; columns <= 40; ++columns)
+            check({.rows = 8, .columns = columns, .width = 8, .value_width = 8, .floats = true}, guard);
+        for (const std::int64_t width : {1, 3, 16, 33, 64, 80})
+            check({.rows = 9, .columns = 19, .width = width, .value_width = width, .floats = true}, guard);
+        for (const std::int64_t columns : {300, 400})
+            check({.rows = 61,
+                   .columns = columns,
+                   .width = 64,
+                   .value_width = 64,
+                   .heads = 3,
+                   .threads = 2,
+                   .floats = true},
+                  guard);
+        check({.rows = 30,
+               .columns = 33,
+               .width = 16,
+               .value_width = 16,
+               .coded_values = true,
+               .mask = Mask::per_head_and_row,
+               .floats = true},
+              guard);
+    }
+}
+
 TEST(X64Attention, WhereBfloatsGain) {
     x64::AttentionDesc desc = desc_of({.rows = 4, .columns = 384, .width = 4, .value_width = 4});
     Machine machine = vnni_machine();
@@ -367,7 +417,9 @@ TEST(X64Attention, Declines) {
     };
     x64::AttentionDesc desc = desc_of(h);
     desc.scores.epilogue.result = DataType::u8;
-    EXPECT_EQ(reason(desc), "its scores are not float products of codes");
+    EXPECT_EQ(reason(desc), "its scores are not floats");
+    desc = desc_of({.rows = 7, .columns = 4, .width = 4, .value_width = 4, .floats = true});
+    EXPECT_EQ(reason(desc), "its rows are fewer than what packing floats is worth");
     desc = desc_of(h);
     desc.values.k = 5;
     EXPECT_EQ(reason(desc), "its shares are not one for each row of the value");

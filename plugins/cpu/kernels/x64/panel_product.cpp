@@ -1,6 +1,7 @@
 #include "plugins/cpu/kernels/x64/panel_product.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -62,13 +63,24 @@ std::uint32_t rounded(float value) {
 }
 
 // Two rows of w, of which the second may be missing, as pairs of bf16.
-void pack_pairs(const float* first, const float* second, std::int64_t step, std::int64_t count, std::uint32_t* to) {
+void pack_rows(const float* first, const float* second, std::int64_t count, std::uint32_t* to) {
     if (second == nullptr) {
-        for (std::int64_t c = 0; c < count; ++c) to[c] = rounded(first[c * step]);
-    } else if (step == 1) {
-        for (std::int64_t c = 0; c < count; ++c) to[c] = rounded(first[c]) | rounded(second[c]) << 16;
+        for (std::int64_t c = 0; c < count; ++c) to[c] = rounded(first[c]);
     } else {
-        for (std::int64_t c = 0; c < count; ++c) to[c] = rounded(first[c * step]) | rounded(second[c * step]) << 16;
+        for (std::int64_t c = 0; c < count; ++c) to[c] = rounded(first[c]) | rounded(second[c]) << 16;
+    }
+}
+
+// The pairs of one column that lies in a row, `width` dwords apart.
+void pack_column(const float* from, std::int64_t k, std::uint32_t* to, std::int64_t width) {
+    constexpr std::int64_t kPiece = 64;
+    std::array<std::uint32_t, kPiece> bits;
+    for (std::int64_t first = 0; first < k; first += kPiece) {
+        const std::int64_t count = std::min(kPiece, k - first);
+        for (std::int64_t i = 0; i < count; ++i) bits[static_cast<std::size_t>(i)] = rounded(from[first + i]);
+        if (count % 2 != 0) bits[static_cast<std::size_t>(count)] = 0;
+        for (std::int64_t i = 0; i < count; i += 2, to += width)
+            *to = bits[static_cast<std::size_t>(i)] | bits[static_cast<std::size_t>(i) + 1] << 16;
     }
 }
 
@@ -161,26 +173,28 @@ void PanelProduct::pack_floats(const float* w, std::byte* panels) const {
     for (const Block& block : blocks_) {
         const std::int64_t width = block.vectors() * 16;
         float* to = reinterpret_cast<float*>(panels + block.panel);
+        for (std::int64_t c = 0; desc_.transposed && c < block.columns; ++c) {
+            const float* column = w + (block.first + c) * desc_.w_stride;
+            for (std::int64_t k = 0; k < desc_.k; ++k) to[k * width + c] = column[k];
+        }
         for (std::int64_t k = 0; k < desc_.k; ++k, to += width) {
+            if (!desc_.transposed) std::copy_n(w + k * desc_.w_stride + block.first, block.columns, to);
             std::fill(to + block.columns, to + width, 0.0F);
-            if (desc_.transposed)
-                for (std::int64_t c = 0; c < block.columns; ++c) to[c] = w[(block.first + c) * desc_.w_stride + k];
-            else std::copy_n(w + k * desc_.w_stride + block.first, block.columns, to);
         }
     }
 }
 
 void PanelProduct::pack_bfloats(const float* w, std::byte* panels) const {
-    const std::int64_t k_step = desc_.transposed ? 1 : desc_.w_stride;
-    const std::int64_t column_step = desc_.transposed ? desc_.w_stride : 1;
     portable::vectorized([&] {
         for (const Block& block : blocks_) {
             const std::int64_t width = block.vectors() * 16;
             auto* to = reinterpret_cast<std::uint32_t*>(panels + block.panel);
+            for (std::int64_t c = 0; desc_.transposed && c < block.columns; ++c)
+                pack_column(w + (block.first + c) * desc_.w_stride, desc_.k, to + c, width);
             for (std::int64_t k = 0; k < desc_.k; k += 2, to += width) {
-                const float* first = w + k * k_step + block.first * column_step;
-                const float* second = k + 1 < desc_.k ? first + k_step : nullptr;
-                pack_pairs(first, second, column_step, block.columns, to);
+                const float* row = w + k * desc_.w_stride + block.first;
+                if (!desc_.transposed)
+                    pack_rows(row, k + 1 < desc_.k ? row + desc_.w_stride : nullptr, block.columns, to);
                 std::fill(to + block.columns, to + width, 0);
             }
         }

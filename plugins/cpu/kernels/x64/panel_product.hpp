@@ -24,9 +24,9 @@ struct PanelProductDesc {
     std::int64_t out_stride = 0;
     DataType type = DataType::u8;  // of w; a is f32 where w is, else u8
     bool transposed = false;       // w is stored as [columns, k]
-    bool bfloats = false;  // a is bf16, with a zero behind rows of odd length; w, of f32, is rounded when it is packed
     std::uint8_t a_zero = 0;
     std::int32_t w_zero = 0;
+    bool bfloats = false;  // a is bf16, with a zero behind rows of odd length; w, of f32, is rounded when it is packed
     Epilogue epilogue = {};
     std::int64_t channels = 0;  // of the epilogue, where the columns are some of them; 0: the columns are all
     // Of full operands, elements between rows; 0: `columns`.
