@@ -234,19 +234,30 @@ bool skips_pixels(const Problem& p) {
     return product(p.window.kernel) == 1 && std::ranges::any_of(p.window.strides, [](auto s) { return s != 1; });
 }
 
-bool dense_is_faster(Planner& planner, const Problem& p) {
-    if (zero_in_padding(p)) return true;
-    return !planner.code().isa().pairs() && skips_pixels(p);
-}
-
-// Over rows, oneDNN's dense kernels are as fast as own ones or a little faster, but their results have no pitch, so that a part of a
-// concatenation has to be copied, and they compute functions that own kernels look up.
-bool rows_are_faster(Planner& planner, const Problem& p) {
-    if (zero_in_padding(p)) return true;
-    if (planner.code().isa().pairs()) return false;
+// Has a function that own kernels look up and oneDNN computes.
+bool looks_up(const Problem& p) {
     const Epilogue& epilogue = p.program.epilogue;
     for (std::size_t i = 0; i < epilogue.ops.size(); ++i)
         if (x64::lookup_of(epilogue, i) != nullptr) return true;
+    return false;
+}
+
+bool dense_is_faster(Planner& planner, const Problem& p) {
+    // Of longer sums or in shorter rows what a function costs does not show.
+    constexpr std::int64_t kMostProducts = 2304, kFewestPixels = 13;
+    if (zero_in_padding(p)) return true;
+    if (planner.code().isa().pairs()) return false;
+    const bool shows = p.groups == 1 && p.rank() <= 2 && p.ic * product(p.window.kernel) <= kMostProducts &&
+                       p.at(p.window.output, 0) >= kFewestPixels;
+    return skips_pixels(p) || (shows && looks_up(p));
+}
+
+// Over rows, oneDNN's dense kernels are as fast as own ones or a little faster, but their results have no pitch, so that a part of a
+// concatenation has to be copied.
+bool rows_are_faster(Planner& planner, const Problem& p) {
+    if (zero_in_padding(p)) return true;
+    if (planner.code().isa().pairs()) return false;
+    if (looks_up(p)) return true;
     return planner.is_part_of_concat(p.group.output, Layout::channels_last);
 }
 #endif
