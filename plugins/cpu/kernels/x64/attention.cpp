@@ -36,6 +36,9 @@ Acceptance Attention::accepts(const AttentionDesc& given, const Machine& machine
     if (given.batch() < 1) return declined("no heads");
     const AttentionDesc desc = with_scratch_strides(given);
     if (desc.scores.epilogue.result != DataType::f32) return declined("its scores are not floats");
+    // With AVX2 they take as long one by one.
+    if (desc.scores.floats() && !machine.avx512())
+        return declined("its scores are products of floats, without AVX-512");
     if (desc.scores.floats() && desc.scores.rows < kLeastFloatRows)
         return declined("its rows are fewer than what packing floats is worth");
     if (desc.scores.columns != desc.values.k || desc.scores.rows != desc.values.rows)
