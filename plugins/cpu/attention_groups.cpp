@@ -57,6 +57,8 @@ private:
         return group.chain.empty() || (group.chain.size() == 1 && graph_.op(group.output).is<Quantize>());
     }
 
+    bool is_codes_or_floats(Value v) const { return is_codes(graph_, v) || graph_.element(v) == Element::f32; }
+
     const std::vector<Value>& core_inputs(const Group& group) const { return graph_.node(group.core).inputs; }
 
     bool is_product(Index i) const {
@@ -97,7 +99,7 @@ private:
             parts.push_back(*scores);
             scores = only_for(core(*scores).inputs[masked_operand(*scores)]);
         }
-        if (!scores || !is_product(*scores) || !is_codes(graph_, core(*scores).inputs[0])) return {};
+        if (!scores || !is_product(*scores) || !is_codes_or_floats(core(*scores).inputs[0])) return {};
         parts.insert(parts.end(), {*softmax, *scores});
         for (Value v : {core(*scores).inputs[0], core(*scores).inputs[1], core(i).inputs[1]})
             if (const auto above = only_for(v); above && is_transpose(*above)) parts.push_back(*above);

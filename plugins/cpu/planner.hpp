@@ -82,6 +82,8 @@ public:
     }
     // Whether float weights that are read again and again may be kept as bf16.
     bool narrows_weights() const { return bf16_; }
+    // Whether own kernels may round floats that they multiply to bf16.
+    bool multiplies_bfloats() const { return bf16_; }
     // The value lies in rows of `whole`, from this element on.
     Place output_part(ir::Value v, const Place& whole, std::size_t first, std::size_t pitch);
     // The concatenation, where parts of it were written already.

@@ -362,6 +362,20 @@ attention: matmul 'qk' > transpose 'q' > transpose 'k' > dequantize 'dq' > add '
 )");
 }
 
+TEST(Partition, HeadsOfFloatsAreOneGroupToo) {
+    EXPECT_EQ(groups_of(R"(q : f32[1,2,9,4] = parameter() shape=[1,2,9,4]
+k : f32[1,2,9,4] = parameter() shape=[1,2,9,4]
+v : f32[1,2,9,4] = parameter() shape=[1,2,9,4]
+qk : f32[1,2,9,9] = matmul(q, k) transpose_b=true
+s : f32[1,2,9,9] = softmax(qk) axis=3
+y : f32[1,2,9,4] = matmul(s, v)
+o : f32[1,2,9,4] = result(y)
+)"),
+              R"(
+attention: matmul 'qk' > softmax 's' > matmul 'y' : f32[1,2,9,4]
+)");
+}
+
 TEST(Partition, SharesThatAreReadElsewhereAreStored) {
     EXPECT_EQ(attention_groups_of("s : f32[1,2,5,5] = softmax(dq) axis=3\n", "p : f32[1,2,5,5] = result(s)\n"), R"(
 other: transpose 'q' : u8[1,2,5,4]

@@ -108,8 +108,8 @@ void onednn_product(benchmark::State& state, const Shape& shape, std::size_t cop
 }
 #endif
 
-// Twelve heads of 64 values; the value is f32.
-void heads(benchmark::State& state, std::int64_t rows) {
+// Twelve heads of 64 values; the value is f32, q and k may be; bfloats: f32 is rounded to bf16.
+void heads(benchmark::State& state, std::int64_t rows, bool floats, bool bfloats) {
     constexpr std::int64_t kHeads = 12, kWidth = 64;
     x64::AttentionDesc desc;
     desc.scores = {.rows = rows,
@@ -117,16 +117,19 @@ void heads(benchmark::State& state, std::int64_t rows) {
                    .columns = rows,
                    .a_stride = kHeads * kWidth,
                    .w_stride = kHeads * kWidth,
+                   .type = floats ? DataType::f32 : DataType::u8,
                    .transposed = true,
-                   .a_zero = 128,
-                   .w_zero = 128};
+                   .a_zero = static_cast<std::uint8_t>(floats ? 0 : 128),
+                   .w_zero = floats ? 0 : 128,
+                   .bfloats = floats && bfloats};
     desc.scores.epilogue.ops = {{.scale = {1e-4F}, .shift = {0}}};
     desc.values = {.rows = rows,
                    .k = rows,
                    .columns = kWidth,
                    .w_stride = kHeads * kWidth,
                    .out_stride = kHeads * kWidth,
-                   .type = DataType::f32};
+                   .type = DataType::f32,
+                   .bfloats = bfloats};
     desc.q_offsets.clear();
     for (std::int64_t b = 0; b < kHeads; ++b) desc.q_offsets.push_back(b * kWidth);
     desc.k_offsets = desc.v_offsets = desc.out_offsets = desc.q_offsets;
@@ -139,8 +142,8 @@ void heads(benchmark::State& state, std::int64_t rows) {
     code.seal();
     x64::Aligned<std::byte> scratch(attention.scratch_size());
     x64::Attention::Args args;
-    args.q = q.data();
-    args.k = k.data();
+    args.q = floats ? static_cast<const void*>(v.data()) : q.data();
+    args.k = floats ? static_cast<const void*>(v.data()) : k.data();
     args.v = v.data();
     args.out = out.data();
     args.scratch = scratch.data();
@@ -206,8 +209,13 @@ void register_transformer_benchmarks() {
 #endif
         }
     for (const std::int64_t rows : {128, 197}) {
-        benchmark::RegisterBenchmark(fmt::format("transformer/12_heads/{}", rows).c_str(), heads, rows)
-            ->Unit(benchmark::kMicrosecond);
+        for (const bool floats : {false, true})
+            for (const bool bfloats : {false, true}) {
+                if (bfloats && (!detect_machine().bf16 || !detect_machine().avx512())) continue;
+                const std::string name = fmt::format("transformer/12_heads{}{}/{}", floats ? "_of_floats" : "",
+                                                     bfloats ? "_bf16" : "", rows);
+                benchmark::RegisterBenchmark(name.c_str(), heads, rows, floats, bfloats)->Unit(benchmark::kMicrosecond);
+            }
         benchmark::RegisterBenchmark(fmt::format("transformer/normalize/{}x768", rows).c_str(), normalized_rows, rows)
             ->Unit(benchmark::kMicrosecond);
     }

@@ -189,7 +189,7 @@ struct Buffers {
 std::shared_ptr<const Work> attention_work(std::shared_ptr<const x64::Attention> kernel, Buffers b) {
     return work([kernel, b = std::move(b)](const Frame& f) {
         x64::Attention::Args args;
-        args.q = reinterpret_cast<const std::uint8_t*>(f.at(b.q));
+        args.q = f.at(b.q);
         args.k = f.at(b.k);
         args.v = f.at(b.v);
         args.out = f.at(b.out);
@@ -209,6 +209,8 @@ void add(Planner& planner, const Problem& p, x64::AttentionDesc desc, const Prog
     const Node& first = graph.node(p.scores.core);
     const Node& last = graph.node(p.values.core);
     const int mask = desc.mask;
+    const bool bfloats = desc.values.bfloats;
+    const auto dots = desc.scores.floats() && desc.values.floats() ? x64::Dots::none : x64::Dots::exact;
     auto kernel = std::make_shared<const x64::Attention>(std::move(desc), planner.code());
     const auto stored = [&](Value v) { return planner.input(p.source(v), Layout::plain).buffer; };
     Buffers b{stored(first.inputs[0]), stored(first.inputs[1]), stored(last.inputs[1]), 0, {}, {}};
@@ -218,7 +220,9 @@ void add(Planner& planner, const Problem& p, x64::AttentionDesc desc, const Prog
             planner.input(scores.operands[static_cast<std::size_t>(mask)].value, Layout::plain).buffer;
     b.value_operands = planner.operands(values, Layout::plain, graph.type(p.values.output));
     b.out = planner.output(p.group.output, Layout::plain).buffer;
-    Step step = planner.step_for(p.group, x64::kernel_name("attention", planner.code().isa(), x64::Dots::exact));
+    Step step = planner.step_for(p.group, x64::kernel_name(bfloats ? "attention_bf16" : "attention",
+                                                           planner.code().isa(), dots));
+    if (bfloats && dots == x64::Dots::none) step.data = Element::bf16;
     step.reads = {b.q, b.k, b.v};
     step.reads.insert(step.reads.end(), b.score_operands.begin(), b.score_operands.end());
     step.reads.insert(step.reads.end(), b.value_operands.begin(), b.value_operands.end());
@@ -233,7 +237,9 @@ Acceptance try_own(Planner& planner, const Group& group) {
     const Problem p(graph, group);
     const Node& first = graph.node(p.scores.core);
     const Node& last = graph.node(p.values.core);
-    if (graph.element(first.inputs[0]) != Element::u8) return declined("its codes have a sign");
+    const bool floats = graph.element(first.inputs[0]) == Element::f32;
+    if (graph.element(first.inputs[0]) != Element::u8 && !floats) return declined("its codes have a sign");
+    if (floats != (graph.element(first.inputs[1]) == Element::f32)) return declined("it multiplies codes and floats");
     const Matrices q = p.operand(first.inputs[0]), result = p.result();
     Matrices k = p.operand(first.inputs[1]), v = p.operand(last.inputs[1]);
     if (p.score_op.transpose_b) k.transpose();
@@ -261,6 +267,8 @@ Acceptance try_own(Planner& planner, const Group& group) {
     desc.v_offsets = v.offsets(result.outer);
     desc.out_offsets = result.offsets(result.outer);
     desc.threads = planner.threads();
+    desc.values.bfloats = planner.multiplies_bfloats() && x64::Attention::gains_from_bfloats(desc, planner.machine());
+    desc.scores.bfloats = desc.values.bfloats && floats;
     if (auto a = x64::Attention::accepts(desc, planner.machine()); !a) return a;
     add(planner, p, std::move(desc), scores, values);
     return accepted();

@@ -265,11 +265,18 @@ bool looks_up(const Epilogue& epilogue) {
     return false;
 }
 
+// Of longer sums or in shorter rows what a function costs does not show.
+bool shows_functions(const Problem& p) {
+    constexpr std::int64_t kMostProducts = 2304, kFewestPixels = 13;
+    return looks_up(p.program.epilogue) && p.groups == 1 && p.rank() <= 2 &&
+           p.ic * product(p.window.kernel) <= kMostProducts && p.at(p.window.output, 0) >= kFewestPixels;
+}
+
 // The figures are in docs/adr/0008.
 bool dense_is_faster(Planner& planner, const Problem& p) {
     if (zero_in_padding(p)) return true;
     if (planner.code().isa().pairs()) return false;
-    return skips_pixels(p) || is_small(p) || looks_up(p.program.epilogue);
+    return skips_pixels(p) || is_small(p) || shows_functions(p);
 }
 
 // Of longer sums oneDNN's kernels are a little faster, but their results have no pitch, so that a part of a concatenation has to be copied.

@@ -1,6 +1,6 @@
 #pragma once
-// Heads of attention in one pass: out[b] = epilogue(softmax(scores(q[b] * k[b])) * v[b]). q and k are codes; v is f32, or codes where
-// the shares that the softmax gives are stored as codes, too. The scores of a few rows stay in the cache.
+// Heads of attention in one pass: out[b] = epilogue(softmax(scores(q[b] * k[b])) * v[b]). q and k are codes or both f32; v is f32, or codes
+// where the shares that the softmax gives are stored as codes, too. The scores of a few rows stay in the cache.
 #include <vector>
 
 #include "plugins/cpu/kernels/portable/softmax.hpp"
@@ -9,11 +9,12 @@
 namespace octet::cpu::x64 {
 
 struct AttentionDesc {
-    PanelProductDesc scores = {};  // q times k; its epilogue gives f32 and reads no full operands but the mask
-    int mask = -1;                 // which operand of that epilogue lies elsewhere for each b: f32, full or per channel
-    Epilogue shares = {};          // what is done to the softmax; f32 without operations, or u8
+    // q times k; its epilogue gives f32 and reads no full operands but the mask. With `bfloats` q is f32 all the same, and rounded here.
+    PanelProductDesc scores = {};
+    int mask = -1;         // which operand of that epilogue lies elsewhere for each b: f32, full or per channel
+    Epilogue shares = {};  // what is done to the softmax; f32 without operations, or u8
     // The shares times v; its epilogue reads no full operands. Where it has `channels`, these are the columns of all heads: the result's
-    // rows, one head after the other.
+    // rows, one head after the other. With `bfloats` the shares are bf16, too.
     PanelProductDesc values = {};
     // Where the matrices begin, in elements; one entry for each b.
     std::vector<std::int64_t> q_offsets = {0};
@@ -29,7 +30,7 @@ struct AttentionDesc {
 class Attention {
 public:
     struct Args {
-        const std::uint8_t* q = nullptr;
+        const void* q = nullptr;
         const void* k = nullptr;
         const void* v = nullptr;
         void* out = nullptr;
@@ -39,6 +40,9 @@ public:
     };
 
     static Acceptance accepts(const AttentionDesc& desc, const Machine& machine);
+
+    // Whether products of bf16, for values of f32, are faster.
+    static bool gains_from_bfloats(const AttentionDesc& desc, const Machine& machine);
 
     // Strides of the scores and of the shares in `desc` are this class's own matter and not read.
     Attention(AttentionDesc desc, CodeBlock& code);
@@ -51,22 +55,24 @@ private:
     // Where the parts of the scratch memory begin; the packed k comes first.
     struct Parts {
         std::size_t v = 0;  // packed
+        std::size_t q = 0;  // rows of bf16
         std::size_t terms = 0;
         std::size_t scores = 0;
         std::size_t shares = 0;  // the scores' place where they are floats
         std::size_t end = 0;
     };
     void run_strip(const Args& args, std::int64_t matrix, std::int64_t strip) const;
+    const void* rounded_q(const float* q, std::int64_t rows, std::byte* to) const;
     void run_softmax(float* scores, void* shares, std::int64_t rows) const;
-    bool floats() const { return desc_.shares.result == DataType::f32; }
 
+    bool generated_softmax_;
+    std::int64_t q_stride_;
     AttentionDesc desc_;
     std::int64_t strip_rows_ = 0;
     std::int64_t strips_ = 1;
     PanelProduct scores_;
     PanelProduct values_;
     const CodeBlock* code_;
-    bool generated_softmax_;
     std::size_t generated_ = 0;
     portable::SoftMax softmax_;       // of a strip
     portable::SoftMax last_softmax_;  // of the last one

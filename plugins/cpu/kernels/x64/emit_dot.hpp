@@ -13,14 +13,15 @@ public:
     using Source = std::function<Xbyak::RegExp(int row)>;
 
     // Sums are in registers below first_temp(), the eight (AVX2: four) from there on are used here. tail: codes of the last dword of A that
-    // may be read; k4 is their mask.
-    DotEmitter(Emitter& code, int columns, bool floats, int tail)
+    // may be read; k4 is their mask. bfloats: beside floats, both factors are pairs of bf16.
+    DotEmitter(Emitter& code, int columns, bool floats, int tail, bool bfloats = false)
         : c(code),
           vectors_((columns + code.lanes() - 1) / code.lanes()),
           tail_(tail),
           panel_{.pairs = code.isa().widens() && !floats},
           columns_(columns),
-          floats_(floats) {}
+          floats_(floats),
+          bfloats_(bfloats) {}
 
     static int first_temp(const VectorIsa& isa) { return isa.wide() ? 24 : 12; }
     int vectors() const { return vectors_; }
@@ -52,6 +53,7 @@ private:
     PanelShape panel_;
     int columns_;
     bool floats_;
+    bool bfloats_;
 };
 
 }  // namespace octet::cpu::x64

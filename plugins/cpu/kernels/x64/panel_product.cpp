@@ -1,6 +1,8 @@
 #include "plugins/cpu/kernels/x64/panel_product.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstring>
 
 #include "plugins/cpu/kernels/portable/vectorize.hpp"
@@ -53,6 +55,35 @@ void pack_block(const std::uint8_t* w, std::int64_t k_step, std::int64_t column_
         std::fill(to + i * width + block.columns, to + (i + 1) * width, 0);
 }
 
+// f32 as bf16 in the low half.
+std::uint32_t rounded(float value) {
+    const auto bits = std::bit_cast<std::uint32_t>(value);
+    const bool nan = (bits & 0x7FFFFFFFU) > 0x7F800000U;
+    return nan ? bits >> 16 | 0x40U : (bits + 0x7FFFU + (bits >> 16 & 1U)) >> 16;
+}
+
+// Two rows of w, of which the second may be missing, as pairs of bf16.
+void pack_rows(const float* first, const float* second, std::int64_t count, std::uint32_t* to) {
+    if (second == nullptr) {
+        for (std::int64_t c = 0; c < count; ++c) to[c] = rounded(first[c]);
+    } else {
+        for (std::int64_t c = 0; c < count; ++c) to[c] = rounded(first[c]) | rounded(second[c]) << 16;
+    }
+}
+
+// The pairs of one column that lies in a row, `width` dwords apart.
+void pack_column(const float* from, std::int64_t k, std::uint32_t* to, std::int64_t width) {
+    constexpr std::int64_t kPiece = 64;
+    std::array<std::uint32_t, kPiece> bits;
+    for (std::int64_t first = 0; first < k; first += kPiece) {
+        const std::int64_t count = std::min(kPiece, k - first);
+        for (std::int64_t i = 0; i < count; ++i) bits[static_cast<std::size_t>(i)] = rounded(from[first + i]);
+        if (count % 2 != 0) bits[static_cast<std::size_t>(count)] = 0;
+        for (std::int64_t i = 0; i < count; i += 2, to += width)
+            *to = bits[static_cast<std::size_t>(i)] | bits[static_cast<std::size_t>(i) + 1] << 16;
+    }
+}
+
 // starts[c] = -zero times the sum of column c, whose codes lie four in a dword.
 void start_sums(const std::uint32_t* products, std::int64_t width, std::int64_t dwords, std::int32_t zero,
                 std::int32_t* starts) {
@@ -69,6 +100,8 @@ void start_sums(const std::uint32_t* products, std::int64_t width, std::int64_t 
 
 Acceptance PanelProduct::accepts(const PanelProductDesc& desc, const Machine& machine) {
     if (!machine.avx2()) return declined("needs AVX2");
+    if (desc.bfloats && (!desc.floats() || !machine.bf16 || !machine.avx512()))
+        return declined("products of bf16 are of floats, where the machine has them");
     if (desc.rows < 1 || desc.columns < 1 || desc.k < 1) return declined("an empty product");
     if (!desc.floats() && desc.k > kMaxK) return declined("sums of so many products may leave 32 bits");
     const std::int64_t operand = *std::max_element(desc.operand_strides.begin(), desc.operand_strides.end());
@@ -96,12 +129,13 @@ PanelProduct::PanelProduct(const PanelProductDesc& desc, std::int64_t strip_rows
         shape.rows = tile_rows(code.isa(), plain.columns);
         shape.columns = plain.columns;
         shape.k = k_bytes();
-        shape.row_stride = desc.floats() ? desc.a_stride * 4 : desc.a_stride;
+        shape.row_stride = a_bytes();
         shape.out_stride = desc.out_stride;
         shape.operand_strides = epilogue_.strides();
         shape.starts = desc.a_zero != 0;
         shape.row_terms = has_terms();
         shape.floats = desc.floats();
+        shape.bfloats = desc.bfloats;
         const std::int64_t rest = last % shape.rows;
         if (std::min(strip_rows, desc.rows) >= shape.rows) block.full = add_tile(code, shape, desc.epilogue, bounded);
         shape.rows = static_cast<int>(rest);
@@ -111,7 +145,8 @@ PanelProduct::PanelProduct(const PanelProductDesc& desc, std::int64_t strip_rows
 }
 
 void PanelProduct::pack(const void* w, std::byte* panels) const {
-    if (desc_.floats()) pack_floats(static_cast<const float*>(w), panels);
+    if (desc_.bfloats) pack_bfloats(static_cast<const float*>(w), panels);
+    else if (desc_.floats()) pack_floats(static_cast<const float*>(w), panels);
     else pack_codes(static_cast<const std::uint8_t*>(w), panels);
 }
 
@@ -138,13 +173,32 @@ void PanelProduct::pack_floats(const float* w, std::byte* panels) const {
     for (const Block& block : blocks_) {
         const std::int64_t width = block.vectors() * 16;
         float* to = reinterpret_cast<float*>(panels + block.panel);
+        for (std::int64_t c = 0; desc_.transposed && c < block.columns; ++c) {
+            const float* column = w + (block.first + c) * desc_.w_stride;
+            for (std::int64_t k = 0; k < desc_.k; ++k) to[k * width + c] = column[k];
+        }
         for (std::int64_t k = 0; k < desc_.k; ++k, to += width) {
+            if (!desc_.transposed) std::copy_n(w + k * desc_.w_stride + block.first, block.columns, to);
             std::fill(to + block.columns, to + width, 0.0F);
-            if (desc_.transposed)
-                for (std::int64_t c = 0; c < block.columns; ++c) to[c] = w[(block.first + c) * desc_.w_stride + k];
-            else std::copy_n(w + k * desc_.w_stride + block.first, block.columns, to);
         }
     }
+}
+
+void PanelProduct::pack_bfloats(const float* w, std::byte* panels) const {
+    portable::vectorized([&] {
+        for (const Block& block : blocks_) {
+            const std::int64_t width = block.vectors() * 16;
+            auto* to = reinterpret_cast<std::uint32_t*>(panels + block.panel);
+            for (std::int64_t c = 0; desc_.transposed && c < block.columns; ++c)
+                pack_column(w + (block.first + c) * desc_.w_stride, desc_.k, to + c, width);
+            for (std::int64_t k = 0; k < desc_.k; k += 2, to += width) {
+                const float* row = w + k * desc_.w_stride + block.first;
+                if (!desc_.transposed)
+                    pack_rows(row, k + 1 < desc_.k ? row + desc_.w_stride : nullptr, block.columns, to);
+                std::fill(to + block.columns, to + width, 0);
+            }
+        }
+    });
 }
 
 // sum((a - a_zero) * (w - z)) = sum((a - a_zero) * w) - z * (sum(a) - k * a_zero).
@@ -162,7 +216,7 @@ void PanelProduct::sum_rows(const std::uint8_t* a, std::int64_t rows, std::int32
 
 void PanelProduct::run(const Strip& strip, const std::array<const void*, kMaxOperands>& operands) const {
     const auto* a = static_cast<const std::uint8_t*>(strip.a);
-    const std::int64_t a_step = desc_.floats() ? desc_.a_stride * 4 : desc_.a_stride;
+    const std::int64_t a_step = a_bytes();
     const auto size = static_cast<std::int64_t>(size_of(desc_.epilogue.result));
     if (has_terms()) sum_rows(a, strip.rows, strip.terms);
     for (const Block& block : blocks_) {

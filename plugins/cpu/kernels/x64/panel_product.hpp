@@ -1,7 +1,7 @@
 #pragma once
 // Rows of one activation times a matrix that is an activation, too, and is packed while it is read. Of codes
 //   out[m, n] = epilogue(sum over k of (a[m, k] - a_zero) * (w[k, n] - w_zero)), u8 times u8 or s8, exact in 32 bits;
-// packed u8 codes become s8 by taking 128 off, which moves w_zero. Of floats the same without zero points.
+// packed u8 codes become s8 by taking 128 off, which moves w_zero. Of floats the same without zero points, also of floats rounded to bf16.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -26,6 +26,7 @@ struct PanelProductDesc {
     bool transposed = false;       // w is stored as [columns, k]
     std::uint8_t a_zero = 0;
     std::int32_t w_zero = 0;
+    bool bfloats = false;  // a is bf16, with a zero behind rows of odd length; w, of f32, is rounded when it is packed
     Epilogue epilogue = {};
     std::int64_t channels = 0;  // of the epilogue, where the columns are some of them; 0: the columns are all
     // Of full operands, elements between rows; 0: `columns`.
@@ -65,10 +66,17 @@ private:
 
     void pack_codes(const std::uint8_t* w, std::byte* panels) const;
     void pack_floats(const float* w, std::byte* panels) const;
+    void pack_bfloats(const float* w, std::byte* panels) const;
     void sum_rows(const std::uint8_t* a, std::int64_t rows, std::int32_t* terms) const;
     std::int32_t packed_zero() const { return desc_.type == DataType::u8 ? desc_.w_zero - 128 : desc_.w_zero; }
     bool has_terms() const { return !desc_.floats() && packed_zero() != 0; }
-    std::int64_t k_bytes() const { return desc_.floats() ? desc_.k * 4 : desc_.k; }
+    std::int64_t k_bytes() const {
+        if (desc_.bfloats) return (desc_.k + 1) / 2 * 4;
+        return desc_.floats() ? desc_.k * 4 : desc_.k;
+    }
+    std::int64_t a_bytes() const {  // between rows
+        return desc_.a_stride * (desc_.bfloats ? 2 : desc_.floats() ? 4 : 1);
+    }
 
     PanelProductDesc desc_;
     const CodeBlock* code_;

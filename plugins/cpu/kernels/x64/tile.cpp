@@ -22,7 +22,7 @@ public:
     TileEmitter(Emitter& code, const TileShape& shape, const Epilogue& epilogue, bool bounded)
         : c(code),
           s(shape),
-          dot_(code, shape.columns, shape.floats, masked_tail() ? static_cast<int>(shape.k % 4) : 0),
+          dot_(code, shape.columns, shape.floats, masked_tail() ? static_cast<int>(shape.k % 4) : 0, shape.bfloats),
           acc_([&code, vectors = dot_.vectors()](int row, int vector) { return code.vec(row * vectors + vector); }),
           epilogue_(code, epilogue, shape.operand_strides, offsetof(TileArgs, epilogue),
                     DotEmitter::first_temp(code.isa()), bounded),
@@ -170,9 +170,9 @@ void TileEmitter::emit() {
 }  // namespace
 
 std::size_t add_tile(CodeBlock& block, const TileShape& shape, const Epilogue& epilogue, bool bounded) {
-    const std::string key = fmt::format("tile {} {} {} {} {} {} [{}] {} {} {} [{}] {} {} {}", shape.starts,
-                                        shape.row_terms, shape.floats, shape.rows, shape.columns, shape.k,
-                                        fmt::join(shape.taps, ","), shape.whole_dwords, shape.row_stride,
+    const std::string key = fmt::format("tile {} {} {} {} {} {} {} [{}] {} {} {} [{}] {} {} {}", shape.starts,
+                                        shape.row_terms, shape.floats, shape.bfloats, shape.rows, shape.columns,
+                                        shape.k, fmt::join(shape.taps, ","), shape.whole_dwords, shape.row_stride,
                                         shape.out_stride, fmt::join(shape.operand_strides, ","), shape.prefetch_lines,
                                         bounded, key_of(epilogue));
     return block.add(key, [=](Emitter& code) { TileEmitter(code, shape, epilogue, bounded).emit(); });

@@ -36,6 +36,7 @@ struct TileShape {
     int prefetch_lines = 0;  // for each row tile
     bool starts = false;     // panels begin with the values the sums start from
     bool floats = false;     // A and the weights are floats: one value of K takes the place of a dword of bytes
+    bool bfloats = false;    // beside floats: two values of bf16 do; the sums are f32
     bool row_terms = false;  // the sums of a row start from its term, too; without prefetch
 };
 
