@@ -273,6 +273,7 @@ void plan_convolution(Planner& planner, const Group& group) {
     if (!amx && try_few_outputs(planner, p)) return;
     if ((!amx || products < 64) && try_image(planner, p)) return;
     if ((!amx || products < 32) && try_pointwise(planner, p)) return;
+    if (try_few_rows(planner, p)) return;
     if (!amx && try_spread(planner, p)) return;
     if (!amx && rows_are_faster(planner, p) && try_rows(planner, p)) return;
     if (!amx && dense_is_faster(planner, p) && try_dense(planner, p)) return;
