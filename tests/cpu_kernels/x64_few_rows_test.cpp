@@ -50,9 +50,15 @@ void check_on(const Machine& machine, const Case& test, int which, Guard guard) 
     TestEpilogue made;
     if (which >= 0) made = make_epilogue(which, test.rows, 1, test.columns, 1, guard, 5);
     const std::int64_t a_stride = test.k + test.a_gap, out_stride = test.columns + test.out_gap;
-    const FewRowsDesc desc{test.rows,     test.k, test.columns,     test.a_gap == 0 ? 0 : a_stride,
-                           test.out_gap == 0 ? 0 : out_stride,      test.transposed,
-                           test.narrow,   made.epilogue,            test.threads};
+    const FewRowsDesc desc{test.rows,
+                           test.k,
+                           test.columns,
+                           test.a_gap == 0 ? 0 : a_stride,
+                           test.out_gap == 0 ? 0 : out_stride,
+                           test.transposed,
+                           test.narrow,
+                           made.epilogue,
+                           test.threads};
     ASSERT_TRUE(FewRows::accepts(desc, machine)) << FewRows::accepts(desc, machine).reason;
     const auto a = random_guarded<float>(static_cast<std::size_t>((test.rows - 1) * a_stride + test.k), guard, 1);
     const auto weights = random_guarded<float>(static_cast<std::size_t>(test.k * test.columns), guard, 2);

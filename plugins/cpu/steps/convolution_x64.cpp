@@ -164,8 +164,7 @@ bool is_pointwise(const Problem& p) {
 }  // namespace
 
 Acceptance try_pointwise(Planner& planner, const Problem& p) {
-    if (!p.integer() || !is_pointwise(p) || p.source != DataType::u8)
-        return declined("it is not a product of codes");
+    if (!p.integer() || !is_pointwise(p) || p.source != DataType::u8) return declined("it is not a product of codes");
     if (!p.uniform_zero_point() || !codes_hold_zero(p))
         return declined("its zero point is no code, or varies by channel");
     x64::MatMulDesc desc{.rows = p.batch * product(p.window.output),
@@ -203,7 +202,7 @@ Acceptance try_few_rows(Planner& planner, const Problem& p) {
     StepBuffers b = buffers_of(planner, p);
     desc.out_stride = result_of(planner, p, b);
     auto kernel = std::make_shared<const x64::FewRows>(desc, p.weights.as<float>(), p.weights.owner(), planner.code());
-    add_few_rows(planner, p.group, b, kernel, p.products());
+    add_few_rows(planner, p.group, b, kernel, desc);
     return accepted();
 }
 

@@ -184,7 +184,7 @@ Acceptance try_few_rows(Planner& planner, Problem& p) {
     const Tensor weights = p.weights->aligned();
     auto kernel = std::make_shared<const x64::FewRows>(desc, weights.as<float>(), weights.owner(), planner.code());
     p.buffers.out = planner.output(p.group.output, Layout::plain).buffer;
-    add_few_rows(planner, p.group, p.buffers, kernel, p.rows * p.depth * p.columns);
+    add_few_rows(planner, p.group, p.buffers, kernel, desc);
     return accepted();
 }
 

@@ -135,9 +135,10 @@ inline std::shared_ptr<const Work> matmul_work(Planner& planner, std::shared_ptr
 
 // The step of a product of few rows of floats: what it takes is the reading of its weights.
 inline void add_few_rows(Planner& planner, const Group& group, const StepBuffers& b,
-                         const std::shared_ptr<const x64::FewRows>& kernel, std::int64_t products) {
+                         const std::shared_ptr<const x64::FewRows>& kernel, const x64::FewRowsDesc& desc) {
     add_step(planner, group, b, x64::kernel_name("few_rows", planner.code().isa(), x64::Dots::none),
-             x64_work<x64::FewRows>(kernel, b, ns_of_values(products)), 0, kernel->packed_bytes(), {});
+             x64_work<x64::FewRows>(kernel, b, ns_of_values(desc.rows * desc.k * desc.columns)), 0,
+             kernel->packed_bytes(), {}, desc.narrow ? DataType::bf16 : DataType::f32);
 }
 #endif
 

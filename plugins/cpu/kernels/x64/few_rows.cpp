@@ -157,10 +157,9 @@ FewRows::FewRows(const FewRowsDesc& desc, std::span<const float> weights, std::s
                                                 shape.a_stride, shape.out_stride, shape.narrow,
                                                 rows > 1 ? fmt::format("{}", fmt::join(epilogue_.strides(), ",")) : "",
                                                 key_of(desc.epilogue));
-            return code.add(key,
-                            [shape, epilogue = desc.epilogue, strides = epilogue_.strides()](Emitter& emitter) {
-                                FewRowsEmitter(emitter, shape, epilogue, strides).emit();
-                            });
+            return code.add(key, [shape, epilogue = desc.epilogue, strides = epilogue_.strides()](Emitter& emitter) {
+                FewRowsEmitter(emitter, shape, epilogue, strides).emit();
+            });
         };
         block.tile = add(tile_rows_);
         block.rest = add(desc.rows % tile_rows_);
