@@ -125,4 +125,13 @@ private:
 
 void join_gates(const Graph& graph, std::vector<Group>& groups) { Joiner(graph, groups).run(); }
 
+std::vector<Group> parts_of_gates(const std::vector<Group>& groups) {
+    std::vector<Group> all;
+    for (const Group& group : groups) {
+        if (group.kind == Group::Kind::gate) all.insert(all.end(), group.parts.begin(), group.parts.end());
+        else all.push_back(group);
+    }
+    return all;
+}
+
 }  // namespace octet::cpu

@@ -9,4 +9,7 @@ namespace octet::cpu {
 
 void join_gates(const ir::Graph& graph, std::vector<Group>& groups);
 
+// These groups, and instead of each joined one its parts.
+std::vector<Group> parts_of_gates(const std::vector<Group>& groups);
+
 }  // namespace octet::cpu

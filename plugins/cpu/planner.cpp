@@ -8,6 +8,7 @@
 
 #include "ir/ops/all.hpp"
 #include "ir/support/mapped_file.hpp"
+#include "plugins/cpu/gate_groups.hpp"
 #include "plugins/cpu/kernels/packed_memory.hpp"
 #include "plugins/cpu/kernels/portable/bfloat.hpp"
 #include "plugins/cpu/kernels/portable/copy.hpp"
@@ -436,10 +437,7 @@ void Planner::plan_by_kind(const Group& group) {
         case Group::Kind::matmul: plan_matmul(*this, group); break;
         case Group::Kind::row: plan_row(*this, group); break;
         case Group::Kind::attention: plan_attention(*this, group); break;
-        case Group::Kind::gate:
-            input_rows(group.inputs[0], Layout::channels_last);  // a reorder is a step before
-            plan_as_one(group.parts, "squeeze_excite");
-            break;
+        case Group::Kind::gate: plan_as_one(group.parts, "squeeze_excite"); break;
         case Group::Kind::pool: plan_pool(*this, group); break;
         case Group::Kind::elementwise: plan_elementwise(*this, group); break;
         case Group::Kind::other: plan_other(*this, group); break;
@@ -490,8 +488,10 @@ std::string name_of_whole(std::span<const Step> parts, std::string_view name) {
 }  // namespace
 
 void Planner::plan_as_one(std::span<const Group> parts, std::string_view name) {
-    const std::size_t first = plan_.steps.size();
+    std::size_t first = plan_.steps.size();
     plan_parts(parts);
+    // What moves its data stays before it.
+    while (first < plan_.steps.size() && plan_.steps[first].nodes.empty()) ++first;
     const auto begin = plan_.steps.begin() + static_cast<std::ptrdiff_t>(first);
     std::vector<Step> steps(std::make_move_iterator(begin), std::make_move_iterator(plan_.steps.end()));
     plan_.steps.erase(begin, plan_.steps.end());
@@ -564,7 +564,7 @@ Plan Planner::run() {
     Stopwatch watch(plan_.load);
     slices_ = slices_of(*graph_);
     const auto groups = partition(*graph_);
-    if (bf16_) bfloat_ = bfloat_of(*graph_, groups);
+    if (bf16_) bfloat_ = bfloat_of(*graph_, parts_of_gates(groups));
     for (const Group& group : groups)
         for (Value v : group.inputs) ++reads_left_[v];
     for (NodeId id : graph_->results()) ++reads_left_[graph_->node(id).inputs[0]];
