@@ -13,6 +13,13 @@ namespace {
 // Fewer input channels than a vector of bf16 holds are padded up to it, and the conversion costs as much as is won.
 constexpr std::int64_t kLeastDepth = 16;
 
+// A 1x1 convolution of a few pixels.
+bool has_few_rows(const Node& node, const Dims& data, const Dims& weights) {
+    const auto one = [](std::int64_t d) { return d == 1; };
+    return std::all_of(weights.begin() + 2, weights.end(), one) && product(data) / data[1] <= kFewRows &&
+           node.outputs[0].type.shape.elements() / weights[0] == product(data) / data[1];
+}
+
 bool gains(const Graph& graph, const Group& group) {
     const Node& node = graph.node(group.core);
     const bool computes = group.kind == Group::Kind::convolution || group.kind == Group::Kind::matmul;
@@ -22,9 +29,10 @@ bool gains(const Graph& graph, const Group& group) {
     if (graph.element(node.inputs[0]) != Element::f32 || graph.element(node.inputs[1]) != Element::f32) return false;
     if (graph.element(group.output) != Element::f32) return false;
     if (const auto* op = node.op.as<MatMul>())
-        return !op->transpose_a && data.size() >= 2 && weights.size() == 2 && data.back() >= kLeastDepth;
+        return !op->transpose_a && data.size() >= 2 && weights.size() == 2 && data.back() >= kLeastDepth &&
+               product(data) / data.back() > kFewRows;
     if (data.size() != 3 && data.size() != 4) return false;
-    if (node.op.is<Convolution>()) return weights[1] >= kLeastDepth;
+    if (node.op.is<Convolution>()) return weights[1] >= kLeastDepth && !has_few_rows(node, data, weights);
     const bool depthwise = node.op.is<GroupConvolution>() && weights[1] == 1 && weights[2] == 1;
     return depthwise && weights[0] >= kLeastDepth;
 }

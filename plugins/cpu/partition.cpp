@@ -8,6 +8,7 @@
 #include "ir/ops/all.hpp"
 #include "plugins/cpu/attention_groups.hpp"
 #include "plugins/cpu/chain.hpp"
+#include "plugins/cpu/gate_groups.hpp"
 #include "plugins/cpu/shared_groups.hpp"
 #include "transformations/low_precision/dequantization.hpp"
 #include "transformations/low_precision/weight_only.hpp"
@@ -380,13 +381,14 @@ std::vector<Group> partition(const Graph& graph) {
     std::vector<Group> groups = Partitioner(graph).run();
     join_attention(graph, groups);
     join_rows(graph, groups);
+    join_gates(graph, groups);
     repeat_cheap_groups(graph, groups);
     return groups;
 }
 
 std::string print(const Graph& graph, const std::vector<Group>& groups) {
-    constexpr std::array<std::string_view, 8> kKinds{"convolution", "matmul",    "pool",  "elementwise",
-                                                     "row",         "attention", "other", "dynamic"};
+    constexpr std::array<std::string_view, 9> kKinds{"convolution", "matmul", "pool",  "elementwise", "row",
+                                                     "attention",   "gate",   "other", "dynamic"};
     std::string text;
     for (const Group& group : groups) {
         text += fmt::format("{}: {} '{}'", kKinds[static_cast<std::size_t>(group.kind)],

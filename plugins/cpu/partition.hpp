@@ -22,6 +22,7 @@ struct Group {
         elementwise,
         row,        // softmax or normalisation over the last axis
         attention,  // product, softmax and product of heads, with the transposes around them
+        gate,       // squeeze-excite: the mean of a map, small products, the map times a factor for each channel
         other,      // a node alone
         dynamic     // a node alone whose shape depends on data
     };
@@ -32,7 +33,7 @@ struct Group {
     ir::Value output;               // what is stored; of Kind::other and dynamic: the node's first output
     std::vector<ir::Value> inputs;  // stored values that are read, the core's data first; constants are not among them
     Channels channels = Channels::any;
-    // The groups it stands for, in an order in which they can run: of Kind::attention, and of Kind::row where it has several results.
+    // The groups it stands for, in an order in which they can run: of Kind::attention and gate, and of Kind::row where it has several results.
     std::vector<Group> parts = {};
 };
 

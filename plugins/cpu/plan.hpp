@@ -73,6 +73,8 @@ struct Step {
     double operations = 0;  // two for each product that is summed
     double bytes = 0;       // read and written, packed weights included; the planner fills it in
     std::vector<BufferId> reads, writes;
+    // Of a step that computes layers in several precisions: what each of them is to a report, the last one the step itself.
+    std::vector<Step> parts = {};
 };
 
 // A layer that several kernels may take: which of them did, and its steps.

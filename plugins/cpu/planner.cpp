@@ -8,6 +8,7 @@
 
 #include "ir/ops/all.hpp"
 #include "ir/support/mapped_file.hpp"
+#include "plugins/cpu/gate_groups.hpp"
 #include "plugins/cpu/kernels/packed_memory.hpp"
 #include "plugins/cpu/kernels/portable/bfloat.hpp"
 #include "plugins/cpu/kernels/portable/copy.hpp"
@@ -449,6 +450,7 @@ void Planner::plan_by_kind(const Group& group) {
         case Group::Kind::matmul: plan_matmul(*this, group); break;
         case Group::Kind::row: plan_row(*this, group); break;
         case Group::Kind::attention: plan_attention(*this, group); break;
+        case Group::Kind::gate: plan_as_one(group.parts, "squeeze_excite"); break;
         case Group::Kind::pool: plan_pool(*this, group); break;
         case Group::Kind::elementwise: plan_elementwise(*this, group); break;
         case Group::Kind::other: plan_other(*this, group); break;
@@ -460,6 +462,77 @@ void Planner::plan_parts(std::span<const Group> parts) {
     for (const Group& part : parts)
         for (Value v : part.inputs) ++reads_left_[v];
     for (const Group& part : parts) plan(part);
+}
+
+namespace {
+
+// One after the other.
+class Sequence final : public Work {
+public:
+    explicit Sequence(std::vector<std::shared_ptr<const Work>> works) : works_(std::move(works)) {}
+    void run(const Frame& frame) const override {
+        for (const auto& one : works_) one->run(frame);
+    }
+    std::shared_ptr<const Work> for_stream() const override {
+        bool own = false;
+        auto works = works_;
+        for (auto& one : works)
+            if (auto mine = one->for_stream()) {
+                one = std::move(mine);
+                own = true;
+            }
+        return own ? std::make_shared<Sequence>(std::move(works)) : nullptr;
+    }
+
+private:
+    std::vector<std::shared_ptr<const Work>> works_;
+};
+
+// jit_NAME_ISA where all parts are generated.
+std::string name_of_whole(std::span<const Step> parts, std::string_view name) {
+    const std::string& last = parts.back().kernel;
+    const std::size_t isa = last.rfind("_avx");
+    const bool generated = std::ranges::all_of(parts, [](const Step& step) {
+        return step.kernel.starts_with("jit_") || step.kernel == "view";
+    });
+    return generated && isa != std::string::npos ? fmt::format("jit_{}{}", name, last.substr(isa)) : std::string(name);
+}
+
+}  // namespace
+
+void Planner::plan_as_one(std::span<const Group> parts, std::string_view name) {
+    std::size_t first = plan_.steps.size();
+    plan_parts(parts);
+    // What moves its data stays before it.
+    while (first < plan_.steps.size() && plan_.steps[first].nodes.empty()) ++first;
+    const auto begin = plan_.steps.begin() + static_cast<std::ptrdiff_t>(first);
+    std::vector<Step> steps(std::make_move_iterator(begin), std::make_move_iterator(plan_.steps.end()));
+    plan_.steps.erase(begin, plan_.steps.end());
+    prepared_ = first;
+    if (steps.empty()) return;
+    // What they keep between them lives as long as the one step runs.
+    for (Buffer& b : plan_.buffers) {
+        b.first = std::min(b.first, static_cast<int>(first));
+        b.last = std::min(b.last, static_cast<int>(first));
+    }
+    Step whole = steps.back();
+    whole.kernel = name_of_whole(steps, name);
+    std::vector<std::shared_ptr<const Work>> works;
+    for (Step& step : steps) {
+        works.push_back(std::move(step.work));
+        if (&step == &steps.back()) break;
+        whole.nodes.insert(whole.nodes.end(), step.nodes.begin(), step.nodes.end());
+        whole.scratch_bytes = std::max(whole.scratch_bytes, step.scratch_bytes);
+        whole.packed_bytes += step.packed_bytes;
+        whole.operations += step.operations;
+        whole.bytes += step.bytes;
+        whole.reads.insert(whole.reads.end(), step.reads.begin(), step.reads.end());
+        whole.writes.insert(whole.writes.end(), step.writes.begin(), step.writes.end());
+    }
+    whole.work = std::make_shared<Sequence>(std::move(works));
+    whole.parts = std::move(steps);
+    prepared_ = first + 1;
+    plan_.steps.push_back(std::move(whole));
 }
 
 void Planner::plan_results() {
@@ -504,7 +577,7 @@ Plan Planner::run() {
     Stopwatch watch(plan_.load);
     slices_ = slices_of(*graph_);
     const auto groups = partition(*graph_);
-    if (bf16_) bfloat_ = bfloat_of(*graph_, groups);
+    if (bf16_) bfloat_ = bfloat_of(*graph_, parts_of_gates(groups));
     for (const Group& group : groups)
         for (Value v : group.inputs) ++reads_left_[v];
     for (NodeId id : graph_->results()) ++reads_left_[graph_->node(id).inputs[0]];

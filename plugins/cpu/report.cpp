@@ -96,24 +96,36 @@ bool computes(std::string_view type) {
 
 class Reporter {
 public:
-    Reporter(const Lowered& lowered, const Plan& plan)
-        : lowered_(lowered), plan_(plan), layers_(plan.graph->layers()) {}
+    Reporter(const Lowered& lowered, const Plan& plan) : lowered_(lowered), plan_(plan), layers_(plan.graph->layers()) {
+        for (const Step& step : plan.steps) {
+            for (std::size_t i = 0; i + 1 < step.parts.size(); ++i) steps_.push_back({&step.parts[i], &step});
+            steps_.push_back({&step, &step});
+        }
+    }
 
     StepReport run() {
         rows_.resize(layers_.size());
         owner_.assign(layers_.size(), -1);
         for (std::size_t i = 0; i < layers_.size(); ++i) rows_[i] = fresh(layers_[i].name, layers_[i].type);
-        for (std::size_t k = 0; k < plan_.steps.size(); ++k) primary_.push_back(primary_of(plan_.steps[k]));
+        for (const Known& known : steps_) primary_.push_back(primary_of(*known.step));
         // Of several steps of one layer that which gives its value is its row, else the first; the others are added.
         for (const bool gives_value : {true, false})
-            for (std::size_t k = 0; k < plan_.steps.size(); ++k)
+            for (std::size_t k = 0; k < steps_.size(); ++k)
                 if (primary_[k] >= 0 && (!gives_value || computes_layer(k))) claim(k);
-        for (std::size_t k = 0; k < plan_.steps.size(); ++k) spread(k);
+        for (std::size_t k = 0; k < steps_.size(); ++k) spread(k);
+        fuse_parts();
         explain();
         return assemble();
     }
 
 private:
+    // A step, or a part of one that has its own precision.
+    struct Known {
+        const Step* step;
+        const Step* whole;
+        bool is_part() const { return step != whole; }
+    };
+
     static LayerReport fresh(std::string name, std::string type) {
         LayerReport row;
         row.compute = computes(type);
@@ -158,7 +170,7 @@ private:
 
     // What a recurrent cell gives are views of what its recurrence gives.
     bool computes_layer(std::size_t k) const {
-        const Step& step = plan_.steps[k];
+        const Step& step = *steps_[k].step;
         return has_node(step, layers_[static_cast<std::size_t>(primary_[k])].name) ||
                std::ranges::any_of(step.nodes, [&](NodeId id) { return plan_.graph->node(id).op.is<Recurrence>(); });
     }
@@ -167,13 +179,13 @@ private:
         const auto layer = static_cast<std::size_t>(primary_[k]);
         if (owner_[layer] >= 0) return;
         owner_[layer] = static_cast<int>(k);
-        fill(rows_[layer], plan_.steps[k]);
+        fill(rows_[layer], *steps_[k].step);
     }
 
     // The other layers of a step are fused into its own.
     void spread(std::size_t k) {
         if (primary_[k] < 0) return;
-        const Step& step = plan_.steps[k];
+        const Step& step = *steps_[k].step;
         for (NodeId id : step.nodes)
             for (auto layer : plan_.graph->node(id).origins) {
                 LayerReport& row = rows_[layer];
@@ -188,13 +200,26 @@ private:
             }
     }
 
+    // The layer of a part keeps what it computes in, but it runs in the step of another.
+    void fuse_parts() {
+        for (std::size_t k = 0; k < steps_.size(); ++k) {
+            const auto layer = static_cast<std::size_t>(primary_[k]);
+            if (!steps_[k].is_part() || primary_[k] < 0 || owner_[layer] != static_cast<int>(k)) continue;
+            std::size_t whole = k;
+            while (steps_[whole].is_part()) ++whole;
+            rows_[layer].operations = rows_[layer].bytes = 0;
+            rows_[layer].status = LayerStatus::fused;
+            if (primary_[whole] >= 0) rows_[layer].fused_into = layers_[static_cast<std::size_t>(primary_[whole])].name;
+        }
+    }
+
     void explain() {
         std::map<std::uint32_t, const rewrite::Decision*> reasons;
         for (const auto& answer : lowered_.precisions->layers)
             for (auto layer : answer.origins) {
                 const int owner = owner_[layer];
                 const bool own = layers_[layer].name == answer.layer ||
-                                 (owner >= 0 && has_node(plan_.steps[static_cast<std::size_t>(owner)], answer.layer));
+                                 (owner >= 0 && has_node(*steps_[static_cast<std::size_t>(owner)].step, answer.layer));
                 if (own || !reasons.contains(layer)) reasons[layer] = &answer.decision;
             }
         for (const auto& choice : lowered_.precisions->choices)
@@ -209,8 +234,10 @@ private:
             LayerReport& row = rows_[i];
             const bool runs = row.status == LayerStatus::executed || row.status == LayerStatus::fused;
             if (!runs || row.int8 || !row.compute) continue;
-            const Step& step = plan_.steps[static_cast<std::size_t>(owner_[i])];
-            if (row.status == LayerStatus::fused) {
+            const auto owner = static_cast<std::size_t>(owner_[i]);
+            const Step& step = *steps_[owner].step;
+            const bool own = steps_[owner].is_part() && primary_[owner] == static_cast<int>(i);
+            if (row.status == LayerStatus::fused && !own) {
                 waiting.push_back(i);
                 continue;
             }
@@ -233,9 +260,9 @@ private:
         }
         // What is fused shares the fate of the layer whose step it is part of.
         for (std::uint32_t i : waiting) {
-            const int primary = primary_[static_cast<std::size_t>(owner_[i])];
-            rows_[i].code = rows_[static_cast<std::size_t>(primary)].code;
-            rows_[i].reason = "it runs inside '" + rows_[i].fused_into + "', which is float";
+            const auto primary = static_cast<std::size_t>(primary_[static_cast<std::size_t>(owner_[i])]);
+            rows_[i].code = rows_[primary].code;
+            rows_[i].reason = "it runs inside '" + layers_[primary].name + "', which is float";
         }
     }
 
@@ -266,8 +293,9 @@ private:
             place[i] = result.report.layers.size();
             result.report.layers.push_back(rows_[i]);
         }
-        for (std::size_t k = 0; k < plan_.steps.size(); ++k) {
-            const Step& step = plan_.steps[k];
+        for (std::size_t k = 0; k < steps_.size(); ++k) {
+            if (steps_[k].is_part()) continue;
+            const Step& step = *steps_[k].step;
             const bool owns = primary_[k] >= 0 && owner_[static_cast<std::size_t>(primary_[k])] == static_cast<int>(k);
             if (owns) {
                 result.row_of_step.push_back(place[static_cast<std::size_t>(primary_[k])]);
@@ -288,6 +316,7 @@ private:
     const Lowered& lowered_;
     const Plan& plan_;
     const std::vector<Layer>& layers_;
+    std::vector<Known> steps_;
     std::vector<LayerReport> rows_;
     std::vector<int> owner_;    // step of each layer
     std::vector<int> primary_;  // layer of each step

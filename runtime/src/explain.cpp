@@ -89,10 +89,11 @@ std::string replaced(std::string text, const std::string& from, std::string_view
     return text;
 }
 
-// The row whose step computes this one.
+// The row whose step computes this one, unless that is int8 and has parts that are not.
 const LayerReport& runs_in(const std::map<std::string_view, const LayerReport*>& rows, const LayerReport& row) {
     const auto found = rows.find(row.fused_into);
-    return row.status == LayerStatus::fused && found != rows.end() ? *found->second : row;
+    const bool other = row.status == LayerStatus::fused && found != rows.end() && !found->second->code.empty();
+    return other ? *found->second : row;
 }
 
 template <class T, class Size>

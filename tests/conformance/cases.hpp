@@ -62,6 +62,7 @@ struct Case {
 };
 
 std::vector<Case> float_cases();
+std::vector<Case> gate_cases();
 std::vector<Case> movement_cases();
 std::vector<Case> int8_cases();
 std::vector<Case> product_cases();

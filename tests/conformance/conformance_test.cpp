@@ -21,7 +21,7 @@ constexpr std::size_t kFewTies = 2;
 const std::vector<Case>& all_cases() {
     static const std::vector<Case> cases = [] {
         std::vector<Case> all = float_cases();
-        for (auto&& family : {movement_cases(), int8_cases(), product_cases(), recurrent_cases()})
+        for (auto&& family : {gate_cases(), movement_cases(), int8_cases(), product_cases(), recurrent_cases()})
             all.insert(all.end(), family.begin(), family.end());
         return all;
     }();

@@ -61,16 +61,29 @@ TEST(Bfloat, OtherReadersGetFloats) {
     EXPECT_EQ(run(graph), "f32>bf16 bf16>f32 f32>bf16 bf16>f32");
 }
 
-TEST(Bfloat, ProductsOfWeights) {
-    OCTET_NEEDS_BF16();
+// Two products with weights and one of two activations.
+Graph products_of(std::int64_t rows) {
     Graph graph;
     Edit edit(graph);
-    const Value x = image(edit, {3, 16});
+    const Value x = image(edit, {rows, 16});
     const Value w = edit.constant(identity_weights({1, 16}));
     const Value a = edit.add(Relu{}, {edit.add(MatMul{}, {x, w})});
     edit.add(Result{}, {edit.add(MatMul{}, {a, w})});
-    edit.add(Result{}, {edit.add(MatMul{.transpose_b = true}, {x, x})});  // two activations
-    EXPECT_EQ(run(graph), "f32>bf16 bf16>bf16 bf16>f32");
+    edit.add(Result{}, {edit.add(MatMul{.transpose_b = true}, {x, x})});
+    return graph;
+}
+
+TEST(Bfloat, ProductsOfWeights) {
+    OCTET_NEEDS_BF16();
+    EXPECT_EQ(run(products_of(kFewRows + 1)), "f32>bf16 bf16>bf16 bf16>f32");
+    EXPECT_EQ(run(products_of(kFewRows + 1), false), "");
+}
+
+// Of few rows only the weights are narrow.
+TEST(Bfloat, ProductsOfFewRows) {
+    OCTET_NEEDS_BF16();
+    EXPECT_EQ(run(products_of(kFewRows)), "bf16>f32 bf16>f32");
+    EXPECT_EQ(run(products_of(kFewRows), false), "");
 }
 
 // Weights that bf16 holds: the state stays f32.

@@ -400,5 +400,29 @@ other: transpose 'yt' : f32[1,5,2,4]
 )");
 }
 
+constexpr std::string_view kSqueezed = R"(x : f32[1,4,6,6] = parameter() shape=[1,4,6,6]
+axes : i64[2] = constant() value=i64[2]{2,3}
+mean : f32[1,4,1,1] = reduce_mean(x, axes) keep_dims=true
+w : f32[4,4,1,1] = constant() value=f32[4,4,1,1] random(1)
+c : f32[1,4,1,1] = convolution(mean, w) strides=[1,1] pads_begin=[0,0] pads_end=[0,0] dilations=[1,1]
+s : f32[1,4,1,1] = sigmoid(c)
+y : f32[1,4,6,6] = multiply(x, s)
+o : f32[1,4,6,6] = result(y)
+)";
+
+TEST(Partition, SqueezeExciteIsOneGroup) {
+    EXPECT_EQ(groups_of(kSqueezed), R"(
+gate: multiply 'y' > reduce_mean 'mean' > convolution 'c' > sigmoid 's' : f32[1,4,6,6]
+)");
+}
+
+TEST(Partition, FactorsThatAreReadTwiceKeepTheirOwnGroups) {
+    EXPECT_EQ(groups_of(std::string(kSqueezed) + "p : f32[1,4,1,1] = result(s)\n"), R"(
+pool: reduce_mean 'mean' : f32[1,4,1,1]
+convolution: convolution 'c' > sigmoid 's' : f32[1,4,1,1]
+elementwise: multiply 'y' : f32[1,4,6,6]
+)");
+}
+
 }  // namespace
 }  // namespace octet::cpu

@@ -14,6 +14,7 @@
 #include "plugins/cpu/kernels/x64/dense_convolution.hpp"
 #include "plugins/cpu/kernels/x64/depthwise.hpp"
 #include "plugins/cpu/kernels/x64/few_outputs.hpp"
+#include "plugins/cpu/kernels/x64/few_rows.hpp"
 #include "plugins/cpu/kernels/x64/image_convolution.hpp"
 #include "plugins/cpu/kernels/x64/matmul.hpp"
 #include "plugins/cpu/kernels/x64/recurrent.hpp"
@@ -369,6 +370,42 @@ void add_recurrent() {
         }
 }
 
+// Products of one row of floats, as many copies in turn as fill 16 MB. Bytes are those of the weights.
+void measure_few_rows(benchmark::State& state, std::int64_t k, std::int64_t columns, bool narrow) {
+    const x64::FewRowsDesc desc{
+        .rows = 1, .k = k, .columns = columns, .transposed = true, .narrow = narrow, .epilogue = {}};
+    if (!x64::FewRows::accepts(desc, detect_machine())) {
+        state.SkipWithError("not on this machine");
+        return;
+    }
+    const std::vector<float> weights(static_cast<std::size_t>(k * columns), 0.01F),
+        in(static_cast<std::size_t>(k), 0.5F);
+    std::vector<float> out(static_cast<std::size_t>(columns));
+    x64::CodeBlock code;
+    std::vector<std::unique_ptr<x64::FewRows>> copies;
+    for (std::size_t bytes = 0; bytes < 16U << 20; bytes += copies.back()->packed_bytes())
+        copies.push_back(std::make_unique<x64::FewRows>(desc, weights, nullptr, code));
+    code.seal();
+    std::size_t turn = 0;
+    for (auto _ : state) {
+        copies[turn]->run({in.data(), out.data()}, 0, copies[turn]->units());
+        turn = turn + 1 == copies.size() ? 0 : turn + 1;
+        benchmark::DoNotOptimize(out.data());
+    }
+    state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) *
+                            static_cast<std::int64_t>(copies[0]->packed_bytes()));
+}
+
+void add_few_rows() {
+    for (const auto& [k, columns] : {std::pair{1152, 48}, {48, 1152}, {240, 960}, {1280, 1000}})
+        for (const bool narrow : {false, true}) {
+            const std::string name = fmt::format("few_rows/{}to{}/{}", k, columns, narrow ? "bf16" : "f32");
+            benchmark::RegisterBenchmark(name.c_str(), [k = k, columns = columns, narrow](benchmark::State& state) {
+                measure_few_rows(state, k, columns, narrow);
+            })->Unit(benchmark::kMicrosecond);
+        }
+}
+
 }  // namespace
 }  // namespace octet::cpu
 
@@ -391,6 +428,7 @@ int main(int argc, char** argv) {
     }
     octet::cpu::register_transformer_benchmarks();
     octet::cpu::add_recurrent();
+    octet::cpu::add_few_rows();
     benchmark::RunSpecifiedBenchmarks();
     return 0;
 }

@@ -1,5 +1,5 @@
 octet_test(guarded_test SOURCES guarded_test.cpp LIBS octet_cpu_kernels)
-foreach(name IN ITEMS epilogue move product recurrent spatial)
+foreach(name IN ITEMS epilogue gate move product recurrent spatial)
   octet_test(portable_${name}_test SOURCES portable_${name}_test.cpp LIBS octet_cpu_kernels)
   foreach(isa IN ITEMS SSE41 AVX2)
     add_test(NAME portable_${name}_test_${isa} COMMAND portable_${name}_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})

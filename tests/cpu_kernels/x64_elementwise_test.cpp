@@ -85,6 +85,38 @@ TEST(X64Elementwise, ManyUnits) {
     check({DataType::f32, 700, 40, 3}, 5, Guard::before);
 }
 
+// Factors and summands of channels that are known only when it runs.
+TEST(X64Elementwise, ConstantsOfTheCall) {
+    OCTET_NEEDS_AVX2();
+    on_every_isa([](const Machine& machine) {
+        for (const Guard guard : kGuards) {
+            for (const std::int64_t channels : {1, 2, 7, 16, 31, 33, 64, 65, 100, 130}) {
+                constexpr std::int64_t kRows = 21;
+                const TestEpilogue made = make_epilogue(0, kRows, 1, channels, 1, guard, 5);
+                const std::vector<float> unknown(static_cast<std::size_t>(channels));
+                x64::ElementwiseDesc desc{.rows = kRows, .channels = channels, .epilogue = made.epilogue};
+                desc.epilogue.ops[0].scale = desc.epilogue.ops[0].shift = unknown;
+                x64::CodeBlock code(x64::vector_isa_of(machine));
+                const x64::Elementwise kernel(desc, code);
+                code.seal();
+                std::vector<std::int64_t> channel_of(static_cast<std::size_t>(kernel.positions()));
+                for (std::size_t p = 0; p < channel_of.size(); ++p)
+                    channel_of[p] = static_cast<std::int64_t>(p) % channels;
+                const auto packed = x64::pack_constants(made.epilogue, channel_of);
+                Guarded<float> constants(packed.size(), guard);
+                std::copy_n(packed.data(), packed.size(), constants.data());
+                const TestOperand in(DataType::u8, Spread::full, kRows, 1, channels, channels, guard, 1);
+                TestResult result(DataType::u8, kRows, channels, channels, guard);
+                kernel.run({in.bytes.data(), result.data(), {}, constants.data()}, 0, kernel.units());
+                expect_equal(
+                    made.epilogue, {}, result, kRows, kRows, channels,
+                    [&](std::int64_t row, std::int64_t channel) { return in.value(row, 0, channel, channels); },
+                    fmt::format("{} channels", channels));
+            }
+        }
+    });
+}
+
 // Results of a single function on these inputs, f32 to f32.
 std::vector<float> computed(const Machine& machine, const EpilogueOp& op, const std::vector<float>& in) {
     x64::ElementwiseDesc desc;

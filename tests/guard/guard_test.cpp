@@ -42,8 +42,18 @@ std::string ops_of(const Graph& graph, const cpu::Step& step) {
 constexpr std::string_view kAllocations = "  allocations ";
 
 // What oneDNN packs and allocates for a primitive depends on the processor's caches.
-bool runs_on_onednn(const cpu::Plan& plan) {
-    return std::ranges::any_of(plan.steps, [](const cpu::Step& step) { return step.kernel.starts_with("onednn"); });
+bool is_onednn(const cpu::Step& step) {
+    return step.kernel.starts_with("onednn") || std::ranges::any_of(step.parts, is_onednn);
+}
+
+// A step, and below it what it consists of.
+std::string lines_of(const Graph& graph, const cpu::Step& step, std::string_view indent) {
+    const std::string kernel = fmt::format("{}{}", indent, step.kernel);
+    const auto line = fmt::format("{:<38} {:>3} -> {:<3}  {}", kernel, name_of(step.data), name_of(step.result),
+                                  step.parts.empty() ? ops_of(graph, step) : "");
+    std::string text = line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+    for (const cpu::Step& part : step.parts) text += lines_of(graph, part, fmt::format("{}  ", indent));
+    return text;
 }
 
 // Of an inference once all is warm.
@@ -70,13 +80,11 @@ std::string describe(const Model& model, const cpu::Machine& machine) {
     std::size_t conversions = 0;
     for (const cpu::Step& step : plan->steps) {
         conversions += converts_only(*plan->graph, step);
-        const auto line = fmt::format("  {:<36} {:>3} -> {:<3}  {}", step.kernel, name_of(step.data),
-                                      name_of(step.result), ops_of(*plan->graph, step));
-        text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+        text += lines_of(*plan->graph, step, "  ");
     }
     text += fmt::format("  steps {}, layout conversions {}, precision conversions {}\n", plan->steps.size(),
                         plan->reorders, conversions);
-    if (runs_on_onednn(*plan))
+    if (std::ranges::any_of(plan->steps, is_onednn))
         return text + fmt::format("  arena {}, code {} bytes\n", plan->arena_bytes, plan->code_bytes);
     return text +
            fmt::format("  arena {}, packed {}, code {} bytes\n", plan->arena_bytes, plan->packed_bytes,

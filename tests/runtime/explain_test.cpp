@@ -66,6 +66,18 @@ TEST(Explain, CountsWhatComputes) {
     EXPECT_DOUBLE_EQ(s.time_share(), 0.6);
 }
 
+// A step may be int8 and have parts that are not: they tell their own reason.
+TEST(Explain, PartsOfInt8StepsHaveTheirOwnReason) {
+    Report r;
+    r.layers = {layer("gate", true, "", "", 60),
+                inside(layer("squeeze", false, "NO_ACT_FQ", "there is no FakeQuantize between it and 'x'"), "gate"),
+                inside(layer("swish", false, "NO_ACT_FQ", "it runs inside 'squeeze', which is float"), "squeeze")};
+    const Int8Summary s = summarize_int8(r);
+    ASSERT_EQ(s.groups.size(), 1u);
+    EXPECT_EQ(s.groups[0].code, "NO_ACT_FQ");
+    EXPECT_EQ(s.groups[0].count(), 2u);
+}
+
 TEST(Explain, GroupsByCode) {
     const Int8Summary s = summarize_int8(report());
     ASSERT_EQ(s.groups.size(), 3u);

@@ -191,7 +191,7 @@ void print_layer(const Report& report, const ir::Graph& graph, const LayerReport
         fmt::print("{:<10}{}: {}\n", "why", row.code, row.reason);
         if (row.status == LayerStatus::fused) {
             const LayerReport& outer = row_of(report, row.fused_into);
-            fmt::print("{:<10}{}: {}\n", "", outer.name, outer.reason);
+            if (!outer.code.empty()) fmt::print("{:<10}{}: {}\n", "", outer.name, outer.reason);
         }
         if (const auto advice = advice_for(row.code); !advice.empty()) fmt::print("{:<10}{}\n", "do", advice);
     } else if (!row.reason.empty()) {

@@ -63,6 +63,8 @@ Acceptance try_rows(Planner& planner, const ConvolutionProblem& p);
 Acceptance try_few_outputs(Planner& planner, const ConvolutionProblem& p);
 // A 1x1 convolution as a matrix product.
 Acceptance try_pointwise(Planner& planner, const ConvolutionProblem& p);
+// A 1x1 convolution of floats with a few pixels.
+Acceptance try_few_rows(Planner& planner, const ConvolutionProblem& p);
 // A backward convolution whose windows do not overlap, as matrix products.
 Acceptance try_spread(Planner& planner, const ConvolutionProblem& p);
 Acceptance try_dense(Planner& planner, const ConvolutionProblem& p);

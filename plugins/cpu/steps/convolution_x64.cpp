@@ -4,6 +4,7 @@
 #include "plugins/cpu/kernels/x64/dense_convolution.hpp"
 #include "plugins/cpu/kernels/x64/depthwise.hpp"
 #include "plugins/cpu/kernels/x64/few_outputs.hpp"
+#include "plugins/cpu/kernels/x64/few_rows.hpp"
 #include "plugins/cpu/kernels/x64/image_convolution.hpp"
 #include "plugins/cpu/kernels/x64/matmul.hpp"
 #include "plugins/cpu/steps/border.hpp"
@@ -156,14 +157,21 @@ Acceptance try_few_outputs(Planner& planner, const Problem& p) {
     return accepted();
 }
 
-Acceptance try_pointwise(Planner& planner, const Problem& p) {
+namespace {
+
+// A product of the pixels with one matrix.
+bool is_pointwise(const Problem& p) {
     const auto all = [](const Dims& values, std::int64_t wanted) {
         return std::ranges::all_of(values, [&](auto v) { return v == wanted; });
     };
-    const bool pointwise = all(p.window.kernel, 1) && all(p.window.strides, 1) && all(p.window.pads_begin, 0) &&
-                           all(p.window.pads_end, 0);
-    if (!p.integer() || p.backward || p.groups != 1 || !pointwise || p.source != DataType::u8)
-        return declined("it is not a product of codes");
+    return !p.backward && p.groups == 1 && all(p.window.kernel, 1) && all(p.window.strides, 1) &&
+           all(p.window.pads_begin, 0) && all(p.window.pads_end, 0);
+}
+
+}  // namespace
+
+Acceptance try_pointwise(Planner& planner, const Problem& p) {
+    if (!p.integer() || !is_pointwise(p) || p.source != DataType::u8) return declined("it is not a product of codes");
     if (!p.uniform_zero_point() || !codes_hold_zero(p))
         return declined("its zero point is no code, or varies by channel");
     x64::MatMulDesc desc{.rows = p.batch * product(p.window.output),
@@ -182,6 +190,26 @@ Acceptance try_pointwise(Planner& planner, const Problem& p) {
     add_step(planner, p.group, b, x64::kernel_name("matmul", planner.code().isa()),
              matmul_work(planner, kernel, b, ns_of_products(p.products())), 0,
              x64::MatMul::packed_size(desc, planner.code().isa()), {});
+    return accepted();
+}
+
+Acceptance try_few_rows(Planner& planner, const Problem& p) {
+    const std::int64_t rows = p.batch * product(p.window.output);
+    if (p.source != DataType::f32 || !is_pointwise(p) || rows > kFewRows)
+        return declined("it is not a product of few rows of floats");
+    x64::FewRowsDesc desc{.rows = rows,
+                          .k = p.ic,
+                          .columns = p.oc,
+                          .a_stride = p.pitch(),
+                          .transposed = true,
+                          .narrow = planner.narrows_weights(),
+                          .epilogue = p.program.epilogue,
+                          .threads = planner.threads()};
+    if (auto a = x64::FewRows::accepts(desc, planner.machine()); !a) return a;
+    StepBuffers b = buffers_of(planner, p);
+    desc.out_stride = result_of(planner, p, b);
+    auto kernel = std::make_shared<const x64::FewRows>(desc, p.weights.as<float>(), p.weights.owner(), planner.code());
+    add_few_rows(planner, p.group, b, kernel, desc);
     return accepted();
 }
 

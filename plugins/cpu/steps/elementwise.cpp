@@ -3,6 +3,7 @@
 #include "ir/ops/all.hpp"
 #include "plugins/cpu/kernels/portable/elementwise.hpp"
 #include "plugins/cpu/kernels/portable/quantize.hpp"
+#include "plugins/cpu/steps/other.hpp"
 #include "plugins/cpu/steps/run.hpp"
 #if defined(__x86_64__)
 #include "plugins/cpu/kernels/x64/elementwise.hpp"
@@ -105,6 +106,7 @@ void plan_elementwise(Planner& planner, const Group& group) {
     const Type& type = graph.type(group.output);
     Layout layout = group.channels == Channels::last || type.shape.rank() < 3 ? Layout::plain : Layout::channels_last;
     if (group.channels == Channels::any) layout = planner.input(group.inputs[0]).layout;
+    if (plan_gate(planner, group, program)) return;
     const Place in = planner.input(group.inputs[0], layout);
     StepBuffers b;
     b.in = in.buffer;

@@ -171,6 +171,24 @@ Acceptance try_own(Planner& planner, Problem& p) {
     return accepted();
 }
 
+Acceptance try_few_rows(Planner& planner, Problem& p) {
+    if (!p.one_matrix() || p.source != DataType::f32 || p.second != DataType::f32 || p.rows > kFewRows)
+        return declined("it is not a product of few rows of floats with weights");
+    const x64::FewRowsDesc desc{.rows = p.rows,
+                                .k = p.depth,
+                                .columns = p.columns,
+                                .transposed = p.op.transpose_b,
+                                .narrow = planner.narrows_weights(),
+                                .epilogue = p.program.epilogue,
+                                .threads = planner.threads()};
+    if (auto a = x64::FewRows::accepts(desc, planner.machine()); !a) return a;
+    const Tensor weights = p.weights->aligned();
+    auto kernel = std::make_shared<const x64::FewRows>(desc, weights.as<float>(), weights.owner(), planner.code());
+    p.buffers.out = planner.output(p.group.output, Layout::plain).buffer;
+    add_few_rows(planner, p.group, p.buffers, kernel, desc);
+    return accepted();
+}
+
 std::shared_ptr<const Work> product_work(std::shared_ptr<const x64::Product> kernel, StepBuffers b) {
     return work([kernel, b = std::move(b)](const Frame& f) {
         auto args = x64_args<x64::Product::Args>(f, b);
@@ -262,6 +280,7 @@ std::vector<Candidate> candidates_of([[maybe_unused]] const Planner& planner) {
 #if defined(__x86_64__)
     const bool own_first = !(planner.machine().amx() && OCTET_ONEDNN);
     candidates.push_back({"product", try_product});
+    candidates.push_back({"few_rows", try_few_rows});
     if (own_first) candidates.push_back({"own", try_own});
 #endif
 #if OCTET_ONEDNN

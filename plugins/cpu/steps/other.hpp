@@ -40,6 +40,10 @@ bool plan_interpolate(Planner& p, const Group& group);
 // Padding with elements of the data.
 bool plan_edge_pad(Planner& p, const Group& group);
 
+// gate.cpp
+// Codes times a value for each channel; false, before anything is planned, for other elementwise groups.
+bool plan_gate(Planner& p, const Group& group, const Program& program);
+
 inline ir::Dims dims_of(const Planner& p, ir::Value v) { return p.graph().shape(v).sizes(); }
 inline std::size_t bytes_each(const Planner& p, ir::Value v) { return bits_of(p.graph().element(v)) / 8; }
 inline bool whole_bytes(const Planner& p, ir::Value v) { return bits_of(p.graph().element(v)) % 8 == 0; }

@@ -13,6 +13,7 @@
 #endif
 #if defined(__x86_64__)
 #include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
+#include "plugins/cpu/kernels/x64/few_rows.hpp"
 #include "plugins/cpu/kernels/x64/matmul.hpp"
 #endif
 
@@ -130,6 +131,14 @@ inline std::shared_ptr<const Work> matmul_work(Planner& planner, std::shared_ptr
                              kernel->run(mine, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
                          });
     });
+}
+
+// The step of a product of few rows of floats: what it takes is the reading of its weights.
+inline void add_few_rows(Planner& planner, const Group& group, const StepBuffers& b,
+                         const std::shared_ptr<const x64::FewRows>& kernel, const x64::FewRowsDesc& desc) {
+    add_step(planner, group, b, x64::kernel_name("few_rows", planner.code().isa(), x64::Dots::none),
+             x64_work<x64::FewRows>(kernel, b, ns_of_values(desc.rows * desc.k * desc.columns)), 0,
+             kernel->packed_bytes(), {}, desc.narrow ? DataType::bf16 : DataType::f32);
 }
 #endif
 

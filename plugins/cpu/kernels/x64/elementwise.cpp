@@ -126,6 +126,7 @@ Elementwise::Elementwise(const ElementwiseDesc& original, CodeBlock& code) : des
     desc_.out_stride = stride(desc_.out_stride);
     epilogue_ = EpilogueData(desc_.epilogue, desc_.channels, desc_.operand_strides,
                              repeated_channels(channels, together));
+    vectors_ = channel_vectors(desc_.epilogue);
 
     for (std::int64_t first = 0; first < desc_.channels && desc_.rows > 0; first += 64) {
         blocks_.push_back(add_block(code, first, static_cast<int>(std::min<std::int64_t>(64, desc_.channels - first))));
@@ -164,6 +165,9 @@ void Elementwise::run_rows(const Args& args, const Block& block, std::int64_t fi
                      (row * desc_.out_stride + block.first) * static_cast<std::int64_t>(size_of(desc_.epilogue.result));
         values.count = count;
         values.epilogue = epilogue_.at(args.operands, row, batch, block.first);
+        if (args.constants != nullptr) {
+            values.epilogue.constants = args.constants + block.first * vectors_;
+        }
         code_->call(kernel, values);
     };
     const std::int64_t tiles = rows / block.tile_rows;

@@ -30,6 +30,9 @@ public:
         const void* in = nullptr;
         void* out = nullptr;
         std::array<const void*, kMaxOperands> operands = {};
+        // Instead of the description's vectors of scale and shift, where they are known only now: of positions(), as pack_constants
+        // lays them out.
+        const float* constants = nullptr;
     };
 
     static Acceptance accepts(const ElementwiseDesc& desc, const Machine& machine);
@@ -37,6 +40,8 @@ public:
     Elementwise(const ElementwiseDesc& desc, CodeBlock& code);
 
     std::int64_t units() const { return units_; }
+    // In a row as it is walked; of few channels, several rows lie side by side.
+    std::int64_t positions() const { return desc_.channels; }
     void run(const Args& args, std::int64_t begin, std::int64_t end) const;
 
 private:
@@ -54,6 +59,7 @@ private:
     ElementwiseDesc desc_;  // rows and channels as they are walked, several rows of few channels side by side
     const CodeBlock* code_;
     EpilogueData epilogue_;
+    std::int64_t vectors_ = 0;  // of constants
     std::vector<Block> blocks_;
     Block last_;  // the rest of a row, when rows were put side by side
     std::int64_t strip_rows_ = 0;
