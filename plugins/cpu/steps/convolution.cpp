@@ -30,21 +30,25 @@ void read_fields(Problem& p, const T& op) {
     p.ic = weights[p.backward ? first : first + 1];
 }
 
-Problem problem_of(Planner& planner, const Group& group) {
+// As it is read: as the graph has it, or for products of bf16 as such, or as the float planes of an image.
+enum class Reads : std::uint8_t { values, bfloat, image };
+
+Problem problem_of(Planner& planner, const Group& group, Reads reads) {
     const Graph& graph = planner.graph();
     const Node& node = graph.node(group.core);
     Problem p{group, node};
-    const bool bfloat = planner.computes_bfloat(group);
-    p.data = bfloat ? planner.input_bfloat(node.inputs[0], Layout::channels_last)
-                    : planner.input_rows(node.inputs[0], Layout::channels_last);
+    const bool bfloat = reads != Reads::values;
+    const Value data = node.inputs[0];
+    switch (reads) {
+        case Reads::values: p.data = planner.input_rows(data, Layout::channels_last); break;
+        case Reads::bfloat: p.data = planner.input_bfloat_rows(data, Layout::channels_last); break;
+        case Reads::image: p.data = planner.input(data, Layout::plain); break;
+    }
     p.batch = p.data.dims()[0];
-    p.source = data_type(p.data.type.element);
+    p.source = bfloat ? DataType::bf16 : data_type(p.data.type.element);
     p.weights = graph.constant(node.inputs[1])->aligned();
     p.program = program_of(graph, group);
-    if (bfloat) {
-        planner.read_bfloat_operands(p.program);
-        if (planner.stores_bfloat(group.output)) p.program.epilogue.result = DataType::bf16;
-    }
+    if (bfloat) planner.use_stored_types(group, p.program);
     if (const auto* a = node.op.as<Convolution>()) read_fields(p, *a);
     else if (const auto* b = node.op.as<GroupConvolution>()) read_fields(p, *b);
     else if (const auto* c = node.op.as<ConvolutionBackpropData>()) read_fields(p, *c);
@@ -251,22 +255,38 @@ bool rows_are_faster(Planner& planner, const Problem& p) {
 }
 #endif
 
+#if OCTET_ONEDNN
+// Products of bf16; false where no kernel has them.
+bool plan_bfloat(Planner& planner, const Group& group) {
+    const Node& node = planner.graph().node(group.core);
+#if defined(__x86_64__)
+    if (convolves_image(planner.graph(), node)) {
+        const Problem image = problem_of(planner, group, Reads::image);
+        return static_cast<bool>(try_planes(planner, image));
+    }
+#endif
+    Problem p = problem_of(planner, group, Reads::bfloat);
+#if defined(__x86_64__)
+    // Tiles of AMX multiply faster.
+    if (try_float_depthwise(planner, p)) return true;
+    if (!planner.machine().amx() && (try_pointwise(planner, p) || try_spread(planner, p))) return true;
+#endif
+    p.data = planner.input_bfloat(node.inputs[0], Layout::channels_last);
+    return static_cast<bool>(try_onednn(planner, p));
+}
+#endif
+
 }  // namespace
 
 void plan_convolution(Planner& planner, const Group& group) {
-    Problem p = problem_of(planner, group);
-    Acceptance last = declined("no faster kernel is built in");
 #if OCTET_ONEDNN
-    if (p.source == DataType::bf16) {
-        if (try_onednn(planner, p)) return;
-        p.data = planner.input(p.node.inputs[0], Layout::channels_last);
-        p.source = DataType::f32;
-        p.program = program_of(planner.graph(), group);
-    }
+    if (planner.computes_bfloat(group) && plan_bfloat(planner, group)) return;
 #endif
+    Problem p = problem_of(planner, group, Reads::values);
+    Acceptance last = declined("no faster kernel is built in");
     if (try_window_sum(planner, p)) return;
 #if defined(__x86_64__)
-    if (try_depthwise(planner, p)) return;
+    if (try_depthwise(planner, p) || try_float_depthwise(planner, p)) return;
     // Tiles of AMX need sums of some length to win: measured, 3x3 over an image and products of less than 32 values run as fast without.
     const std::int64_t products = p.ic * product(p.window.kernel);
     const bool amx = planner.machine().amx() && OCTET_ONEDNN;
