@@ -117,46 +117,52 @@ BufferId Planner::constant(const Tensor& tensor) {
     return buffer(aligned.bytes(), Buffer::Home::constant, plan_.constants.size() - 1);
 }
 
-Place Planner::output(Value v, Layout layout) {
-    const Type& type = graph_->type(v);
-    const Place place{buffer(bytes_of(type.element, static_cast<std::size_t>(type.shape.elements())),
-                             Buffer::Home::arena),
-                      layout, type};
-    alias(v, place);
+Place Planner::keep(Value v, const Place& place) {
+    places_[v].push_back(place);
+    ++sharers_[place.buffer];
     return place;
+}
+
+Place Planner::new_place(Value v, Layout layout, Element element) {
+    Type type = graph_->type(v);
+    type.element = element;
+    const std::size_t bytes = bytes_of(element, static_cast<std::size_t>(type.shape.elements()));
+    return keep(v, {buffer(bytes, Buffer::Home::arena), layout, type});
 }
 
 void Planner::alias(Value v, const Place& place) {
     Place mine = place;
     mine.type = graph_->type(v);
-    places_[v].push_back(mine);
-    ++sharers_[place.buffer];
+    keep(v, mine);
 }
 
-Place Planner::output_rows(Value v, Layout layout) {
+Place Planner::new_rows(Value v, Layout layout, Element element) {
     const auto it = slices_.find(v);
-    if (it == slices_.end() || it->second.layout != layout) return output(v, layout);
+    if (it == slices_.end() || it->second.layout != layout) return new_place(v, layout, element);
     const ConcatPart& slice = it->second;
-    const auto before = begun(slice.whole);
-    const Place whole = before ? *before : output_rows(slice.whole, layout);
+    if (stored_element(slice.whole) != element) return new_place(v, layout, element);
+    const auto before = begun(slice.whole, element);
+    const Place whole = before ? *before : new_rows(slice.whole, layout, element);
     return output_part(v, whole, slice.offset, slice.pitch != 0 && whole.pitch != 0 ? whole.pitch : slice.pitch);
 }
 
 Place Planner::output_part(Value v, const Place& whole, std::size_t first, std::size_t pitch) {
-    const Type& type = graph_->type(v);
+    Type type = graph_->type(v);
+    type.element = whole.type.element;
     const Place place{buffer(bytes_of(type.element, static_cast<std::size_t>(type.shape.elements())),
                              Buffer::Home::part, whole.buffer),
                       whole.layout, type, pitch};
     plan_.buffers[place.buffer].offset = first * bits_of(type.element) / 8;
     plan_.parts.push_back(place.buffer);
     ++sharers_[whole.buffer];
-    alias(v, place);
-    return place;
+    return keep(v, place);
 }
 
-std::optional<Place> Planner::begun(Value concat) const {
-    const auto it = places_.find(concat);
-    return it == places_.end() ? std::nullopt : std::optional(it->second.front());
+std::optional<Place> Planner::begun(Value concat, Element element) const {
+    if (const auto it = places_.find(concat); it != places_.end())
+        for (const Place& place : it->second)
+            if (place.type.element == element) return place;
+    return std::nullopt;
 }
 
 bool Planner::is_part(const Place& place, const Place& whole, std::size_t first) const {
@@ -166,12 +172,10 @@ bool Planner::is_part(const Place& place, const Place& whole, std::size_t first)
 }
 
 Place Planner::output_in_place(Value v, const Place& operand) {
-    if (operand.type.element != graph_->element(v)) {
-        ++sharers_[operand.buffer];
-        return bfloats_[v] = operand;
-    }
-    alias(v, operand);
-    return places_[v].back();
+    Place mine = operand;
+    mine.type = graph_->type(v);
+    mine.type.element = operand.type.element;
+    return keep(v, mine);
 }
 
 bool Planner::last_read(Value v, const Place& place) const {
@@ -247,29 +251,11 @@ Place Planner::converted(const Place& from, Element to, const std::string& name)
     return place;
 }
 
-Place Planner::input_bfloat(Value v, Layout layout) {
-    if (const auto it = bfloats_.find(v);
-        it != bfloats_.end() && (it->second.layout == layout || same_in_memory(it->second.dims())))
-        return it->second;
-    const Place place = converted(input(v, layout), Element::bf16, graph_->node(v).name);
-    ++sharers_[place.buffer];
-    return bfloats_[v] = place;
-}
-
-Place Planner::output_bfloat(Value v, Layout layout) {
-    Type type = graph_->type(v);
-    type.element = Element::bf16;
-    const std::size_t bytes = bytes_of(type.element, static_cast<std::size_t>(type.shape.elements()));
-    const Place place{buffer(bytes, Buffer::Home::arena), layout, type};
-    ++sharers_[place.buffer];
-    return bfloats_[v] = place;
-}
-
 void Planner::read_bfloat_operands(Program& program) const {
     for (EpilogueOp& op : program.epilogue.ops) {
         if (op.kind != EpilogueOp::Kind::combine || op.spread != Spread::full) continue;
         const ProgramOperand& operand = program.operands[op.operand];
-        if (!operand.constant && bfloats_.contains(operand.value)) op.operand_type = DataType::bf16;
+        if (!operand.constant && stores_bfloat(operand.value)) op.operand_type = DataType::bf16;
     }
 }
 
@@ -290,34 +276,27 @@ Place Planner::spread_rows(Value v, Layout layout) {
     return spread({graph_->element(v), Shape(dims)}, table, layout);
 }
 
-Place Planner::input(Value v, Layout layout) {
-    if (const auto it = bfloats_.find(v); it != bfloats_.end() && !places_.contains(v)) {
-        const Place place = converted(it->second, graph_->element(v), graph_->node(v).name);
-        alias(v, place);
-    }
+Place Planner::place_of(Value v, Layout layout, Element element, bool rows) {
     if (const Tensor* t = graph_->constant(v); t && !places_.contains(v))
         places_[v].push_back({constant(*t), Layout::plain, t->type()});
     if (const auto table = tables_.find(v); table != tables_.end() && !places_.contains(v))
         places_[v].push_back(spread(graph_->type(v), table->second, layout));
-    auto& places = places_.at(v);
-    for (const Place& p : places)
-        if (p.layout == layout && p.pitch == 0) return p;
-    Place p = places.front();
+    const auto& places = places_.at(v);
+    for (const bool pitched : {true, false})
+        for (const Place& p : places)
+            if (p.type.element == element && p.layout == layout && (p.pitch != 0) == pitched && (rows || !pitched))
+                return p;
+    const auto of_type = std::ranges::find(places, element, [](const Place& p) { return p.type.element; });
+    if (of_type == places.end()) {
+        const Place other = place_of(v, layout, places.front().type.element, false);
+        return keep(v, converted(other, element, graph_->node(v).name));
+    }
+    Place p = *of_type;
     if (same_in_memory(p.dims()) && p.pitch == 0) {
         p.layout = layout;
         return p;
     }
-    const Place moved = reorder(p, layout, graph_->node(v).name);
-    places_.at(v).push_back(moved);
-    ++sharers_[moved.buffer];
-    return moved;
-}
-
-Place Planner::input_rows(Value v, Layout layout) {
-    if (const auto it = places_.find(v); it != places_.end())
-        for (const Place& p : it->second)
-            if (p.layout == layout && p.pitch != 0) return p;
-    return input(v, layout);
+    return keep(v, reorder(p, layout, graph_->node(v).name));
 }
 
 Layout Planner::layout_of(Value v) const {

@@ -57,24 +57,39 @@ public:
     std::shared_ptr<const x64::MatMul* const> product_after(const x64::MatMul& product);
 
     // A stored value or constant, dense, in this layout; a reorder is added where it does not lie so yet.
-    Place input(ir::Value v, Layout layout);
+    Place input(ir::Value v, Layout layout) { return place_of(v, layout, graph_->element(v), false); }
     // The same for a reader that can step over a pitch.
-    Place input_rows(ir::Value v, Layout layout);
+    Place input_rows(ir::Value v, Layout layout) { return place_of(v, layout, graph_->element(v), true); }
     // Where it lies already, channels last if in both.
     Place input(ir::Value v);
     Layout layout_of(ir::Value v) const;
     // A new buffer for a value.
-    Place output(ir::Value v, Layout layout);
+    Place output(ir::Value v, Layout layout) { return new_place(v, layout, graph_->element(v)); }
     // For a writer that can leave a pitch: the value's part of the concatenation that reads it, where it is such a part.
-    Place output_rows(ir::Value v, Layout layout);
-    // Whether the group's products are of bf16; its data is then read by input_bfloat, and its result stored by output_bfloat where
-    // stores_bfloat says so. Reading such a value by the other functions costs a conversion, too.
+    Place output_rows(ir::Value v, Layout layout) { return new_rows(v, layout, graph_->element(v)); }
+    // Whether the group's products are of bf16; its data is then read by input_bfloat.
     bool computes_bfloat(const Group& group) const { return bfloat_.cores.contains(group.core); }
+    // Whether a value is stored as bf16, by output_bfloat. Its readers can take it so by input_bfloat or input_stored; reading it by
+    // the other functions costs a conversion.
     bool stores_bfloat(ir::Value v) const { return bfloat_.values.contains(v); }
-    Place input_bfloat(ir::Value v, Layout layout);
-    Place output_bfloat(ir::Value v, Layout layout);
+    Place input_bfloat(ir::Value v, Layout layout) { return place_of(v, layout, ir::Element::bf16, false); }
+    Place input_bfloat_rows(ir::Value v, Layout layout) { return place_of(v, layout, ir::Element::bf16, true); }
+    Place output_bfloat(ir::Value v, Layout layout) { return new_place(v, layout, ir::Element::bf16); }
+    // As bf16 where it is stored so; rows: as input_rows and output_rows.
+    Place input_stored(ir::Value v, Layout layout, bool rows = true) {
+        return place_of(v, layout, stored_element(v), rows);
+    }
+    Place output_stored(ir::Value v, Layout layout, bool rows = true) {
+        return rows ? new_rows(v, layout, stored_element(v)) : new_place(v, layout, stored_element(v));
+    }
+    ir::Element stored_element(ir::Value v) const { return stores_bfloat(v) ? ir::Element::bf16 : graph_->element(v); }
     // Operands that are stored as bf16 become such in the program.
     void read_bfloat_operands(Program& program) const;
+    // The same, and the result, where it is stored as bf16.
+    void use_stored_types(const Group& group, Program& program) const {
+        read_bfloat_operands(program);
+        if (stores_bfloat(group.output)) program.epilogue.result = DataType::bf16;
+    }
     // Whether output_rows gives such a part.
     bool is_part_of_concat(ir::Value v, Layout layout) const {
         const auto it = slices_.find(v);
@@ -86,14 +101,12 @@ public:
     bool multiplies_bfloats() const { return bf16_; }
     // The value lies in rows of `whole`, from this element on.
     Place output_part(ir::Value v, const Place& whole, std::size_t first, std::size_t pitch);
-    // The concatenation, where parts of it were written already.
-    std::optional<Place> begun(ir::Value concat) const;
+    // The concatenation in this type, where parts of it were written already.
+    std::optional<Place> begun(ir::Value concat, ir::Element element) const;
     // Whether `place` is the part of `whole` that begins at this element.
     bool is_part(const Place& place, const Place& whole, std::size_t first) const;
     // Whether it is stored at all; what is not is found at run time, in Frame::dynamic.
-    bool has_place(ir::Value v) const {
-        return graph_->constant(v) || places_.contains(v) || bfloats_.contains(v) || tables_.contains(v);
-    }
+    bool has_place(ir::Value v) const { return graph_->constant(v) || places_.contains(v) || tables_.contains(v); }
     // The value is stored in memory that exists.
     void alias(ir::Value v, const Place& place);
     // The result overwrites an operand's buffer. Only where `last_read` holds for it.
@@ -133,6 +146,11 @@ private:
     void prepare(const Group& group);
     Place spread(const ir::Type& type, const low_precision::SpreadTable& table, Layout layout);
     Place spread_rows(ir::Value v, Layout layout);
+    // The value in this layout and type, moved or converted where it does not lie so yet. rows: a pitch will do.
+    Place place_of(ir::Value v, Layout layout, ir::Element element, bool rows);
+    Place new_place(ir::Value v, Layout layout, ir::Element element);
+    Place new_rows(ir::Value v, Layout layout, ir::Element element);
+    Place keep(ir::Value v, const Place& place);
     Place reorder(const Place& from, Layout layout, const std::string& name);
     Place converted(const Place& from, ir::Element to, const std::string& name);
     BufferId buffer(std::size_t bytes, Buffer::Home home, std::size_t index = 0);
@@ -147,8 +165,7 @@ private:
     std::shared_ptr<x64::CodeBlock> code_;
     std::shared_ptr<const x64::MatMul*> next_product_;
     Plan plan_;
-    std::map<ir::Value, std::vector<Place>> places_;
-    std::map<ir::Value, Place> bfloats_;  // f32 values that are stored as bf16, too or only
+    std::map<ir::Value, std::vector<Place>> places_;  // of f32 values also as bf16
     Bfloat bfloat_;
     std::map<ir::Value, ConcatPart> slices_;
     std::map<ir::Value, low_precision::SpreadTable> tables_;

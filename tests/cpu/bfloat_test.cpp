@@ -61,6 +61,74 @@ TEST(Bfloat, OtherReadersGetFloats) {
     EXPECT_EQ(run(graph), "f32>bf16 bf16>f32 f32>bf16 bf16>f32");
 }
 
+// The steps of a pool, a sum with what lies beside, a resize and a concatenation between products read and write bf16.
+TEST(Bfloat, WhatLiesBetweenProductsStaysNarrow) {
+    OCTET_NEEDS_BF16();
+    Graph graph;
+    Edit edit(graph);
+    const Dims half{1, 16, 3, 4};
+    const Value a = identity_convolution(edit, kImage, image(edit));
+    const Value pool = edit.add(MaxPool{.strides = {2, 2}, .pads_end = {0, 1}, .kernel = {2, 2}}, {a});
+    const Value b = identity_convolution(edit, half, pool);
+    const Value sum = edit.add(Abs{}, {edit.add(Add{}, {pool, pool})});
+    const Value both = edit.add(Concat{.axis = 1}, {sum, b});
+    Tensor weights(Element::f32, {16, 32, 1, 1});
+    for (std::size_t c = 0; c < 16; ++c) weights.write<float>()[c * 32 + c] = 1;
+    edit.add(Result{}, {edit.add(Convolution{.strides = {1, 1},
+                                             .pads_begin = {0, 0},
+                                             .pads_end = {0, 0},
+                                             .dilations = {1, 1}},
+                                 {both, edit.constant(weights)})});
+    EXPECT_EQ(run(graph), "f32>bf16 bf16>bf16 bf16>bf16 bf16>bf16 bf16>bf16 bf16>f32");
+    EXPECT_EQ(run(graph, false), "");
+}
+
+// Nothing narrow comes of it: a way to a result, and a concatenation with a part that is f32.
+TEST(Bfloat, WaysThatEndElsewhereStayFloat) {
+    OCTET_NEEDS_BF16();
+    Graph graph;
+    Edit edit(graph);
+    const Value x = image(edit), a = identity_convolution(edit, kImage, x);
+    edit.add(Result{}, {edit.add(Abs{}, {a})});
+    const Value b = identity_convolution(edit, kImage, edit.add(Abs{}, {edit.add(Negative{}, {x})}));
+    const Value both = edit.add(Concat{.axis = 1}, {b, x});
+    edit.add(Result{}, {edit.add(MaxPool{.strides = {1, 1}, .kernel = {2, 2}}, {both})});
+    EXPECT_EQ(run(graph), "f32>bf16 bf16>f32 f32>bf16 bf16>f32");
+}
+
+TEST(Bfloat, PlanesOfAnImage) {
+    OCTET_NEEDS_BF16();
+    Graph graph;
+    Edit edit(graph);
+    const Value x = image(edit, {2, 3, 9, 8});
+    Tensor weights(Element::f32, {16, 3, 3, 3});
+    for (std::size_t i = 0; i < weights.size(); ++i) weights.write<float>()[i] = static_cast<float>(i % 5) - 2;
+    const Value a = edit.add(Convolution{.strides = {2, 2},
+                                         .pads_begin = {1, 1},
+                                         .pads_end = {1, 1},
+                                         .dilations = {1, 1}},
+                             {x, edit.constant(weights)});
+    edit.add(Result{}, {a});
+    EXPECT_EQ(run(graph), "bf16>f32");
+}
+
+TEST(Bfloat, BackwardConvolutions) {
+    OCTET_NEEDS_BF16();
+    for (const std::int64_t kernel : {2, 3}) {
+        Graph graph;
+        Edit edit(graph);
+        Tensor weights(Element::f32, {16, 4, kernel, kernel});
+        for (std::size_t i = 0; i < weights.size(); ++i) weights.write<float>()[i] = static_cast<float>(i % 3) - 1;
+        const Value a = edit.add(ConvolutionBackpropData{.strides = {2, 2},
+                                                         .pads_begin = {0, 0},
+                                                         .pads_end = {0, 0},
+                                                         .dilations = {1, 1}},
+                                 {image(edit), edit.constant(weights)});
+        edit.add(Result{}, {a});
+        EXPECT_EQ(run(graph), "f32>bf16 bf16>f32") << kernel;
+    }
+}
+
 // Two products with weights and one of two activations.
 Graph products_of(std::int64_t rows) {
     Graph graph;

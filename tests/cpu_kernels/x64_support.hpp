@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "plugins/cpu/kernels/epilogue.hpp"
+#include "plugins/cpu/kernels/portable/bfloat.hpp"
 #include "plugins/cpu/kernels/x64/epilogue_data.hpp"
 #include "plugins/cpu/machine.hpp"
 #include "tests/cpu_kernels/guarded.hpp"
@@ -57,6 +58,38 @@ inline Machine vnni_machine() {
     return machine;
 }
 
+inline float of_bfloat(const std::uint8_t* at) {
+    std::uint16_t bits = 0;
+    std::memcpy(&bits, at, 2);
+    float value = 0;
+    portable::from_bfloat(&bits, 1, &value);
+    return value;
+}
+
+inline float rounded_to_bfloat(float value) {
+    std::uint16_t bits = 0;
+    portable::to_bfloat(&value, 1, &bits);
+    portable::from_bfloat(&bits, 1, &value);
+    return value;
+}
+
+// Small whole numbers, whose products and sums are exact in every order.
+inline std::vector<float> whole_numbers(std::size_t count, std::uint64_t seed, int least = -8, int most = 8) {
+    std::vector<float> values(count);
+    Random random(seed);
+    for (float& value : values)
+        value = static_cast<float>(least +
+                                   static_cast<int>(random.below(static_cast<std::uint32_t>(most - least + 1))));
+    return values;
+}
+
+inline std::vector<std::uint16_t> random_bfloats(std::size_t count, std::uint64_t seed) {
+    const std::vector<float> values = whole_numbers(count, seed);
+    std::vector<std::uint16_t> narrow(count);
+    portable::to_bfloat(values.data(), count, narrow.data());
+    return narrow;
+}
+
 // One operand: exactly the bytes a kernel may read, between guards.
 struct TestOperand {
     DataType type = DataType::u8;
@@ -81,6 +114,9 @@ struct TestOperand {
             for (std::int32_t& value : data) {
                 value = static_cast<std::int32_t>(random.below(200001)) - 100000;
             }
+            std::memcpy(bytes.data(), data.data(), bytes.size());
+        } else if (type == DataType::bf16) {
+            const std::vector<std::uint16_t> data = random_bfloats(values, seed);
             std::memcpy(bytes.data(), data.data(), bytes.size());
         } else {
             fill_random(bytes.span(), seed);
@@ -114,6 +150,7 @@ struct TestOperand {
             case DataType::u8: return static_cast<float>(*at);
             case DataType::s8: return static_cast<float>(static_cast<std::int8_t>(*at));
             case DataType::s32: std::memcpy(&integer, at, 4); return static_cast<float>(integer);
+            case DataType::bf16: return of_bfloat(at);
             default: std::memcpy(&real, at, 4); return real;
         }
     }
@@ -228,6 +265,7 @@ public:
         switch (type_) {
             case DataType::u8: return static_cast<float>(*at);
             case DataType::s8: return static_cast<float>(static_cast<std::int8_t>(*at));
+            case DataType::bf16: return of_bfloat(at);
             default: std::memcpy(&real, at, 4); return real;
         }
     }
@@ -263,7 +301,9 @@ void expect_equal_at(const EpilogueAt& epilogue_at, const std::vector<TestOperan
             const Epilogue& epilogue = epilogue_at(row, channel);
             const float x = scalar_epilogue(epilogue, operands, accumulator(row, channel), row, row / rows_per_batch,
                                             channel, channels);
-            const float wanted = epilogue.result == DataType::f32 ? x : static_cast<float>(code_of(epilogue, x));
+            const float wanted = epilogue.result == DataType::f32    ? x
+                                 : epilogue.result == DataType::bf16 ? rounded_to_bfloat(x)
+                                                                     : static_cast<float>(code_of(epilogue, x));
             ASSERT_EQ(result.value(row, channel), wanted) << what << ": row " << row << ", channel " << channel;
         }
     }

@@ -31,21 +31,25 @@ void read_fields(Problem& p, const T& op) {
     p.ic = weights[p.backward ? first : first + 1];
 }
 
-Problem problem_of(Planner& planner, const Group& group) {
+// As it is read: as the graph has it, or for products of bf16 as such, or as the float planes of an image.
+enum class Reads : std::uint8_t { values, bfloat, image };
+
+Problem problem_of(Planner& planner, const Group& group, Reads reads) {
     const Graph& graph = planner.graph();
     const Node& node = graph.node(group.core);
     Problem p{group, node};
-    const bool bfloat = planner.computes_bfloat(group);
-    p.data = bfloat ? planner.input_bfloat(node.inputs[0], Layout::channels_last)
-                    : planner.input_rows(node.inputs[0], Layout::channels_last);
+    const bool bfloat = reads != Reads::values;
+    const Value data = node.inputs[0];
+    switch (reads) {
+        case Reads::values: p.data = planner.input_rows(data, Layout::channels_last); break;
+        case Reads::bfloat: p.data = planner.input_bfloat_rows(data, Layout::channels_last); break;
+        case Reads::image: p.data = planner.input(data, Layout::plain); break;
+    }
     p.batch = p.data.dims()[0];
-    p.source = data_type(p.data.type.element);
+    p.source = bfloat ? DataType::bf16 : data_type(p.data.type.element);
     p.weights = graph.constant(node.inputs[1])->aligned();
     p.program = program_of(graph, group);
-    if (bfloat) {
-        planner.read_bfloat_operands(p.program);
-        if (planner.stores_bfloat(group.output)) p.program.epilogue.result = DataType::bf16;
-    }
+    if (bfloat) planner.use_stored_types(group, p.program);
     if (const auto* a = node.op.as<Convolution>()) read_fields(p, *a);
     else if (const auto* b = node.op.as<GroupConvolution>()) read_fields(p, *b);
     else if (const auto* c = node.op.as<ConvolutionBackpropData>()) read_fields(p, *c);
@@ -301,6 +305,7 @@ std::vector<Candidate> candidates_of([[maybe_unused]] Planner& planner, [[maybe_
     const std::int64_t products = p.ic * product(p.window.kernel);
     const bool amx = planner.machine().amx() && OCTET_ONEDNN;
     add(depthwise_is_faster(planner, p), {"depthwise", try_depthwise});
+    add(true, {"float_depthwise", try_float_depthwise});
     add(!amx, {"few_outputs", try_few_outputs});
     add(!amx || products < 64, {"image", try_image});
     add(!amx || products < 32, {"pointwise", try_pointwise});
@@ -317,18 +322,34 @@ std::vector<Candidate> candidates_of([[maybe_unused]] Planner& planner, [[maybe_
     return first;
 }
 
+#if OCTET_ONEDNN
+// Products of bf16; false where no kernel has them.
+bool plan_bfloat(Planner& planner, const Group& group) {
+    const Node& node = planner.graph().node(group.core);
+#if defined(__x86_64__)
+    if (convolves_image(planner.graph(), node)) {
+        const Problem image = problem_of(planner, group, Reads::image);
+        return static_cast<bool>(try_planes(planner, image));
+    }
+#endif
+    Problem p = problem_of(planner, group, Reads::bfloat);
+#if defined(__x86_64__)
+    // Tiles of AMX multiply faster.
+    if (try_float_depthwise(planner, p)) return true;
+    if (!planner.machine().amx() && (try_pointwise(planner, p) || try_spread(planner, p))) return true;
+#endif
+    p.data = planner.input_bfloat(node.inputs[0], Layout::channels_last);
+    return static_cast<bool>(try_onednn(planner, p));
+}
+#endif
+
 }  // namespace
 
 void plan_convolution(Planner& planner, const Group& group) {
-    Problem p = problem_of(planner, group);
 #if OCTET_ONEDNN
-    if (p.source == DataType::bf16) {
-        if (try_onednn(planner, p)) return;
-        p.data = planner.input(p.node.inputs[0], Layout::channels_last);
-        p.source = DataType::f32;
-        p.program = program_of(planner.graph(), group);
-    }
+    if (planner.computes_bfloat(group) && plan_bfloat(planner, group)) return;
 #endif
+    const Problem p = problem_of(planner, group, Reads::values);
     const auto candidates = candidates_of(planner, p);
     const Acceptance answer = plan_first<const Problem>(planner, p, candidates, "onednn");
     if (answer || try_portable(planner, p, answer)) return;

@@ -55,13 +55,17 @@ inline StepBuffers buffers_of(Planner& planner, const ConvolutionProblem& p) {
 
 // convolution_x64.cpp. Each plans the step, or says why not.
 Acceptance try_depthwise(Planner& planner, const ConvolutionProblem& p);
+// The same of floats.
+Acceptance try_float_depthwise(Planner& planner, const ConvolutionProblem& p);
 // The convolution of an image of a few channels.
 Acceptance try_image(Planner& planner, const ConvolutionProblem& p);
+// The same in bf16, of the planes of a float image.
+Acceptance try_planes(Planner& planner, const ConvolutionProblem& p);
 // A window over rows of some length and not too many channels.
 Acceptance try_rows(Planner& planner, const ConvolutionProblem& p);
 // To a few output channels.
 Acceptance try_few_outputs(Planner& planner, const ConvolutionProblem& p);
-// A 1x1 convolution as a matrix product.
+// A 1x1 convolution of codes or bf16 as a matrix product.
 Acceptance try_pointwise(Planner& planner, const ConvolutionProblem& p);
 // A 1x1 convolution of floats with a few pixels.
 Acceptance try_few_rows(Planner& planner, const ConvolutionProblem& p);

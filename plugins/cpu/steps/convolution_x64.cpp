@@ -1,10 +1,13 @@
 // Generated kernels for convolutions.
 #if defined(__x86_64__)
+#include <fmt/format.h>
+
 #include "ir/ops/all.hpp"
 #include "plugins/cpu/kernels/x64/dense_convolution.hpp"
 #include "plugins/cpu/kernels/x64/depthwise.hpp"
 #include "plugins/cpu/kernels/x64/few_outputs.hpp"
 #include "plugins/cpu/kernels/x64/few_rows.hpp"
+#include "plugins/cpu/kernels/x64/float_depthwise.hpp"
 #include "plugins/cpu/kernels/x64/image_convolution.hpp"
 #include "plugins/cpu/kernels/x64/matmul.hpp"
 #include "plugins/cpu/steps/border.hpp"
@@ -41,9 +44,38 @@ bool codes_hold_zero(const Problem& p) {
 
 // The result's memory, for a kernel that can leave a pitch; returns the pitch.
 std::int64_t result_of(Planner& planner, const Problem& p, StepBuffers& b) {
-    const Place out = planner.output_rows(p.group.output, Layout::channels_last);
+    const bool bfloat = p.program.epilogue.result == DataType::bf16;
+    const Place out = bfloat ? planner.output_stored(p.group.output, Layout::channels_last)
+                             : planner.output_rows(p.group.output, Layout::channels_last);
     b.out = out.buffer;
     return static_cast<std::int64_t>(out.pitch);
+}
+
+// Until they are packed.
+void keep_weights(Planner& planner, const Problem& p) {
+    planner.code().later([weights = p.weights] {});
+}
+
+std::string bfloat_name(const char* what) { return fmt::format("jit_{}_avx512_bf16", what); }
+
+std::shared_ptr<const x64::MatMul> product_of(Planner& planner, const Problem& p, const x64::MatMulDesc& desc) {
+    if (p.source == DataType::u8)
+        return std::make_shared<const x64::MatMul>(desc, p.weights.as<std::int8_t>(), planner.code());
+    keep_weights(planner, p);
+    return std::make_shared<const x64::MatMul>(desc, p.weights.as<float>(), planner.code());
+}
+
+// Of weights [ic, oc, taps] the matrix of one tap.
+template <class T>
+std::shared_ptr<const x64::MatMul> product_of_tap(Planner& planner, const Problem& p, const x64::MatMulDesc& desc,
+                                                  std::size_t tap) {
+    const auto weights = p.weights.as<T>();
+    const auto taps = static_cast<std::size_t>(product(p.window.kernel));
+    const auto of_tap = std::make_shared<std::vector<T>>(static_cast<std::size_t>(p.ic * p.oc));
+    for (std::size_t i = 0; i < of_tap->size(); ++i) (*of_tap)[i] = weights[i * taps + tap];
+    auto made = std::make_shared<const x64::MatMul>(desc, std::span<const T>(*of_tap), planner.code());
+    planner.code().later([of_tap] {});  // the product reads them with the other tasks
+    return made;
 }
 
 template <class Kernel>
@@ -91,6 +123,27 @@ Acceptance try_depthwise(Planner& planner, const Problem& p) {
     return accepted();
 }
 
+Acceptance try_float_depthwise(Planner& planner, const Problem& p) {
+    if (p.integer() || p.backward || p.rank() > 2 || p.ic != 1 || p.oc != 1 || p.groups == 1)
+        return declined("it is not depthwise on floats");
+    x64::FloatDepthwiseDesc desc{.type = p.source,
+                                 .window = x64_window(p),
+                                 .channels = p.groups,
+                                 .in_stride = p.pitch(),
+                                 .epilogue = p.program.epilogue};
+    if (auto a = x64::FloatDepthwise::accepts(desc, planner.machine()); !a) return a;
+    StepBuffers b = buffers_of(planner, p);
+    desc.out_stride = result_of(planner, p, b);
+    auto kernel = std::make_shared<const x64::FloatDepthwise>(desc, p.weights.as<float>(), planner.code());
+    keep_weights(planner, p);
+    const std::string name = p.source == DataType::bf16
+                                 ? bfloat_name("depthwise")
+                                 : x64::kernel_name("depthwise", planner.code().isa(), x64::Dots::none);
+    add_step(planner, p.group, b, name, x64_work<x64::FloatDepthwise>(kernel, b, 10 * ns_of_products(p.products())), 0,
+             x64::FloatDepthwise::packed_size(desc), {}, p.source);
+    return accepted();
+}
+
 namespace {
 
 Acceptance try_row_convolution(Planner& planner, const Problem& p, const char* name) {
@@ -119,6 +172,25 @@ Acceptance try_row_convolution(Planner& planner, const Problem& p, const char* n
 }
 
 }  // namespace
+
+Acceptance try_planes(Planner& planner, const Problem& p) {
+    if (p.backward || p.rank() != 2 || p.groups != 1) return declined("it is not the convolution of an image");
+    x64::ImageConvolutionDesc desc{.source = x64::ImageConvolutionDesc::Source::planar_to_bf16,
+                                   .window = x64_window(p),
+                                   .in_channels = p.ic,
+                                   .out_channels = p.oc,
+                                   .epilogue = p.program.epilogue,
+                                   .threads = planner.threads()};
+    if (auto a = x64::ImageConvolution::accepts(desc, planner.machine()); !a) return a;
+    StepBuffers b = buffers_of(planner, p);
+    desc.out_stride = result_of(planner, p, b);
+    auto kernel = std::make_shared<const x64::ImageConvolution>(desc, p.weights.as<float>(), planner.code());
+    keep_weights(planner, p);
+    add_step(planner, p.group, b, bfloat_name("image"), scratch_work(kernel, b),
+             scratch_each(*kernel) * static_cast<std::size_t>(planner.threads()),
+             x64::ImageConvolution::packed_size(desc, planner.code().isa()), {}, DataType::bf16);
+    return accepted();
+}
 
 Acceptance try_image(Planner& planner, const Problem& p) {
     if (!p.integer() || p.backward || p.rank() > 2 || p.groups != 1 || p.ic > 4)
@@ -171,10 +243,13 @@ bool is_pointwise(const Problem& p) {
 }  // namespace
 
 Acceptance try_pointwise(Planner& planner, const Problem& p) {
-    if (!p.integer() || !is_pointwise(p) || p.source != DataType::u8) return declined("it is not a product of codes");
+    const bool bfloat = p.source == DataType::bf16;
+    if (!is_pointwise(p) || (!bfloat && (!p.integer() || p.source != DataType::u8)))
+        return declined("it is not a product of codes");
     if (!p.uniform_zero_point() || !codes_hold_zero(p))
         return declined("its zero point is no code, or varies by channel");
-    x64::MatMulDesc desc{.rows = p.batch * product(p.window.output),
+    x64::MatMulDesc desc{.type = p.source,
+                         .rows = p.batch * product(p.window.output),
                          .k = p.ic,
                          .columns = p.oc,
                          .a_stride = p.pitch(),
@@ -186,10 +261,11 @@ Acceptance try_pointwise(Planner& planner, const Problem& p) {
     if (auto a = x64::MatMul::accepts(desc, planner.machine()); !a) return a;
     StepBuffers b = buffers_of(planner, p);
     desc.out_stride = result_of(planner, p, b);
-    auto kernel = std::make_shared<const x64::MatMul>(desc, p.weights.as<std::int8_t>(), planner.code());
-    add_step(planner, p.group, b, x64::kernel_name("matmul", planner.code().isa()),
-             matmul_work(planner, kernel, b, ns_of_products(p.products())), 0,
-             x64::MatMul::packed_size(desc, planner.code().isa()), {});
+    const auto kernel = product_of(planner, p, desc);
+    const std::string name = bfloat ? bfloat_name("matmul") : x64::kernel_name("matmul", planner.code().isa());
+    add_step(planner, p.group, b, name,
+             matmul_work(planner, kernel, b, ns_of_products(p.products()) * (bfloat ? 2 : 1)), 0,
+             x64::MatMul::packed_size(desc, planner.code().isa()), {}, p.source);
     return accepted();
 }
 
@@ -240,14 +316,16 @@ Acceptance try_dense(Planner& planner, const Problem& p) {
 Acceptance try_spread(Planner& planner, const Problem& p) {
     const ir::Window& w = p.window;
     const auto zero = [](const Dims& values) { return std::ranges::all_of(values, [](auto v) { return v == 0; }); };
-    if (!p.integer() || !p.backward || p.groups != 1 || p.rank() != 2 || p.source != DataType::u8)
+    const bool bfloat = p.source == DataType::bf16;
+    if (!p.backward || p.groups != 1 || p.rank() != 2 || (p.source != DataType::u8 && !bfloat))
         return declined("it is no backward convolution of codes");
     if (w.kernel != w.strides || !zero(w.pads_begin) || w.output[0] != w.data[0] * w.kernel[0] ||
         w.output[1] != w.data[1] * w.kernel[1])
         return declined("its windows overlap or leave gaps");
     if (!p.uniform_zero_point() || !codes_hold_zero(p) || !p.program.operands.empty())
         return declined("its zero point is no code or varies, or its epilogue has operands");
-    x64::MatMulDesc desc{.rows = w.data[1],
+    x64::MatMulDesc desc{.type = p.source,
+                         .rows = w.data[1],
                          .k = p.ic,
                          .columns = p.oc,
                          .a_stride = p.pitch(),
@@ -259,15 +337,12 @@ Acceptance try_spread(Planner& planner, const Problem& p) {
     if (pitch == 0) pitch = p.oc;
     desc.out_stride = pitch * w.kernel[1];
     std::vector<std::shared_ptr<const x64::MatMul>> products;
-    const auto weights = p.weights.as<std::int8_t>();
     const std::size_t taps = static_cast<std::size_t>(product(w.kernel));
-    for (std::size_t tap = 0; tap < taps; ++tap) {
-        const auto of_tap = std::make_shared<std::vector<std::int8_t>>(static_cast<std::size_t>(p.ic * p.oc));
-        for (std::size_t i = 0; i < of_tap->size(); ++i) (*of_tap)[i] = weights[i * taps + tap];
-        products.push_back(std::make_shared<const x64::MatMul>(desc, *of_tap, planner.code()));
-        planner.code().later([of_tap] {});  // the product reads them with the other tasks
-    }
-    const std::int64_t in_line = w.data[1] * (p.pitch() != 0 ? p.pitch() : p.ic);
+    for (std::size_t tap = 0; tap < taps; ++tap)
+        products.push_back(bfloat ? product_of_tap<float>(planner, p, desc, tap)
+                                  : product_of_tap<std::int8_t>(planner, p, desc, tap));
+    const std::int64_t in_line = w.data[1] * (p.pitch() != 0 ? p.pitch() : p.ic) *
+                                 static_cast<std::int64_t>(size_of(p.source));
     const std::int64_t value = pitch * static_cast<std::int64_t>(size_of(p.program.epilogue.result));
     auto run = work([products, b, in_line, value, h = w.kernel[0], l = w.kernel[1], out_width = w.output[1],
                      lines = p.batch * w.data[0]](const Frame& f) {
@@ -284,8 +359,9 @@ Acceptance try_spread(Planner& planner, const Problem& p) {
                 }
         });
     });
-    add_step(planner, p.group, b, x64::kernel_name("matmul", planner.code().isa()), std::move(run), 0,
-             taps * x64::MatMul::packed_size(desc, planner.code().isa()), {});
+    const std::string name = bfloat ? bfloat_name("matmul") : x64::kernel_name("matmul", planner.code().isa());
+    add_step(planner, p.group, b, name, std::move(run), 0, taps * x64::MatMul::packed_size(desc, planner.code().isa()),
+             {}, p.source);
     return accepted();
 }
 

@@ -101,32 +101,34 @@ bool quantize_image(Planner& planner, const Group& group, const Program& program
 
 void plan_elementwise(Planner& planner, const Group& group) {
     const Graph& graph = planner.graph();
-    const Program program = program_of(graph, group);
+    Program program = program_of(graph, group);
     if (group.channels != Channels::last && quantize_image(planner, group, program)) return;
     const Type& type = graph.type(group.output);
     Layout layout = group.channels == Channels::last || type.shape.rank() < 3 ? Layout::plain : Layout::channels_last;
-    if (group.channels == Channels::any) layout = planner.input(group.inputs[0]).layout;
+    if (group.channels == Channels::any) layout = planner.layout_of(group.inputs[0]);
     if (plan_gate(planner, group, program)) return;
-    const Place in = planner.input(group.inputs[0], layout);
-    StepBuffers b;
-    b.in = in.buffer;
-    b.operands = planner.operands(program, layout, type);
     const Grid grid = grid_of(type.shape.sizes(), layout);
     Step step = planner.step_for(group, "portable_elementwise");
+    StepBuffers b;
 #if defined(__x86_64__)
-    x64::ElementwiseDesc desc{.type = data_type(in.type.element),
+    planner.use_stored_types(group, program);
+    const Element element = planner.stored_element(group.inputs[0]);
+    x64::ElementwiseDesc desc{.type = data_type(element),
                               .rows = grid.rows,
                               .channels = grid.channels,
                               .epilogue = program.epilogue,
                               .rows_per_batch = grid.rows_per_batch,
                               .threads = planner.threads()};
     if (const auto accepted = x64::Elementwise::accepts(desc, planner.machine())) {
+        b.in = planner.input_stored(group.inputs[0], layout, false).buffer;
+        b.operands = planner.operands(program, layout, type);
         // Rows of a few values are written faster as one and copied.
         constexpr std::int64_t kLongRow = 16;
-        const Place out = grid.channels < kLongRow ? planner.output(group.output, layout)
-                                                   : planner.output_rows(group.output, layout);
+        const Place out = planner.output_stored(group.output, layout, grid.channels >= kLongRow);
         b.out = out.buffer;
         b.note(step);
+        step.data = element;
+        step.result = out.type.element;
         desc.out_stride = static_cast<std::int64_t>(out.pitch);
         step.kernel = x64::kernel_name("elementwise", planner.code().isa(), x64::Dots::none);
         step.work = x64_work<x64::Elementwise>(std::make_shared<const x64::Elementwise>(desc, planner.code()), b,
@@ -135,7 +137,11 @@ void plan_elementwise(Planner& planner, const Group& group) {
     } else {
         step.note = accepted.reason;
     }
+    program = program_of(graph, group);
 #endif
+    const Place in = planner.input(group.inputs[0], layout);
+    b.in = in.buffer;
+    b.operands = planner.operands(program, layout, type);
     b.out = planner.output(group.output, layout).buffer;
     b.note(step);
     portable::Elementwise kernel;

@@ -65,10 +65,7 @@ std::optional<Problem> problem_of(Planner& planner, const Group& group, bool bfl
     p.zero_point = p.op.zp_a.empty() ? 0 : p.op.zp_a[0];
     p.second_zero_point = p.op.zp_w.empty() ? 0 : p.op.zp_w[0];
     p.program = program_of(graph, group);
-    if (bfloat) {
-        planner.read_bfloat_operands(p.program);
-        if (planner.stores_bfloat(group.output)) p.program.epilogue.result = DataType::bf16;
-    }
+    if (bfloat) planner.use_stored_types(group, p.program);
     p.buffers.in = data.buffer;
     if (!p.weights) {
         p.buffers.second = planner.input(node.inputs[1], Layout::plain).buffer;

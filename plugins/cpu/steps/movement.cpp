@@ -190,13 +190,15 @@ bool plan_concat(Planner& p, const Group& group) {
     const Node& node = p.graph().node(group.core);
     if (!whole_bytes(p, node.inputs[0])) return false;
     const Value value{group.core, 0};
-    const auto begun = p.begun(value);
+    const Element element = p.stored_element(value);
+    const bool bfloat = element == Element::bf16;
+    const auto begun = p.begun(value, element);
     const Layout layout = begun ? begun->layout : common_layout(p, node);
     const Dims dims = dims_of(p, value);
     const std::size_t axis = normalise_axis(node.op.get<Concat>().axis, dims.size());
     std::vector<Place> sources;
-    for (Value v : node.inputs) sources.push_back(p.input_rows(v, layout));
-    const Place out = begun ? *begun : p.output_rows(value, layout);
+    for (Value v : node.inputs) sources.push_back(bfloat ? p.input_bfloat_rows(v, layout) : p.input_rows(v, layout));
+    const Place out = begun ? *begun : p.output_stored(value, layout);
     const auto to = memory_steps(dims, layout, out.pitch);
     Copies copies;
     std::ptrdiff_t first = 0;
@@ -206,7 +208,7 @@ bool plan_concat(Planner& p, const Group& group) {
         first += part[axis];
         if (p.is_part(sources[k], out, static_cast<std::size_t>(offset))) continue;
         const auto from = memory_steps(part, layout, sources[k].pitch);
-        portable::StridedCopy copy{bytes_each(p, node.inputs[k])};
+        portable::StridedCopy copy{bits_of(element) / 8};
         for (std::size_t i = 0; i < part.size(); ++i)
             copy.dims.push_back({static_cast<std::size_t>(part[i]), from[i], to[i]});
         copy.out_offset = offset;

@@ -29,12 +29,15 @@ struct Problem {
     std::size_t pitch = 0, out_pitch = 0;
 };
 
-Problem problem_of(Planner& planner, const Group& group) {
+// stored: of bf16 where the data and the result are stored so.
+Problem problem_of(Planner& planner, const Group& group, bool stored_types) {
     const Graph& graph = planner.graph();
     const Node& node = graph.node(group.core);
     Problem p{group};
     const Value data = node.inputs[0];
-    const Place place = planner.input_rows(stored(graph, data), Layout::channels_last);
+    const Value read = stored(graph, data);
+    const Place place = stored_types ? planner.input_stored(read, Layout::channels_last)
+                                     : planner.input_rows(read, Layout::channels_last);
     p.data = place.dims();
     p.type = data_type(place.type.element);
     if (const auto* max = node.op.as<MaxPool>()) {
@@ -53,6 +56,7 @@ Problem problem_of(Planner& planner, const Group& group) {
     }
     p.program = program_of(graph, group);
     if (stored(graph, data) != data) p.padding = graph.op(data).get<Dequantize>().zero_point.as<float>()[0];
+    if (stored_types) planner.use_stored_types(group, p.program);
     p.buffers.in = place.buffer;
     p.pitch = place.pitch;
     p.buffers.operands = planner.operands(p.program, Layout::channels_last, graph.type(group.output));
@@ -61,7 +65,9 @@ Problem problem_of(Planner& planner, const Group& group) {
 
 // A mean with keep_dims = false has no spatial axes left: its memory is the same.
 void make_output(Planner& planner, Problem& p) {
-    const Place place = planner.output_rows(p.group.output, Layout::channels_last);
+    const bool bfloat = p.program.epilogue.result == DataType::bf16;
+    const Place place = bfloat ? planner.output_stored(p.group.output, Layout::channels_last)
+                               : planner.output_rows(p.group.output, Layout::channels_last);
     p.buffers.out = place.buffer;
     p.out_pitch = place.pitch;
 }
@@ -100,20 +106,12 @@ Acceptance try_generated(Planner& planner, Problem& p) {
              x64::kernel_name(p.maximum ? "max_pool" : "avg_pool", planner.code().isa(), x64::Dots::none),
              x64_work<x64::Pool>(kernel, p.buffers,
                                  ns_of_values(p.data[0] * p.data[1] * product(w.output) * product(w.kernel) / 4)),
-             0, 0, {});
+             0, 0, {}, p.type);
     return accepted();
 }
 #endif
 
-}  // namespace
-
-void plan_pool(Planner& planner, const Group& group) {
-    Problem p = problem_of(planner, group);
-    Acceptance last = declined("no faster kernel is built in");
-#if defined(__x86_64__)
-    last = try_generated(planner, p);
-    if (last) return;
-#endif
+void use_portable(Planner& planner, Problem p, const Acceptance& better) {
     portable::Pool kernel;
     kernel.kind = p.maximum         ? portable::Pool::Kind::max
                   : p.count_padding ? portable::Pool::Kind::average_with_padding
@@ -129,7 +127,19 @@ void plan_pool(Planner& planner, const Group& group) {
     make_output(planner, p);
     kernel.in_stride = p.pitch;
     kernel.out_stride = p.out_pitch;
-    add_step(planner, p.group, p.buffers, "portable_pool", portable_work(kernel, p.buffers), 0, 0, last);
+    add_step(planner, p.group, p.buffers, "portable_pool", portable_work(kernel, p.buffers), 0, 0, better);
+}
+
+}  // namespace
+
+void plan_pool(Planner& planner, const Group& group) {
+    Acceptance last = declined("no faster kernel is built in");
+#if defined(__x86_64__)
+    Problem p = problem_of(planner, group, true);
+    last = try_generated(planner, p);
+    if (last) return;
+#endif
+    use_portable(planner, problem_of(planner, group, false), last);
 }
 
 }  // namespace octet::cpu

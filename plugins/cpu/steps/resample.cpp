@@ -32,12 +32,16 @@ bool plan_tables(Planner& p, const Group& group, std::string name, DataType type
         kernel.axes[at] = tables[i];
     }
     StepBuffers b;
-    b.in = p.input(p.graph().node(group.core).inputs[0], Layout::channels_last).buffer;
-    const Place out = p.output_rows({group.core, 0}, Layout::channels_last);
+    const Value data = p.graph().node(group.core).inputs[0], value{group.core, 0};
+    const bool bfloat = type == DataType::bf16;
+    b.in = (bfloat ? p.input_bfloat(data, Layout::channels_last) : p.input(data, Layout::channels_last)).buffer;
+    const Place out = bfloat ? p.output_stored(value, Layout::channels_last)
+                             : p.output_rows(value, Layout::channels_last);
     b.out = out.buffer;
     kernel.out_stride = out.pitch;
     Step step = p.step_for(group, std::move(name));
     b.note(step);
+    if (bfloat) step.data = step.result = Element::bf16;
     step.work = portable_work(std::move(kernel), b);
     p.add(std::move(step));
     return true;
@@ -75,7 +79,7 @@ bool plan_interpolate(Planner& p, const Group& group) {
     std::vector<Axis> tables;
     for (std::size_t i = 2; i < dims.size(); ++i)
         tables.push_back(table_of(eval::axis_taps(op, dims[i], result[i], scales[i])));
-    return plan_tables(p, group, "portable_interpolate", data_type(element), tables);
+    return plan_tables(p, group, "portable_interpolate", data_type(p.stored_element({group.core, 0})), tables);
 }
 
 bool plan_edge_pad(Planner& p, const Group& group) {

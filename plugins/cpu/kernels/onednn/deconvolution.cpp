@@ -126,7 +126,7 @@ private:
                                    : dims{p_.oc, p_.ic, p_.kernel_h, p_.kernel_w};
         const dims strides = grouped ? dims{p_.ic * p_.oc * taps, taps, p_.oc * taps, p_.kernel_w, 1}
                                      : dims{taps, p_.oc * taps, p_.kernel_w, 1};
-        const dnnl::memory::desc any(shape, w_.weights_type(), format_tag::any);
+        const dnnl::memory::desc any(shape, w_.packed_type(), format_tag::any);
         const dnnl::memory::desc plain(shape, w_.weights_type(), strides);
         const dnnl::memory::desc bias = w_.bias_desc(window, 1);
         const dnnl::primitive_attr attr = w_.attributes(window, grouped ? 3 : 1);

@@ -89,6 +89,7 @@ void Interpolate::run(const Arguments& args, std::size_t begin, std::size_t end)
     switch (type) {
         case DataType::u8: return run_units<std::uint8_t>(*this, args, begin, end);
         case DataType::s8: return run_units<std::int8_t>(*this, args, begin, end);
+        case DataType::bf16: return run_units<std::uint16_t>(*this, args, begin, end);
         default: return run_units<float>(*this, args, begin, end);
     }
 }

@@ -26,7 +26,7 @@ public:
     IndirectEmitter(Emitter& code, const IndirectTile& shape, const Epilogue& epilogue, bool bounded)
         : c(code),
           s(shape),
-          dot_(code, shape.columns, false, static_cast<int>(shape.k % 4)),
+          dot_(code, shape.columns, DataType::u8, static_cast<int>(shape.k % 4)),
           acc_([&code, vectors = dot_.vectors()](int row, int vector) { return code.vec(row * vectors + vector); }),
           epilogue_(code, epilogue, shape.operand_strides, offsetof(IndirectTile::Args, epilogue),
                     DotEmitter::first_temp(code.isa()), bounded) {}

@@ -23,8 +23,8 @@ struct CallArgs {
 constexpr std::int64_t kUnitBytes = 32 * 1024;
 constexpr std::int64_t kUnitRows = 16;
 
-bool readable(DataType type) {
-    return type == DataType::u8 || type == DataType::s8 || type == DataType::s32 || type == DataType::f32;
+bool readable(DataType type, const Machine& machine) {
+    return is_code(type) || type == DataType::s32 || type == DataType::f32 || (type == DataType::bf16 && machine.bf16);
 }
 
 // Where values lie side by side and nothing differs by channel, the tensor is a column.
@@ -101,7 +101,7 @@ Acceptance Elementwise::accepts(const ElementwiseDesc& desc, const Machine& mach
     if (!machine.avx2()) {
         return declined("needs AVX2");
     }
-    if (!readable(desc.type)) {
+    if (!readable(desc.type, machine)) {
         return declined("the input is neither u8, s8, s32 nor f32");
     }
     if (desc.rows < 1 || desc.channels < 1) {
@@ -112,7 +112,7 @@ Acceptance Elementwise::accepts(const ElementwiseDesc& desc, const Machine& mach
         (std::int64_t{1} << 24)) {
         return declined("rows of more than 16 million values");
     }
-    return x64::accepts(desc.epilogue, desc.channels);
+    return x64::accepts(desc.epilogue, desc.channels, machine.bf16);
 }
 
 Elementwise::Elementwise(const ElementwiseDesc& original, CodeBlock& code) : desc_(flattened(original)), code_(&code) {

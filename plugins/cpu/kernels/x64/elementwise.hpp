@@ -13,7 +13,7 @@
 namespace octet::cpu::x64 {
 
 struct ElementwiseDesc {
-    DataType type = DataType::u8;  // of the input: u8, s8, s32 or f32
+    DataType type = DataType::u8;  // of the input: u8, s8, s32, f32 or, like operands and the result, bf16
     std::int64_t rows = 0;
     std::int64_t channels = 0;
     std::int64_t in_stride = 0;  // elements between rows; 0: dense

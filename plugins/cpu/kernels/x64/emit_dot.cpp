@@ -70,10 +70,10 @@ void DotEmitter::step(int rows, const Source& from, const Xbyak::Reg64& weights,
             const Vec weight = temp(v % 4);
             const Xbyak::Address memory = c.at(weights, offset + v * bytes);
             const Xbyak::Operand& factor = held ? static_cast<const Xbyak::Operand&>(weight) : memory;
-            if (bfloats_) {
-                c.vdpbf16ps(acc(r, v), x, factor);
-            } else if (floats_) {
+            if (type_ == DataType::f32) {
                 c.vfmadd231ps(acc(r, v), x, factor);
+            } else if (type_ == DataType::bf16) {
+                c.vdpbf16ps(acc(r, v), x, factor);
             } else {
                 multiply(acc(r, v), x, factor, c.wide() ? temp(5 + v % 3) : temp(3));
             }

@@ -1,5 +1,6 @@
 #pragma once
-// The inner step of matrix products and convolutions: one dword of A (four codes, or a float) of every row against a row of weights.
+// The inner step of matrix products and convolutions: one dword of A (four codes, two of bf16, or a float) of every row against a row of
+// weights.
 #include <functional>
 
 #include "plugins/cpu/kernels/x64/emitter.hpp"
@@ -12,16 +13,15 @@ public:
     using Accumulator = std::function<Vec(int row, int vector)>;
     using Source = std::function<Xbyak::RegExp(int row)>;
 
-    // Sums are in registers below first_temp(), the eight (AVX2: four) from there on are used here. tail: codes of the last dword of A that
-    // may be read; k4 is their mask. bfloats: beside floats, both factors are pairs of bf16.
-    DotEmitter(Emitter& code, int columns, bool floats, int tail, bool bfloats = false)
+    // Sums are in registers below first_temp(), the eight (AVX2: four) from there on are used here. tail: bytes of the last dword of A that
+    // may be read; k4 is their mask. type: of A; bf16 with AVX-512 only.
+    DotEmitter(Emitter& code, int columns, DataType type, int tail)
         : c(code),
           vectors_((columns + code.lanes() - 1) / code.lanes()),
           tail_(tail),
-          panel_{.pairs = code.isa().widens() && !floats},
+          panel_{.pairs = code.isa().widens() && type == DataType::u8},
           columns_(columns),
-          floats_(floats),
-          bfloats_(bfloats) {}
+          type_(type) {}
 
     static int first_temp(const VectorIsa& isa) { return isa.wide() ? 24 : 12; }
     int vectors() const { return vectors_; }
@@ -52,8 +52,7 @@ private:
     int tail_;
     PanelShape panel_;
     int columns_;
-    bool floats_;
-    bool bfloats_;
+    DataType type_;
 };
 
 }  // namespace octet::cpu::x64

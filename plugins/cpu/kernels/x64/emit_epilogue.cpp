@@ -215,7 +215,7 @@ void EpilogueEmitter::apply_to(std::span<const Part> parts, bool integers, Looku
         }
         id += channel_vectors(op);
     }
-    if (epilogue_.result != DataType::f32) {
+    if (is_code(epilogue_.result)) {
         to_codes(xs);
     }
 }
@@ -302,6 +302,10 @@ void EpilogueEmitter::load_as_float(const Vec& t, DataType type, const Xbyak::Re
             code_.vcvtdq2ps(t, t);
             break;
         case DataType::s32: code_.vcvtdq2ps(to, code_.ptr[from]); break;
+        case DataType::bf16:
+            code_.vpmovzxwd(to, code_.ptr[from]);
+            code_.vpslld(t, t, 16);
+            break;
         default: code_.vmovups(to, code_.ptr[from]); break;
     }
 }
@@ -420,10 +424,39 @@ void EpilogueEmitter::store_floats(int rows, int columns, const Accumulator& acc
     }
 }
 
+// With AVX-512 only. Two registers are narrowed into one.
+void EpilogueEmitter::store_bfloats(int rows, int columns, const Accumulator& acc, const Xbyak::Reg64& out,
+                                    std::int64_t stride, int first_row) {
+    const int lanes = code_.lanes();
+    for (int r = first_row; r < first_row + rows; ++r) {
+        for (int v = 0; v * lanes < columns;) {
+            const Xbyak::Address to = code_.at(out, (r * stride + v * lanes) * 2);
+            const Vec first = acc(r, v);
+            if (columns - v * lanes >= 2 * lanes) {
+                code_.vcvtne2ps2bf16(first, acc(r, v + 1), first);
+                code_.vmovups(to, first);
+                v += 2;
+                continue;
+            }
+            const Xbyak::Ymm half(first.getIdx());
+            code_.vcvtneps2bf16(half, first, Xbyak::EvexEncoding);
+            if (columns - v * lanes >= lanes) {
+                code_.vmovups(to, half);
+            } else {
+                code_.vmovdqu16(to | code_.k1, half);
+            }
+            ++v;
+        }
+    }
+}
+
 void EpilogueEmitter::store(int rows, int columns, const Accumulator& acc, const Xbyak::Reg64& out, std::int64_t stride,
                             int first_row) {
     if (epilogue_.result == DataType::f32) {
         return store_floats(rows, columns, acc, out, stride, first_row);
+    }
+    if (epilogue_.result == DataType::bf16) {
+        return store_bfloats(rows, columns, acc, out, stride, first_row);
     }
     // Each 128 bits of a packed register hold four columns of each of four vectors: dword i of the result is this dword of it.
     const int lanes = code_.lanes();

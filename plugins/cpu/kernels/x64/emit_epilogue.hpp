@@ -53,7 +53,7 @@ public:
                 std::int64_t stride);
 
     // columns: channels the vectors hold, the last may be partial (k1). integers: accumulators are i32. Afterwards they are i32 codes,
-    // or f32 for f32 results. acc is asked for the rows from first_row on.
+    // or f32 for results of f32 and bf16. acc is asked for the rows from first_row on.
     void apply(int rows, int columns, const Accumulator& acc, bool integers, int first_row = 0);
 
     // After apply. Narrow results are packed through k2 when fewer than 64 columns. stride: elements between rows of the result.
@@ -89,6 +89,8 @@ private:
     void load_operand(const EpilogueOp& op, const Vec& t, int row, int vector, int count);
     void store_floats(int rows, int columns, const Accumulator& acc, const Xbyak::Reg64& out, std::int64_t stride,
                       int first_row);
+    void store_bfloats(int rows, int columns, const Accumulator& acc, const Xbyak::Reg64& out, std::int64_t stride,
+                       int first_row);
     void load_part(const Vec& t, DataType type, const Xbyak::RegExp& from, int count);
     void to_codes(std::span<const Vec> xs);
     Xbyak::Address constant(int id, int vector) const;

@@ -98,9 +98,9 @@ bool has_spread(const Epilogue& epilogue, Spread spread) {
 }
 
 bool needs_channel_order(const Epilogue& epilogue) {
-    return epilogue.result == DataType::f32 ||
-           std::any_of(epilogue.ops.begin(), epilogue.ops.end(),
-                       [](const EpilogueOp& op) { return op.kind == Kind::combine && op.spread != Spread::scalar; });
+    return !is_code(epilogue.result) || std::any_of(epilogue.ops.begin(), epilogue.ops.end(), [](const EpilogueOp& op) {
+        return op.kind == Kind::combine && op.spread != Spread::scalar;
+    });
 }
 
 bool depends_on_place(const Epilogue& epilogue) {
@@ -110,8 +110,9 @@ bool depends_on_place(const Epilogue& epilogue) {
     });
 }
 
-Acceptance accepts(const Epilogue& epilogue, std::int64_t channels) {
-    if (epilogue.result != DataType::u8 && epilogue.result != DataType::s8 && epilogue.result != DataType::f32) {
+Acceptance accepts(const Epilogue& epilogue, std::int64_t channels, bool bfloat) {
+    const auto is_bfloat = [&](DataType type) { return bfloat && type == DataType::bf16; };
+    if (!is_code(epilogue.result) && epilogue.result != DataType::f32 && !is_bfloat(epilogue.result)) {
         return declined("the result is neither u8, s8 nor f32");
     }
     const auto fits = [&](const std::vector<float>& values) {
@@ -127,9 +128,12 @@ Acceptance accepts(const Epilogue& epilogue, std::int64_t channels) {
         if (op.operand >= kMaxOperands) {
             return declined("more than four operands");
         }
-        if (op.operand_type != DataType::u8 && op.operand_type != DataType::s8 && op.operand_type != DataType::s32 &&
-            op.operand_type != DataType::f32) {
+        if (!is_code(op.operand_type) && op.operand_type != DataType::s32 && op.operand_type != DataType::f32 &&
+            !is_bfloat(op.operand_type)) {
             return declined("an operand is neither u8, s8, s32 nor f32");
+        }
+        if (op.operand_type == DataType::bf16 && (op.spread == Spread::scalar || op.spread == Spread::per_row)) {
+            return declined("an operand of bf16 has one value for several channels");
         }
         for (const EpilogueOp& other : epilogue.ops) {
             if (other.kind == Kind::combine && other.operand == op.operand &&
@@ -142,7 +146,7 @@ Acceptance accepts(const Epilogue& epilogue, std::int64_t channels) {
 }
 
 double steps_of_error(const Epilogue& epilogue, std::size_t op, double error) {
-    if (epilogue.result == DataType::f32) {
+    if (!is_code(epilogue.result)) {
         return std::numeric_limits<double>::infinity();
     }
     for (std::size_t i = op + 1; i < epilogue.ops.size(); ++i) {

@@ -21,8 +21,10 @@ struct EpilogueArgs {
     std::array<const void*, kMaxOperands> operands = {};
 };
 
-// Whether the generated code can do these operations on `channels` channels.
-Acceptance accepts(const Epilogue& epilogue, std::int64_t channels);
+// Whether the generated code can do these operations on `channels` channels. bfloat: results and operands may be bf16.
+Acceptance accepts(const Epilogue& epilogue, std::int64_t channels, bool bfloat = false);
+
+constexpr bool is_code(DataType type) { return type == DataType::u8 || type == DataType::s8; }
 
 // Whether an operand or the result is addressed per row or channel, so that lanes must hold the channels of one row in order.
 bool needs_channel_order(const Epilogue& epilogue);

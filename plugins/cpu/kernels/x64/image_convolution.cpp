@@ -20,11 +20,22 @@ constexpr std::int64_t kFewestRows = 4;
 // Without dilation along a row, the taps of a kernel row are neighbours in memory and count as one.
 bool joined(const Window& window) { return window.dilation_width == 1; }
 std::size_t taps_of(const Window& w) { return static_cast<std::size_t>(joined(w) ? w.kernel_height : w.taps()); }
-std::int64_t tap_bytes(const ImageConvolutionDesc& desc) {
+std::int64_t tap_values(const ImageConvolutionDesc& desc) {
     return joined(desc.window) ? desc.window.kernel_width * desc.in_channels : desc.in_channels;
 }
 PanelShape panel_of(const ImageConvolutionDesc& desc, const VectorIsa& isa) {
-    return {tap_bytes(desc), taps_of(desc.window), desc.zero_point, isa.widens()};
+    return {tap_values(desc) * desc.value_bytes(), taps_of(desc.window), desc.zero_point,
+            desc.type() == DataType::u8 && isa.widens()};
+}
+
+// weight(tap, i, column) of weights [out channels, in channels, kernel height, kernel width], in the order kernel row, column, channel.
+template <class T>
+auto weight_of(const ImageConvolutionDesc& desc, const T* weights) {
+    return [weights, channels = desc.in_channels, values = tap_values(desc),
+            positions = desc.window.taps()](std::size_t tap, std::int64_t i, std::int64_t column) {
+        const std::int64_t at = static_cast<std::int64_t>(tap) * values + i;
+        return weights[(column * channels + at % channels) * positions + at / channels];
+    };
 }
 
 ImageQuantizeDesc quantization_of(const ImageConvolutionDesc& desc) {
@@ -61,6 +72,12 @@ Acceptance ImageConvolution::accepts(const ImageConvolutionDesc& desc, const Mac
             return image;
         }
     }
+    if (desc.source == Source::planar_to_bf16) {
+        const ImageBfloatDesc rows{desc.window.batch, desc.window.height, desc.window.width, desc.in_channels};
+        if (Acceptance image = ImageBfloat::accepts(rows, machine); !image) {
+            return image;
+        }
+    }
     const Window& w = desc.window;
     if (desc.in_channels < 1 || desc.in_channels * w.taps() > kMaxProducts) {
         return declined("sums of so many products may leave 32 bits");
@@ -79,7 +96,7 @@ Acceptance ImageConvolution::accepts(const ImageConvolutionDesc& desc, const Mac
                     desc.classed_operand >= kMaxOperands || desc.operand_strides[desc.classed_operand] != 0)) {
         return declined("classes of rows that are not those of the result, or of an operand with gaps");
     }
-    return x64::accepts(desc.epilogue, desc.out_channels);
+    return x64::accepts(desc.epilogue, desc.out_channels, machine.bf16);
 }
 
 std::size_t ImageConvolution::packed_size(const ImageConvolutionDesc& desc, const VectorIsa& isa) {
@@ -91,18 +108,41 @@ std::size_t ImageConvolution::packed_size(const ImageConvolutionDesc& desc, cons
 ImageConvolution::ImageConvolution(const ImageConvolutionDesc& desc, std::span<const std::int8_t> weights,
                                    CodeBlock& code, std::span<std::byte> storage)
     : desc_(desc), code_(&code), epilogue_(desc.epilogue, desc.out_channels, desc.operand_strides) {
-    desc_.out_stride = desc.out_stride != 0 ? desc.out_stride : desc.out_channels;
+    plan(code, storage);
+    if (own_.filled()) return;
+    for (const Block& block : blocks_)
+        code.later([to = weights_ + block.panel, where = static_cast<ColumnBlock>(block),
+                    panel = panel_of(desc_, code.isa()),
+                    weight = weight_of(desc_, weights.data())] { pack_panel(to, where, panel, weight); });
+}
+
+ImageConvolution::ImageConvolution(const ImageConvolutionDesc& desc, std::span<const float> weights, CodeBlock& code,
+                                   std::span<std::byte> storage)
+    : desc_(desc), code_(&code), epilogue_(desc.epilogue, desc.out_channels, desc.operand_strides) {
+    plan(code, storage);
+    if (own_.filled()) return;
+    for (const Block& block : blocks_)
+        code.later([to = weights_ + block.panel, where = static_cast<ColumnBlock>(block), type = desc_.type(),
+                    values = tap_values(desc_), taps = taps_of(desc_.window),
+                    weight = weight_of(desc_, weights.data())] { pack_floats(to, where, type, values, taps, weight); });
+}
+
+void ImageConvolution::plan(CodeBlock& code, std::span<std::byte> storage) {
+    if (desc_.out_stride == 0) desc_.out_stride = desc_.out_channels;
+    if (desc_.in_stride == 0) desc_.in_stride = desc_.in_channels;
     if (storage.empty()) {
-        own_ = Aligned<std::byte>(packed_size(desc, code.isa()));
+        own_ = Aligned<std::byte>(packed_size(desc_, code.isa()));
         storage = {own_.data(), own_.size()};
     }
     weights_ = reinterpret_cast<std::int8_t*>(storage.data());
-    desc_.in_stride = desc.in_stride != 0 ? desc.in_stride : desc.in_channels;
     size_scratch();
-    if (desc.source == Source::planar_f32) {
-        quantize_.emplace(quantization_of(desc), code);
+    const Window& w = desc_.window;
+    if (desc_.source == Source::planar_f32) {
+        quantize_.emplace(quantization_of(desc_), code);
+    } else if (desc_.source == Source::planar_to_bf16) {
+        narrow_.emplace(ImageBfloatDesc{w.batch, w.height, w.width, desc_.in_channels}, code);
     }
-    add_blocks(weights, code);
+    add_blocks(code);
     share_columns();
 }
 
@@ -110,7 +150,7 @@ void ImageConvolution::size_scratch() {
     const Window& w = desc_.window;
     const std::int64_t pixels = std::max(w.pad_left + w.width, (w.out_width() - 1) * w.stride_width +
                                                                    (w.kernel_width - 1) * w.dilation_width + 1);
-    row_bytes_ = (pixels * desc_.in_channels + 4 + 63) / 64 * 64;
+    row_bytes_ = (pixels * desc_.in_channels * desc_.value_bytes() + 4 + 63) / 64 * 64;
     const std::int64_t window_rows = (w.kernel_height - 1) * w.dilation_height + 1;
     const std::int64_t fitting = (kChunkBytes / row_bytes_ - window_rows) / w.stride_height + 1;
     chunk_rows_ = std::clamp<std::int64_t>(fitting, 1, std::min(kChunkRows, w.out_height()));
@@ -131,35 +171,29 @@ void ImageConvolution::share_columns() {
     }
 }
 
-void ImageConvolution::add_blocks(std::span<const std::int8_t> weights, CodeBlock& code) {
+void ImageConvolution::add_blocks(CodeBlock& code) {
     const Window& w = desc_.window;
-    const std::int64_t channels = desc_.in_channels;
-    const bool bounded = !may_exceed_i32(desc_.epilogue, 255.0 * 128 * static_cast<double>(w.taps() * channels));
+    const std::int64_t pixel = desc_.in_channels * desc_.value_bytes();
+    const bool codes = desc_.type() == DataType::u8;
+    const bool bounded = codes && !may_exceed_i32(desc_.epilogue,
+                                                  255.0 * 128 * static_cast<double>(w.taps() * desc_.in_channels));
     TileShape shape;
-    shape.k = tap_bytes(desc_);
+    shape.type = desc_.type();
+    shape.k = tap_values(desc_) * desc_.value_bytes();
     shape.taps.clear();
     for (std::int64_t tap = 0; tap < static_cast<std::int64_t>(taps_of(w)); ++tap) {
         const std::int64_t y = joined(w) ? tap : tap / w.kernel_width;
         const std::int64_t x = joined(w) ? 0 : tap % w.kernel_width;
-        shape.taps.push_back(y * w.dilation_height * row_bytes_ + x * w.dilation_width * channels);
+        shape.taps.push_back(y * w.dilation_height * row_bytes_ + x * w.dilation_width * pixel);
     }
-    shape.whole_dwords = true;
-    shape.row_stride = w.stride_width * channels;
+    // Past the end of a tap there are weights of 0, which leave a code out but not a NaN.
+    shape.whole_dwords = codes;
+    shape.row_stride = w.stride_width * pixel;
     shape.out_stride = desc_.out_stride;
     shape.operand_strides = epilogue_.strides();
     shape.starts = desc_.zero_point != 0;
     const PanelShape panel = panel_of(desc_, code.isa());
     for (const ColumnBlock& plain : column_blocks(desc_.out_channels, panel, block_columns(code.isa()))) {
-        if (!own_.filled()) {
-            code.later([to = weights_ + plain.panel, plain, panel, from = weights.data(), channels, k = shape.k,
-                        positions = w.taps()] {
-                pack_panel(to, plain, panel, [&](std::size_t tap, std::int64_t i, std::int64_t column) {
-                    // In the order kernel row, column, channel.
-                    const std::int64_t at = static_cast<std::int64_t>(tap) * k + i;
-                    return from[(column * channels + at % channels) * positions + at / channels];
-                });
-            });
-        }
         Block block;
         static_cast<ColumnBlock&>(block) = plain;
         block.tile_rows = tile_rows_for(w.out_width(), tile_rows(code.isa(), plain.columns));
@@ -219,12 +253,14 @@ void ImageConvolution::fill_row(const Args& args, std::int64_t batch, std::int64
         std::memset(to, desc_.zero_point, static_cast<std::size_t>(row_bytes_));
         return;
     }
-    const std::int64_t left = w.pad_left * desc_.in_channels;
-    const std::int64_t width = w.width * desc_.in_channels;
+    const std::int64_t pixel = desc_.in_channels * desc_.value_bytes();
+    const std::int64_t left = w.pad_left * pixel, width = w.width * pixel;
     std::memset(to, desc_.zero_point, static_cast<std::size_t>(left));
     std::memset(to + left + width, desc_.zero_point, static_cast<std::size_t>(row_bytes_ - left - width));
     if (desc_.source == Source::interleaved_u8) {
         copy_row(args, batch * w.height + y, to + left);
+    } else if (narrow_) {
+        narrow_->run_row(static_cast<const float*>(args.in), batch, y, reinterpret_cast<std::uint16_t*>(to + left));
     } else {
         quantize_->run_row(static_cast<const float*>(args.in), batch, y, to + left);
     }
@@ -251,7 +287,7 @@ void ImageConvolution::convolve_row(const Args& args, const Block& block, std::i
     const std::int64_t tiles = w.out_width() / block.tile_rows;
     const auto call = [&](std::size_t kernel, std::int64_t x, std::int64_t count) {
         TileArgs values;
-        values.a = lines + x * w.stride_width * desc_.in_channels;
+        values.a = lines + x * w.stride_width * desc_.in_channels * desc_.value_bytes();
         values.weights = weights_ + block.panel;
         values.out = static_cast<std::byte*>(args.out) + ((pixel + x) * desc_.out_stride + block.first) * size;
         values.tiles = count;

@@ -2,7 +2,8 @@
 // Convolution that brings rows of its image, with their padding, into memory of its own, where every tap of every window lies at a fixed
 // distance: for images of few channels or long rows. From interleaved u8 of any number of channels, or, as the first convolution of a
 // network, straight from a planar float image of one to four channels that is quantized on the way. Products are (code - zero point)
-// times weight, exact in 32 bits; padding equals the zero point.
+// times weight, exact in 32 bits; padding equals the zero point. Or of bf16 with sums in f32: from a planar float image that is rounded
+// on the way.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "plugins/cpu/kernels/acceptance.hpp"
 #include "plugins/cpu/kernels/epilogue.hpp"
 #include "plugins/cpu/kernels/x64/aligned.hpp"
+#include "plugins/cpu/kernels/x64/image_bfloat.hpp"
 #include "plugins/cpu/kernels/x64/image_quantize.hpp"
 #include "plugins/cpu/kernels/x64/tile.hpp"
 #include "plugins/cpu/kernels/x64/window.hpp"
@@ -23,7 +25,8 @@ namespace octet::cpu::x64 {
 struct ImageConvolutionDesc {
     enum class Source : std::uint8_t {
         planar_f32,  // [batch, channels, height, width]; code = min(max(x * scale + shift, low), high), rounded half to even
-        interleaved_u8  // [batch, height, width, channels], pixels `in_stride` apart
+        interleaved_u8,  // [batch, height, width, channels], pixels `in_stride` apart
+        planar_to_bf16   // f32, [batch, channels, height, width]
     };
     Source source = Source::planar_f32;
     Window window = {};
@@ -43,6 +46,10 @@ struct ImageConvolutionDesc {
     std::vector<std::int64_t> row_class = {};
     std::uint32_t classed_operand = 0;
     int threads = 1;
+
+    // Of the rows that the windows move over.
+    DataType type() const { return source == Source::planar_to_bf16 ? DataType::bf16 : DataType::u8; }
+    std::int64_t value_bytes() const { return static_cast<std::int64_t>(size_of(type())); }
 };
 
 class ImageConvolution {
@@ -59,6 +66,9 @@ public:
 
     // weights: [out channels, in channels, kernel height, kernel width], read when the code is sealed
     ImageConvolution(const ImageConvolutionDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code,
+                     std::span<std::byte> storage = {});
+    // For sources that are floats.
+    ImageConvolution(const ImageConvolutionDesc& desc, std::span<const float> weights, CodeBlock& code,
                      std::span<std::byte> storage = {});
 
     // A unit is a row of the result, or some of its columns. Ranges of many rows share the rows of the image that their windows have in
@@ -77,7 +87,8 @@ private:
     std::int64_t rows() const { return desc_.window.batch * desc_.window.out_height(); }
     void size_scratch();
     void share_columns();
-    void add_blocks(std::span<const std::int8_t> weights, CodeBlock& code);
+    void plan(CodeBlock& code, std::span<std::byte> storage);
+    void add_blocks(CodeBlock& code);
     // Rows [first, last) of the image, padding included, into the scratch rows from `slot` on.
     void fill(const Args& args, std::int64_t batch, std::int64_t first, std::int64_t last, std::int64_t slot) const;
     void fill_row(const Args& args, std::int64_t batch, std::int64_t y, std::uint8_t* to) const;
@@ -88,6 +99,7 @@ private:
     const CodeBlock* code_;
     std::vector<Block> blocks_;
     std::optional<ImageQuantize> quantize_;
+    std::optional<ImageBfloat> narrow_;
     std::int64_t chunk_rows_ = 0;  // output rows for each filling of the scratch
     std::int64_t buffer_rows_ = 0;
     std::int64_t row_bytes_ = 0;

@@ -27,20 +27,31 @@ Acceptance MatMul::accepts(const MatMulDesc& desc, const Machine& machine) {
     if (desc.rows < 1 || desc.columns < 1 || desc.k < 1) {
         return declined("an empty product");
     }
-    if (desc.k > kMaxK) {
+    if (desc.type == DataType::bf16 && !machine.bf16) {
+        return declined("needs products of bf16");
+    }
+    if (desc.type == DataType::u8 && desc.k > kMaxK) {
         return declined("sums of so many products may leave 32 bits");
     }
     const std::int64_t widest = std::max(
-        {desc.a_stride, desc.out_stride * 4, desc.k, desc.columns * 4,
+        {desc.a_stride * 4, desc.out_stride * 4, desc.k * 4, desc.columns * 4,
          *std::max_element(desc.operand_strides.begin(), desc.operand_strides.end()) * 4});
     if (widest > (std::int64_t{1} << 24)) {
         return declined("rows of more than 16 MB");
     }
-    return x64::accepts(desc.epilogue, desc.columns);
+    return x64::accepts(desc.epilogue, desc.columns, machine.bf16);
 }
 
+namespace {
+
+PanelShape panel_of(const MatMulDesc& desc, const VectorIsa& isa) {
+    return {desc.k_bytes(), 1, desc.zero_point, desc.type == DataType::u8 && isa.widens()};
+}
+
+}  // namespace
+
 std::size_t MatMul::packed_size(const MatMulDesc& desc, const VectorIsa& isa) {
-    const PanelShape panel{desc.k, 1, desc.zero_point, isa.widens()};
+    const PanelShape panel = panel_of(desc, isa);
     const ColumnBlock last = column_blocks(desc.columns, panel, block_columns(isa)).back();
     return static_cast<std::size_t>(last.panel + panel.bytes(last.columns));
 }
@@ -48,22 +59,32 @@ std::size_t MatMul::packed_size(const MatMulDesc& desc, const VectorIsa& isa) {
 MatMul::MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code,
                std::span<std::byte> storage)
     : desc_(desc), code_(&code), epilogue_(desc.epilogue, desc.columns, desc.operand_strides) {
-    desc_.a_stride = desc.a_stride != 0 ? desc.a_stride : desc.k;
-    desc_.out_stride = desc.out_stride != 0 ? desc.out_stride : desc.columns;
+    if (plan(code, storage)) pack_later(weights, code);
+}
+
+MatMul::MatMul(const MatMulDesc& desc, std::span<const float> weights, CodeBlock& code, std::span<std::byte> storage)
+    : desc_(desc), code_(&code), epilogue_(desc.epilogue, desc.columns, desc.operand_strides) {
+    if (plan(code, storage)) pack_later(weights, code);
+}
+
+PanelShape MatMul::panel() const { return panel_of(desc_, code_->isa()); }
+
+bool MatMul::plan(CodeBlock& code, std::span<std::byte> storage) {
+    if (desc_.a_stride == 0) desc_.a_stride = desc_.k;
+    if (desc_.out_stride == 0) desc_.out_stride = desc_.columns;
     if (storage.empty()) {
-        own_ = Aligned<std::byte>(packed_size(desc, code.isa()));
+        own_ = Aligned<std::byte>(packed_size(desc_, code.isa()));
         storage = {own_.data(), own_.size()};
     }
     weights_ = reinterpret_cast<std::int8_t*>(storage.data());
 
     const VectorIsa& isa = code.isa();
-    const PanelShape panel{desc.k, 1, desc.zero_point, isa.widens()};
-    const std::vector<ColumnBlock> blocks = column_blocks(desc.columns, panel, block_columns(isa));
-    share_out(blocks, panel);
-    const bool bounded = !may_exceed_i32(desc.epilogue, 255.0 * 128 * static_cast<double>(desc.k));
+    const std::vector<ColumnBlock> blocks = column_blocks(desc_.columns, panel(), block_columns(isa));
+    share_out(blocks, panel());
+    const bool bounded = desc_.type == DataType::u8 &&
+                         !may_exceed_i32(desc_.epilogue, 255.0 * 128 * static_cast<double>(desc_.k));
     const std::int64_t least_rows = std::ranges::min_element(shares_, {}, &Share::rows)->rows;
-    const std::int64_t whole_rows = batches_apart() ? desc.rows_per_batch : desc.rows;
-    if (!own_.filled()) pack_later(weights, blocks, panel, code);
+    const std::int64_t whole_rows = batches_apart() ? desc_.rows_per_batch : desc_.rows;
     for (const ColumnBlock& plain : blocks) {
         // Blocks of one width have the same code.
         if (!blocks_.empty() && blocks_.back().columns == plain.columns) {
@@ -75,22 +96,22 @@ MatMul::MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, Cod
         static_cast<ColumnBlock&>(block) = plain;
         const int rows = tile_rows(isa, plain.columns);
         const std::int64_t tiles = (least_rows + rows - 1) / rows;
-        block.prefetch_lines = static_cast<int>((panel.bytes(plain.columns) / 64 + tiles - 1) / tiles);
-        TileShape shape{rows,
-                        plain.columns,
-                        desc.k,
-                        {0},
-                        false,
-                        desc_.a_stride,
-                        desc_.out_stride,
-                        epilogue_.strides(),
-                        block.prefetch_lines,
-                        desc.zero_point != 0};
-        block.full = whole_rows >= rows ? add_tile(code, shape, desc.epilogue, bounded) : 0;
+        block.prefetch_lines = static_cast<int>((panel().bytes(plain.columns) / 64 + tiles - 1) / tiles);
+        TileShape shape{.rows = rows,
+                        .columns = plain.columns,
+                        .k = desc_.k_bytes(),
+                        .row_stride = desc_.a_stride * static_cast<std::int64_t>(size_of(desc_.type)),
+                        .out_stride = desc_.out_stride,
+                        .operand_strides = epilogue_.strides(),
+                        .prefetch_lines = block.prefetch_lines,
+                        .starts = desc_.zero_point != 0,
+                        .type = desc_.type};
+        block.full = whole_rows >= rows ? add_tile(code, shape, desc_.epilogue, bounded) : 0;
         shape.rows = static_cast<int>(whole_rows % rows);
-        block.rest = shape.rows != 0 ? add_tile(code, shape, desc.epilogue, bounded) : 0;
+        block.rest = shape.rows != 0 ? add_tile(code, shape, desc_.epilogue, bounded) : 0;
         blocks_.push_back(block);
     }
+    return !own_.filled();
 }
 
 bool MatMul::batches_apart() const {
@@ -101,8 +122,9 @@ bool MatMul::batches_apart() const {
 // What takes longest in the share: products and epilogue, and lines of the weights and of A.
 double MatMul::cycles(const Share& share, const std::vector<ColumnBlock>& blocks, const PanelShape& panel) const {
     const VectorIsa& isa = code_->isa();
-    const auto dwords = static_cast<double>((desc_.k + 3) / 4 * (isa.widens() ? 4 : isa.pairs() ? 3 : 1));
-    double sum = static_cast<double>(share.rows * desc_.k / 64);
+    const int products = desc_.type != DataType::u8 ? 1 : isa.widens() ? 4 : isa.pairs() ? 3 : 1;
+    const auto dwords = static_cast<double>((desc_.k_bytes() + 3) / 4 * products);
+    double sum = static_cast<double>(share.rows * desc_.k_bytes() / 64);
     for (std::size_t i = share.first_block; i < share.first_block + share.blocks; ++i) {
         const std::int64_t vectors = (blocks[i].columns + isa.lanes - 1) / isa.lanes;
         const std::int64_t tile = tile_rows(isa, blocks[i].columns);
@@ -154,21 +176,35 @@ void MatMul::share_out(const std::vector<ColumnBlock>& blocks, const PanelShape&
     }
     const ColumnBlock& last = blocks[shares_[0].first_block + shares_[0].blocks - 1];
     weights_first_ = last.panel + panel.bytes(last.columns) > kSmallWeights;
-    strip_rows_ = weights_first_ ? desc_.rows : std::max(kTileRows, kStripBytes / desc_.k / kTileRows * kTileRows);
+    strip_rows_ = weights_first_ ? desc_.rows
+                                 : std::max(kTileRows, kStripBytes / desc_.k_bytes() / kTileRows * kTileRows);
     if (batches_apart()) strip_rows_ = desc_.rows_per_batch;
 }
 
-void MatMul::pack_later(std::span<const std::int8_t> weights, const std::vector<ColumnBlock>& blocks,
-                        const PanelShape& panel, CodeBlock& code) const {
+void MatMul::pack_later(std::span<const std::int8_t> weights, CodeBlock& code) const {
     const std::int64_t k_step = desc_.transposed ? 1 : desc_.columns;
     const std::int64_t column_step = desc_.transposed ? desc_.k : 1;
-    code.later([to = weights_, blocks, panel, from = weights.data(), k_step, column_step] {
+    code.later([to = weights_, blocks = std::vector<ColumnBlock>(blocks_.begin(), blocks_.end()), panel = panel(),
+                from = weights.data(), k_step, column_step] {
         for (const ColumnBlock& block : blocks) {
             if (k_step == 1) {
                 pack_columns(to + block.panel, block, panel, from, column_step);
                 continue;
             }
             pack_panel(to + block.panel, block, panel, [&](std::size_t, std::int64_t i, std::int64_t column) {
+                return from[i * k_step + column * column_step];
+            });
+        }
+    });
+}
+
+void MatMul::pack_later(std::span<const float> weights, CodeBlock& code) const {
+    const std::int64_t k_step = desc_.transposed ? 1 : desc_.columns;
+    const std::int64_t column_step = desc_.transposed ? desc_.k : 1;
+    code.later([to = weights_, blocks = std::vector<ColumnBlock>(blocks_.begin(), blocks_.end()), type = desc_.type,
+                k = desc_.k, from = weights.data(), k_step, column_step] {
+        for (const ColumnBlock& block : blocks) {
+            pack_floats(to + block.panel, block, type, k, 1, [&](std::size_t, std::int64_t i, std::int64_t column) {
                 return from[i * k_step + column * column_step];
             });
         }
@@ -217,7 +253,7 @@ void MatMul::run_block(const Args& args, const Share& share, std::size_t index, 
     call.weights = weights_ + block.panel;
     call.ahead = next + first / tile * block.prefetch_lines * 64;
     const auto at_row = [&](std::int64_t row, std::int64_t tiles) {
-        call.a = args.a + row * desc_.a_stride;
+        call.a = args.a + row * desc_.a_stride * static_cast<std::int64_t>(size_of(desc_.type));
         call.out = static_cast<std::byte*>(args.out) + (row * desc_.out_stride + block.first) * size;
         call.tiles = tiles;
         call.epilogue = epilogue_.at(args.operands, row, batch, block.first);

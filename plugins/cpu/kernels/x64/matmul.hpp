@@ -1,6 +1,6 @@
 #pragma once
-// out[m, n] = epilogue(sum over k of (a[m, k] - zero_point) * weights[k, n]), u8 times s8, exact in 32 bits. A 1x1 convolution with
-// rows = pixels.
+// out[m, n] = epilogue(sum over k of (a[m, k] - zero_point) * weights[k, n]), u8 times s8, exact in 32 bits; or of floats, f32 or bf16
+// with sums in f32. A 1x1 convolution with rows = pixels.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -16,24 +16,27 @@
 namespace octet::cpu::x64 {
 
 struct MatMulDesc {
+    DataType type = DataType::u8;  // of a: u8, f32 or bf16
     std::int64_t rows = 0;
     std::int64_t k = 0;
     std::int64_t columns = 0;
     std::int64_t a_stride = 0;  // elements between rows; 0: dense
     std::int64_t out_stride = 0;
-    bool transposed = false;  // the weights are [columns, k]
-    std::uint8_t zero_point = 0;
+    bool transposed = false;      // the weights are [columns, k]
+    std::uint8_t zero_point = 0;  // of u8
     Epilogue epilogue = {};
     std::array<std::int64_t, kMaxOperands> operand_strides =
         {};                           // of full operands, elements between rows; 0: `columns`
     std::int64_t rows_per_batch = 0;  // for operands per batch and channel; 0: one batch
     int threads = 1;                  // how many ranges of units run at once
+
+    std::int64_t k_bytes() const { return k * static_cast<std::int64_t>(size_of(type)); }
 };
 
 class MatMul {
 public:
     struct Args {
-        const std::uint8_t* a = nullptr;
+        const std::uint8_t* a = nullptr;  // the bytes of its values
         void* out = nullptr;
         std::array<const void*, kMaxOperands> operands = {};
         const std::int8_t* next_weights = nullptr;  // what this thread reads after the call, to be fetched meanwhile
@@ -46,6 +49,8 @@ public:
     // when the code is sealed.
     MatMul(const MatMulDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code,
            std::span<std::byte> storage = {});
+    // For f32 and bf16; of bf16 they are rounded.
+    MatMul(const MatMulDesc& desc, std::span<const float> weights, CodeBlock& code, std::span<std::byte> storage = {});
 
     // A unit is what one of `threads` threads does: a rectangle of the result.
     std::int64_t units() const { return static_cast<std::int64_t>(shares_.size()); }
@@ -67,8 +72,11 @@ private:
     std::vector<Share> grid(const std::vector<ColumnBlock>& blocks, std::int64_t row_parts,
                             std::int64_t column_parts) const;
     double cycles(const Share& share, const std::vector<ColumnBlock>& blocks, const PanelShape& panel) const;
-    void pack_later(std::span<const std::int8_t> weights, const std::vector<ColumnBlock>& blocks,
-                    const PanelShape& panel, CodeBlock& code) const;
+    // Whether the weights have to be packed still.
+    bool plan(CodeBlock& code, std::span<std::byte> storage);
+    PanelShape panel() const;
+    void pack_later(std::span<const std::int8_t> weights, CodeBlock& code) const;
+    void pack_later(std::span<const float> weights, CodeBlock& code) const;
     void run_share(const Args& args, const Share& share) const;
     void run_block(const Args& args, const Share& share, std::size_t index, std::int64_t first,
                    std::int64_t rows) const;

@@ -134,8 +134,7 @@ PanelProduct::PanelProduct(const PanelProductDesc& desc, std::int64_t strip_rows
         shape.operand_strides = epilogue_.strides();
         shape.starts = desc.a_zero != 0;
         shape.row_terms = has_terms();
-        shape.floats = desc.floats();
-        shape.bfloats = desc.bfloats;
+        shape.type = desc.bfloats ? DataType::bf16 : desc.floats() ? DataType::f32 : DataType::u8;
         const std::int64_t rest = last % shape.rows;
         if (std::min(strip_rows, desc.rows) >= shape.rows) block.full = add_tile(code, shape, desc.epilogue, bounded);
         shape.rows = static_cast<int>(rest);

@@ -44,7 +44,7 @@ public:
     void emit();
 
 private:
-    bool packed() const { return d.kind == PoolDesc::Kind::maximum && d.type != DataType::f32; }
+    bool packed() const { return d.kind == PoolDesc::Kind::maximum && is_code(d.type); }
     // Codes of a maximum that are the result as they are.
     bool unchanged() const {
         const bool whole = d.type == DataType::u8 ? d.epilogue.low <= 0 && d.epilogue.high >= 255
@@ -84,7 +84,7 @@ void PoolEmitter::start() {
             c.vpbroadcastd(c.vec(v), c.one_lane(0xFF800000U));
         } else {
             c.vpbroadcastd(c.vec(v), c.dword[c.rdi + offsetof(CallArgs, initial)]);
-            if (d.type == DataType::f32) {
+            if (!is_code(d.type)) {
                 c.vcvtdq2ps(c.vec(v), c.vec(v));
             }
         }
@@ -144,11 +144,18 @@ void PoolEmitter::tap(const Reg64& base, std::int64_t offset) {
         }
         const Xbyak::Address from = c.at(base, place);
         const Vec sum = partial(v) ? c.vec(v) | c.k1 : c.vec(v);
-        if (d.type == DataType::f32) {
+        if (!is_code(d.type)) {
+            const bool bfloat = d.type == DataType::bf16;
+            const Vec loaded = c.vec(8 + v);
+            if (bfloat) {
+                epilogue_.load_as_float(loaded, d.type, base + static_cast<std::size_t>(place),
+                                        partial(v) ? channels_ % lanes_ : lanes_);
+            }
+            const Xbyak::Operand& value = bfloat ? static_cast<const Xbyak::Operand&>(loaded) : from;
             if (d.kind == PoolDesc::Kind::maximum) {
-                c.vmaxps(sum, c.vec(v), from);
+                c.vmaxps(sum, c.vec(v), value);
             } else {
-                c.vaddps(sum, c.vec(v), from);
+                c.vaddps(sum, c.vec(v), value);
             }
             continue;
         }
@@ -234,7 +241,7 @@ void PoolEmitter::finish() {
             c.vbroadcastss(c.vec(8), c.dword[c.rdi + offsetof(CallArgs, divisor)]);
         }
         for (int v = 0; v < vectors_; ++v) {
-            if (d.type != DataType::f32) {
+            if (is_code(d.type)) {
                 c.vcvtdq2ps(c.vec(v), c.vec(v));
             }
             if (c.wide()) {
@@ -294,7 +301,7 @@ Acceptance Pool::accepts(const PoolDesc& desc, const Machine& machine) {
     if (!machine.avx2()) {
         return declined("needs AVX2");
     }
-    if (desc.type != DataType::u8 && desc.type != DataType::s8 && desc.type != DataType::f32) {
+    if (!is_code(desc.type) && desc.type != DataType::f32 && !(desc.type == DataType::bf16 && machine.bf16)) {
         return declined("the input is neither u8, s8 nor f32");
     }
     if (!desc.window.valid() || desc.channels < 1) {
@@ -309,7 +316,7 @@ Acceptance Pool::accepts(const PoolDesc& desc, const Machine& machine) {
     if (desc.window.taps() > (1 << 22)) {
         return declined("sums over so large a window may leave 32 bits");
     }
-    return x64::accepts(desc.epilogue, desc.channels);
+    return x64::accepts(desc.epilogue, desc.channels, machine.bf16);
 }
 
 Pool::Pool(const PoolDesc& desc, CodeBlock& code)

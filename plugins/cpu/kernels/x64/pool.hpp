@@ -16,7 +16,7 @@ namespace octet::cpu::x64 {
 struct PoolDesc {
     enum class Kind : std::uint8_t { maximum, average };
     Kind kind = Kind::maximum;
-    DataType type = DataType::u8;  // of the input: u8, s8 or f32
+    DataType type = DataType::u8;  // of the input: u8, s8, f32 or bf16
     Window window = {};
     std::int64_t channels = 0;
     std::int64_t in_stride = 0;  // elements between pixels; 0: dense

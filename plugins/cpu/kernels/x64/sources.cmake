@@ -15,7 +15,10 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     x64/elementwise.cpp
     x64/few_outputs.cpp
     x64/few_rows.cpp
+    x64/float_depthwise.cpp
+    x64/float_depthwise_emit.cpp
     x64/image_convolution.cpp
+    x64/image_bfloat.cpp
     x64/image_quantize.cpp
     x64/pool.cpp
     x64/recurrent.cpp

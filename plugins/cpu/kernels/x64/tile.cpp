@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "plugins/cpu/kernels/portable/bfloat.hpp"
 #include "plugins/cpu/kernels/x64/emit_dot.hpp"
 #include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
 
@@ -22,7 +23,7 @@ public:
     TileEmitter(Emitter& code, const TileShape& shape, const Epilogue& epilogue, bool bounded)
         : c(code),
           s(shape),
-          dot_(code, shape.columns, shape.floats, masked_tail() ? static_cast<int>(shape.k % 4) : 0, shape.bfloats),
+          dot_(code, shape.columns, shape.type, masked_tail() ? static_cast<int>(shape.k % 4) : 0),
           acc_([&code, vectors = dot_.vectors()](int row, int vector) { return code.vec(row * vectors + vector); }),
           epilogue_(code, epilogue, shape.operand_strides, offsetof(TileArgs, epilogue),
                     DotEmitter::first_temp(code.isa()), bounded),
@@ -155,7 +156,7 @@ void TileEmitter::emit() {
     } else {
         looped();
     }
-    epilogue_.finish(s.rows, s.columns, acc_, !s.floats, out, s.out_stride);
+    epilogue_.finish(s.rows, s.columns, acc_, s.type == DataType::u8, out, s.out_stride);
     epilogue_.advance_rows(s.rows);
     if (s.row_terms) {
         c.advance(terms, s.rows * 4);
@@ -170,8 +171,8 @@ void TileEmitter::emit() {
 }  // namespace
 
 std::size_t add_tile(CodeBlock& block, const TileShape& shape, const Epilogue& epilogue, bool bounded) {
-    const std::string key = fmt::format("tile {} {} {} {} {} {} {} [{}] {} {} {} [{}] {} {} {}", shape.starts,
-                                        shape.row_terms, shape.floats, shape.bfloats, shape.rows, shape.columns,
+    const std::string key = fmt::format("tile {} {} {} {} {} {} [{}] {} {} {} [{}] {} {} {}", shape.starts,
+                                        shape.row_terms, static_cast<int>(shape.type), shape.rows, shape.columns,
                                         shape.k, fmt::join(shape.taps, ","), shape.whole_dwords, shape.row_stride,
                                         shape.out_stride, fmt::join(shape.operand_strides, ","), shape.prefetch_lines,
                                         bounded, key_of(epilogue));
@@ -214,6 +215,27 @@ void widen_weights(std::int8_t* products, std::int64_t dwords, std::int64_t widt
             const std::uint32_t first = two(bytes[0], bytes[2]), second = two(bytes[1], bytes[3]);
             std::memcpy(even + c * 4, &first, 4);
             std::memcpy(odd + c * 4, &second, 4);
+        }
+    }
+}
+
+void pack_floats(std::int8_t* panel, const ColumnBlock& block, DataType type, std::int64_t k, std::size_t taps,
+                 const FloatWeight& weight) {
+    const std::int64_t width = block.vectors() * 16, together = type == DataType::bf16 ? 2 : 1;
+    std::vector<float> dwords(static_cast<std::size_t>(width * together));
+    for (std::size_t tap = 0; tap < taps; ++tap) {
+        for (std::int64_t i = 0; i < k; i += together, panel += width * 4) {
+            std::ranges::fill(dwords, 0.0F);
+            for (std::int64_t c = 0; c < block.columns; ++c) {
+                for (std::int64_t j = i; j < std::min(i + together, k); ++j) {
+                    dwords[static_cast<std::size_t>(c * together + j - i)] = weight(tap, j, block.first + c);
+                }
+            }
+            if (type == DataType::bf16) {
+                portable::to_bfloat(dwords.data(), dwords.size(), reinterpret_cast<std::uint16_t*>(panel));
+            } else {
+                std::memcpy(panel, dwords.data(), dwords.size() * 4);
+            }
         }
     }
 }

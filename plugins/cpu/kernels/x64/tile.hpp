@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,11 +34,10 @@ struct TileShape {
     std::int64_t row_stride = 0;           // bytes between rows of A
     std::int64_t out_stride = 0;           // elements between rows of the result
     std::vector<std::int64_t> operand_strides = {};
-    int prefetch_lines = 0;  // for each row tile
-    bool starts = false;     // panels begin with the values the sums start from
-    bool floats = false;     // A and the weights are floats: one value of K takes the place of a dword of bytes
-    bool bfloats = false;    // beside floats: two values of bf16 do; the sums are f32
-    bool row_terms = false;  // the sums of a row start from its term, too; without prefetch
+    int prefetch_lines = 0;        // for each row tile
+    bool starts = false;           // panels begin with the values the sums start from
+    DataType type = DataType::u8;  // of A; of f32 one value, of bf16 two take the place of a dword of codes
+    bool row_terms = false;        // the sums of a row start from its term, too; without prefetch
 };
 
 // Rows of a tile with this many vectors of 16 columns, so that sums, weights and broadcasts fill the registers.
@@ -83,6 +83,11 @@ std::vector<ColumnBlock> column_blocks(std::int64_t columns, const PanelShape& p
 
 // Weights of 8 bits, `dwords` rows of four for each of `width` columns in the second half of `products`, into pairs of 16 bits in all of it.
 void widen_weights(std::int8_t* products, std::int64_t dwords, std::int64_t width);
+
+// Weights of floats for an A of f32 or bf16: `weight(tap, i, column)` is asked for i < k values and the block's columns.
+using FloatWeight = std::function<float(std::size_t tap, std::int64_t i, std::int64_t column)>;
+void pack_floats(std::int8_t* panel, const ColumnBlock& block, DataType type, std::int64_t k, std::size_t taps,
+                 const FloatWeight& weight);
 
 // Packs one block of weights whose columns lie one after the other, `stride` bytes apart; of one tap.
 void pack_columns(std::int8_t* panel, const ColumnBlock& block, const PanelShape& shape, const std::int8_t* weights,
