@@ -119,6 +119,47 @@ TEST(X64Pool, EveryChannelTail) {
     }
 }
 
+// Of codes, sums of more pixels than words hold.
+TEST(X64Pool, WholeMaps) {
+    OCTET_NEEDS_AVX2();
+    const x64::Window maps[] = {
+        {1, 7, 7, 7, 7}, {2, 5, 9, 5, 9}, {1, 16, 16, 16, 16}, {1, 1, 257, 1, 257}, {1, 31, 33, 31, 33}};
+    for (const Guard guard : kGuards) {
+        for (const x64::Window& map : maps) {
+            for (const std::int64_t channels : {1, 16, 31, 32, 33, 47, 48, 49, 63, 64, 65, 96, 100, 112, 113, 128, 144})
+                check({map, Kind::average, DataType::u8, channels}, 0, guard);
+            for (const DataType type : {DataType::s8, DataType::u8}) {
+                check({map, Kind::average, type, 80, false, 5, 3}, 1, guard);
+                check({map, Kind::average, type, 64}, 2, guard);
+            }
+        }
+        // Windows that slide: of parts of a line, and over padding.
+        check({{1, 30, 40, 9, 30, 2, 5}, Kind::average, DataType::u8, 64}, 0, guard);
+        check({{1, 12, 12, 11, 11, 1, 1, 1, 1, 5, 5, 5, 5}, Kind::average, DataType::u8, 64, true}, 0, guard);
+    }
+}
+
+// The largest codes fill the words.
+TEST(X64Pool, LargestCodes) {
+    OCTET_NEEDS_AVX2();
+    on_every_isa([](const Machine& machine) {
+        for (const std::int64_t channels : {32, 48, 64}) {
+            const x64::PoolDesc desc{.kind = Kind::average,
+                                     .type = DataType::u8,
+                                     .window = {1, 32, 32, 32, 32},
+                                     .channels = channels,
+                                     .epilogue = {}};
+            const std::vector<std::uint8_t> in(static_cast<std::size_t>(32 * 32 * channels), 255);
+            std::vector<float> out(static_cast<std::size_t>(channels));
+            x64::CodeBlock code(x64::vector_isa_of(machine));
+            const x64::Pool pool(desc, code);
+            code.seal();
+            pool.run({in.data(), out.data()}, 0, pool.units());
+            EXPECT_EQ(out, std::vector<float>(out.size(), 255));
+        }
+    });
+}
+
 TEST(X64Pool, EveryWindow) {
     OCTET_NEEDS_AVX2();
     const x64::Window windows[] = {{1, 7, 7, 7, 7},

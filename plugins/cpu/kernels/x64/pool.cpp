@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
+#include "plugins/cpu/kernels/x64/word_sums.hpp"
 
 namespace octet::cpu::x64 {
 namespace {
@@ -53,6 +54,11 @@ private:
     }
     bool partial(int v) const { return v == vectors_ - 1 && channels_ % lanes_ != 0; }
     bool whole_register() const { return channels_ == c.isa().bytes(); }
+    // Codes of many pixels, such as those of a whole map.
+    bool in_words() const {
+        return d.kind == PoolDesc::Kind::average && d.type == DataType::u8 && d.window.taps() > kMaxUnrolled &&
+               WordSums::accepts(c.isa(), channels_);
+    }
 
     void start();
     void tap(const Reg64& base, std::int64_t offset);
@@ -79,7 +85,7 @@ void PoolEmitter::start() {
         c.vpbroadcastd(c.vec(0), c.one_lane(d.type == DataType::u8 ? 0U : 0x80808080U));
         return;
     }
-    for (int v = 0; v < vectors_; ++v) {
+    for (int v = 0; v < (in_words() ? WordSums::kVectors : vectors_); ++v) {
         if (d.kind == PoolDesc::Kind::maximum) {
             c.vpbroadcastd(c.vec(v), c.one_lane(0xFF800000U));
         } else {
@@ -191,11 +197,15 @@ void PoolEmitter::windows() {
     c.L(lines);
     c.mov(at, row);
     c.mov(columns_left, c.at(c.rdi, offsetof(CallArgs, columns)));
-    c.L(pixels);
-    tap(at, 0);
-    c.advance(at, pixel);
-    c.dec(columns_left);
-    c.jnz(pixels, Xbyak::CodeGenerator::T_NEAR);
+    if (in_words()) {
+        WordSums(c, channels_).add(at, columns_left, c.r11, pixel);
+    } else {
+        c.L(pixels);
+        tap(at, 0);
+        c.advance(at, pixel);
+        c.dec(columns_left);
+        c.jnz(pixels, Xbyak::CodeGenerator::T_NEAR);
+    }
     c.advance(row, line);
     c.dec(rows_left);
     c.jnz(lines, Xbyak::CodeGenerator::T_NEAR);
@@ -235,6 +245,9 @@ void PoolEmitter::finish() {
     }
     if (packed()) {
         spread_codes();
+    }
+    if (in_words()) {
+        WordSums(c, channels_).order();
     }
     if (d.kind == PoolDesc::Kind::average) {
         if (!c.wide()) {
@@ -382,6 +395,10 @@ void Pool::run_row(const Args& args, const Block& block, std::int64_t batch, std
                                                            static_cast<std::int64_t>(size_of(desc_.epilogue.result));
         call.rows = pixels.count() > 0 ? lines.count() : 0;
         call.columns = pixels.count();
+        if (pixels.count() == w.width && w.dilation_height == 1 && call.rows > 1) {  // whole lines are one
+            call.rows = 1;
+            call.columns = taps;
+        }
         call.count = run;
         call.initial = desc_.count_padding ? desc_.padding_value * static_cast<std::int32_t>(counted - taps) : 0;
         const std::int64_t values = std::max<std::int64_t>(1, desc_.count_padding ? counted : taps);

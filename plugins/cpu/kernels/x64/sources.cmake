@@ -31,5 +31,6 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     x64/normalize.cpp
     x64/attention.cpp
     x64/panel_product.cpp
-    x64/product.cpp)
+    x64/product.cpp
+    x64/word_sums.cpp)
 endif()
