@@ -13,6 +13,8 @@
 #include <mutex>
 #include <thread>
 
+#include "plugins/cpu/spin.hpp"
+
 namespace octet::cpu {
 namespace {
 
@@ -22,36 +24,7 @@ constexpr std::chrono::microseconds kSpin{200};
 // Waking takes 50-150 us; a caller that waits longer than this lost its partner's processor to someone else.
 constexpr std::chrono::microseconds kSpinForEnd{2000};
 
-// From then on a spinning thread offers its processor to others, among them the very thread it waits for.
-constexpr std::chrono::microseconds kSpinAlone{20};
-
 std::atomic<int> forks{0};
-
-void relax() {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#else
-    std::this_thread::yield();
-#endif
-}
-
-// Whether `done` became true while spinning for `time`.
-template <class Done>
-bool spin(std::chrono::microseconds time, Done done) {
-    const auto begin = std::chrono::steady_clock::now();
-    for (std::chrono::nanoseconds passed{0}; passed < time; passed = std::chrono::steady_clock::now() - begin) {
-        for (int i = 0; i < 64; ++i) {
-            if (done()) {
-                return true;
-            }
-            relax();
-        }
-        if (passed > kSpinAlone) {
-            sched_yield();
-        }
-    }
-    return done();
-}
 
 // What the calling thread is in a pool at work.
 struct Place {

@@ -74,11 +74,9 @@ TEST(Bfloat, WhatLiesBetweenProductsStaysNarrow) {
     const Value both = edit.add(Concat{.axis = 1}, {sum, b});
     Tensor weights(Element::f32, {16, 32, 1, 1});
     for (std::size_t c = 0; c < 16; ++c) weights.write<float>()[c * 32 + c] = 1;
-    edit.add(Result{}, {edit.add(Convolution{.strides = {1, 1},
-                                             .pads_begin = {0, 0},
-                                             .pads_end = {0, 0},
-                                             .dilations = {1, 1}},
-                                 {both, edit.constant(weights)})});
+    edit.add(Result{},
+             {edit.add(Convolution{.strides = {1, 1}, .pads_begin = {0, 0}, .pads_end = {0, 0}, .dilations = {1, 1}},
+                       {both, edit.constant(weights)})});
     EXPECT_EQ(run(graph), "f32>bf16 bf16>bf16 bf16>bf16 bf16>bf16 bf16>bf16 bf16>f32");
     EXPECT_EQ(run(graph, false), "");
 }
@@ -103,11 +101,9 @@ TEST(Bfloat, PlanesOfAnImage) {
     const Value x = image(edit, {2, 3, 9, 8});
     Tensor weights(Element::f32, {16, 3, 3, 3});
     for (std::size_t i = 0; i < weights.size(); ++i) weights.write<float>()[i] = static_cast<float>(i % 5) - 2;
-    const Value a = edit.add(Convolution{.strides = {2, 2},
-                                         .pads_begin = {1, 1},
-                                         .pads_end = {1, 1},
-                                         .dilations = {1, 1}},
-                             {x, edit.constant(weights)});
+    const Value a =
+        edit.add(Convolution{.strides = {2, 2}, .pads_begin = {1, 1}, .pads_end = {1, 1}, .dilations = {1, 1}},
+                 {x, edit.constant(weights)});
     edit.add(Result{}, {a});
     EXPECT_EQ(run(graph), "bf16>f32");
 }
@@ -119,11 +115,9 @@ TEST(Bfloat, BackwardConvolutions) {
         Edit edit(graph);
         Tensor weights(Element::f32, {16, 4, kernel, kernel});
         for (std::size_t i = 0; i < weights.size(); ++i) weights.write<float>()[i] = static_cast<float>(i % 3) - 1;
-        const Value a = edit.add(ConvolutionBackpropData{.strides = {2, 2},
-                                                         .pads_begin = {0, 0},
-                                                         .pads_end = {0, 0},
-                                                         .dilations = {1, 1}},
-                                 {image(edit), edit.constant(weights)});
+        const Value a = edit.add(
+            ConvolutionBackpropData{.strides = {2, 2}, .pads_begin = {0, 0}, .pads_end = {0, 0}, .dilations = {1, 1}},
+            {image(edit), edit.constant(weights)});
         edit.add(Result{}, {a});
         EXPECT_EQ(run(graph), "f32>bf16 bf16>f32") << kernel;
     }

@@ -18,7 +18,6 @@
 #include "plugins/cpu/kernels/x64/image_convolution.hpp"
 #include "plugins/cpu/kernels/x64/matmul.hpp"
 #include "plugins/cpu/kernels/x64/recurrent.hpp"
-#include "plugins/cpu/kernels/x64/recurrent_cell.hpp"
 #include "tests/cpu_kernels/bench.hpp"
 #ifdef OCTET_BENCH_ONEDNN
 #include "plugins/cpu/kernels/onednn/convolution.hpp"
@@ -294,79 +293,73 @@ void add(const Layer& layer, const char* who, const Prepare& prepare) {
     }
 }
 
-// One time step: the product of its state with the recurrent weights of all gates. Bytes are those of the weights.
-void measure_recurrent(benchmark::State& state, std::int64_t gates, std::int64_t hidden, bool integer) {
-    const x64::RecurrentProductDesc desc{.depth = hidden,
-                                         .panels = hidden / 16,
-                                         .vectors = static_cast<int>(gates),
-                                         .integer = integer};
+// One time step of a sequence: the product of its state with the recurrent weights of all gates, and the cells, behind it in one kernel or
+// portable ones; every other step backwards. Bytes are those of the weights.
+enum class Weights : std::uint8_t { s8, bf16, f32 };
+void measure_recurrent(benchmark::State& state, portable::RecurrentCell::Kind kind, std::int64_t hidden,
+                       Weights weights, std::int64_t rows, bool joined) {
+    constexpr std::size_t kUnits = portable::RecurrentCell::kUnits;
+    const portable::RecurrentCell cell{.kind = kind};
+    const std::size_t gates = cell.gates(), units = static_cast<std::size_t>(hidden);
+    x64::RecurrentProductDesc desc{.rows = rows,
+                                   .depth = hidden,
+                                   .panels = hidden / 16,
+                                   .vectors = static_cast<int>(gates),
+                                   .integer = weights == Weights::s8,
+                                   .narrow = weights == Weights::bf16};
+    if (joined) desc.cell = kind;
     if (!x64::RecurrentProduct::accepts(desc, detect_machine())) {
         state.SkipWithError("not on this machine");
         return;
     }
-    const std::vector<std::byte> column(static_cast<std::size_t>(hidden * 4), std::byte{1});
+    const std::vector<std::byte> column(units * 4);
     x64::CodeBlock code;
     const x64::RecurrentProduct product(desc, code, [&](std::int64_t, std::int64_t) { return column.data(); });
     code.seal();
-    const x64::Aligned<std::byte> input(static_cast<std::size_t>(desc.state_stride()));
-    std::vector<float> sums(64);
+    const x64::Aligned<std::byte> input(static_cast<std::size_t>(rows * desc.state_stride()));
+    const std::vector<float> start(gates * units, 0.3F), scale(gates * units, 1), bias(units);
+    std::vector<float> sums(static_cast<std::size_t>(rows) * 64), states(units), kept(units), update(units),
+        result(units);
+    const portable::RecurrentRow row{start.data(), states.data(), kept.data(), update.data(), result.data()};
+    const std::vector<portable::RecurrentRow> all(static_cast<std::size_t>(rows), row);
+    x64::RecurrentPanelsStep step{input.data(), all.data(), rows, units, scale.data(), bias.data(), 0, desc.panels};
     for (auto _ : state) {
-        for (std::int64_t panel = 0; panel < desc.panels; ++panel) {
-            product.run(input.data(), panel, sums.data());
+        step.backwards = !step.backwards;
+        if (joined) {
+            product.run_cells(step);
+            continue;
         }
-        benchmark::DoNotOptimize(sums.data());
+        for (std::int64_t i = 0; i < desc.panels; ++i) {
+            const std::int64_t panel = step.backwards ? desc.panels - 1 - i : i;
+            product.run(input.data(), rows, panel, sums.data());
+            const std::size_t unit = static_cast<std::size_t>(panel) * kUnits;
+            for (std::size_t r = 0; r < all.size(); ++r)
+                cell.run({start.data() + unit, units, sums.data() + r * 64, scale.data() + gates * unit, 1, kUnits,
+                          kept.data() + unit, states.data() + unit, result.data() + unit, bias.data() + unit,
+                          update.data() + unit});
+        }
     }
     state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) *
                             static_cast<std::int64_t>(product.packed_bytes()));
 }
 
-// What follows it: the gates and states of all hidden units.
-void measure_cell(benchmark::State& state, portable::RecurrentCell::Kind kind, std::size_t hidden, bool generated) {
-    portable::RecurrentCell portable;
-    portable.kind = kind;
-    const std::size_t gates = portable.gates();
-    std::vector<float> start(gates * hidden, 0.3F), sums(gates * hidden, 0.1F), scale(gates * hidden, 1), cell(hidden),
-        states(hidden), result(hidden), update(hidden);
-    const std::vector<float> bias(hidden);
-    x64::CodeBlock code;
-    const std::size_t kernel = x64::add_recurrent_cell(code, kind);
-    code.seal();
-    for (auto _ : state)
-        for (std::size_t i = 0; i < hidden; i += portable::RecurrentCell::kUnits) {
-            const portable::RecurrentCell::Arguments args{start.data() + i,
-                                                          hidden,
-                                                          sums.data() + gates * i,
-                                                          scale.data() + gates * i,
-                                                          1,
-                                                          portable::RecurrentCell::kUnits,
-                                                          cell.data() + i,
-                                                          states.data() + i,
-                                                          result.data() + i,
-                                                          bias.data() + i,
-                                                          update.data() + i};
-            if (generated) code.call(kernel, args);
-            else portable.run(args);
-        }
-}
-
 void add_recurrent() {
     using Kind = portable::RecurrentCell::Kind;
-    for (const auto& [name, kind] : {std::pair{"lstm", Kind::lstm}, {"gru", Kind::gru}})
-        for (const bool generated : {true, false}) {
-            const std::string row = fmt::format("cell/{}/512/{}", name, generated ? "own" : "portable");
-            benchmark::RegisterBenchmark(row.c_str(), [kind = kind, generated](benchmark::State& state) {
-                measure_cell(state, kind, 512, generated);
+    const auto add = [](std::string_view name, Kind kind, std::int64_t hidden, Weights weights, std::int64_t rows) {
+        constexpr std::array<std::string_view, 3> kTypes{"s8", "bf16", "f32"};
+        for (const bool joined : {true, false}) {
+            const std::string full = fmt::format("recurrent/{}/{}/{}/rows:{}/{}", name, hidden,
+                                                 kTypes[static_cast<std::size_t>(weights)], rows,
+                                                 joined ? "joined" : "portable_cells");
+            benchmark::RegisterBenchmark(full.c_str(), [=](benchmark::State& state) {
+                measure_recurrent(state, kind, hidden, weights, rows, joined);
             })->Unit(benchmark::kMicrosecond);
         }
-    for (const std::int64_t gates : {4, 3})
-        for (const std::int64_t hidden : {128, 512, 1024}) {
-            for (const bool integer : {true, false}) {
-                const std::string name = fmt::format("recurrent/{}x{}/{}", gates * hidden, hidden,
-                                                     integer ? "s8" : "f32");
-                benchmark::RegisterBenchmark(name.c_str(), [gates, hidden, integer](benchmark::State& state) {
-                    measure_recurrent(state, gates, hidden, integer);
-                })->Unit(benchmark::kMicrosecond);
-            }
+    };
+    for (const auto& [name, kind] : {std::pair{"lstm", Kind::lstm}, {"gru", Kind::gru}})
+        for (const Weights weights : {Weights::s8, Weights::bf16, Weights::f32}) {
+            for (const std::int64_t hidden : {128, 512, 1024}) add(name, kind, hidden, weights, 1);
+            for (const std::int64_t rows : {4, 16}) add(name, kind, 512, weights, rows);
         }
 }
 

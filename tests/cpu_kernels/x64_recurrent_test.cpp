@@ -2,13 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <memory>
+
 #include "plugins/cpu/kernels/portable/bfloat.hpp"
+#include "plugins/cpu/kernels/portable/recurrent.hpp"
 #include "plugins/cpu/kernels/x64/recurrent_cell.hpp"
 #include "tests/cpu_kernels/x64_support.hpp"
 
 namespace octet::cpu::testing {
 namespace {
 
+using portable::RecurrentCell;
+using portable::RecurrentRow;
 using x64::RecurrentProduct;
 using x64::RecurrentProductDesc;
 
@@ -19,12 +24,24 @@ struct State {
 
     State(const RecurrentProductDesc& d, Guard guard)
         : bytes(random_guarded<std::uint8_t>(static_cast<std::size_t>(d.rows * d.state_stride()), guard, 3)), desc(d) {
-        if (!d.integer) {
+        if (d.narrow) {
+            std::vector<float> values(bytes.size() / 2);
+            fill_uniform(values, 3, -1, 1);
+            portable::to_bfloat(values.data(), values.size(), reinterpret_cast<std::uint16_t*>(bytes.data()));
+        } else if (!d.integer) {
             fill_uniform({reinterpret_cast<float*>(bytes.data()), bytes.size() / 4}, 3, -1, 1);
         }
     }
+    const std::byte* data() const { return reinterpret_cast<const std::byte*>(bytes.data()); }
     double at(std::int64_t row, std::int64_t k) const {
         const std::uint8_t* from = bytes.data() + row * desc.state_stride();
+        if (desc.narrow) {
+            const auto* digits = reinterpret_cast<const std::uint16_t*>(from);
+            std::array<float, 2> values{};
+            portable::from_bfloat(digits + k, 1, &values[0]);
+            portable::from_bfloat(digits + desc.digits() + k, 1, &values[1]);
+            return static_cast<double>(values[0]) + static_cast<double>(values[1]);
+        }
         if (!desc.integer) {
             return reinterpret_cast<const float*>(from)[k];
         }
@@ -32,18 +49,27 @@ struct State {
     }
 };
 
-void check_on(const Machine& machine, const RecurrentProductDesc& desc, Guard guard) {
-    SCOPED_TRACE(fmt::format("{} rows, depth {}, {} panels of {} vectors, integer {}", desc.rows, desc.depth,
-                             desc.panels, desc.vectors, desc.integer));
-    ASSERT_TRUE(RecurrentProduct::accepts(desc, machine));
-    const State state(desc, guard);
-    const auto count = static_cast<std::size_t>(desc.panels * desc.columns() * desc.depth);
-    const auto codes = random_guarded<std::int8_t>(count, guard, 1);
-    const auto floats = random_guarded<float>(count, guard, 2);
-    const auto weight = [&](std::int64_t panel, std::int64_t column, std::int64_t k) {
-        const auto i = static_cast<std::size_t>((panel * desc.columns() + column) * desc.depth + k);
+// Weights between guards.
+struct Weights {
+    const RecurrentProductDesc& desc;
+    Guarded<std::int8_t> codes;
+    Guarded<float> floats;
+
+    Weights(const RecurrentProductDesc& d, Guard guard)
+        : desc(d),
+          codes(random_guarded<std::int8_t>(static_cast<std::size_t>(d.panels * d.columns() * d.depth), guard, 1)),
+          floats(random_guarded<float>(codes.size(), guard, 2)) {}
+    std::size_t place(std::int64_t panel, std::int64_t column) const {
+        return static_cast<std::size_t>((panel * desc.columns() + column) * desc.depth);
+    }
+    const std::byte* column(std::int64_t panel, std::int64_t column) const {
+        return desc.integer ? reinterpret_cast<const std::byte*>(&codes[place(panel, column)])
+                            : reinterpret_cast<const std::byte*>(&floats[place(panel, column)]);
+    }
+    double at(std::int64_t panel, std::int64_t column, std::int64_t k) const {
+        const std::size_t i = place(panel, column) + static_cast<std::size_t>(k);
         if (desc.integer) {
-            return static_cast<float>(codes[i]);
+            return codes[i];
         }
         std::uint16_t narrow = 0;
         float wide = floats[i];
@@ -51,24 +77,36 @@ void check_on(const Machine& machine, const RecurrentProductDesc& desc, Guard gu
             portable::to_bfloat(&wide, 1, &narrow);
             portable::from_bfloat(&narrow, 1, &wide);
         }
-        return wide;
-    };
-    x64::CodeBlock code(x64::vector_isa_of(machine));
-    const RecurrentProduct product(desc, code, [&](std::int64_t panel, std::int64_t column) {
-        const auto i = static_cast<std::size_t>((panel * desc.columns() + column) * desc.depth);
-        return desc.integer ? reinterpret_cast<const std::byte*>(&codes[i])
-                            : reinterpret_cast<const std::byte*>(&floats[i]);
+        return static_cast<double>(wide);
+    }
+};
+
+std::unique_ptr<const RecurrentProduct> product_of(const RecurrentProductDesc& desc, x64::CodeBlock& code,
+                                                   const Weights& weights) {
+    auto product = std::make_unique<const RecurrentProduct>(desc, code, [&](std::int64_t panel, std::int64_t column) {
+        return weights.column(panel, column);
     });
     code.seal();
+    return product;
+}
+
+void check_on(const Machine& machine, const RecurrentProductDesc& desc, Guard guard) {
+    SCOPED_TRACE(fmt::format("{} rows, depth {}, {} panels of {} vectors, integer {}", desc.rows, desc.depth,
+                             desc.panels, desc.vectors, desc.integer));
+    ASSERT_TRUE(RecurrentProduct::accepts(desc, machine));
+    const State state(desc, guard);
+    const Weights weights(desc, guard);
+    x64::CodeBlock code(x64::vector_isa_of(machine));
+    const auto product = product_of(desc, code, weights);
     for (std::int64_t panel = desc.panels; panel-- > 0;) {
         Guarded<float> sums(static_cast<std::size_t>(desc.rows * desc.columns()), guard);
-        product.run(reinterpret_cast<const std::byte*>(state.bytes.data()), panel, sums.data());
+        product->run(state.data(), desc.rows, panel, sums.data());
         for (std::int64_t row = 0; row < desc.rows; ++row) {
             for (std::int64_t c = 0; c < desc.columns(); ++c) {
                 double wanted = 0, most = 0;
                 for (std::int64_t k = 0; k < desc.depth; ++k) {
-                    wanted += state.at(row, k) * weight(panel, c, k);
-                    most += std::abs(state.at(row, k) * weight(panel, c, k));
+                    wanted += state.at(row, k) * weights.at(panel, c, k);
+                    most += std::abs(state.at(row, k) * weights.at(panel, c, k));
                 }
                 // Digits are summed exactly; the two sums are joined with one rounding.
                 const double allowed = desc.integer ? std::abs(wanted) * 0x1p-24 : most * 1e-6;
@@ -102,16 +140,23 @@ TEST(X64Recurrent, EveryTail) {
     }
 }
 
+Machine bfloat_machine() {
+    Machine machine = vnni_machine();
+    machine.bf16 = true;
+    return machine;
+}
+
 TEST(X64Recurrent, NarrowWeights) {
     OCTET_NEEDS_VNNI();
+    if (!detect_machine().bf16) GTEST_SKIP() << "needs AVX-512 BF16";
     for (const Guard guard : kGuards) {
         for (std::int64_t rows = 1; rows <= 4; ++rows) {
             for (const int vectors : {1, 2, 3, 4}) {
-                check_on(vnni_machine(), {rows, 37, 2, vectors, false, true}, guard);
+                check_on(bfloat_machine(), {rows, 37, 2, vectors, false, true}, guard);
             }
         }
         for (std::int64_t depth = 1; depth <= 9; ++depth) {
-            check_on(vnni_machine(), {2, depth, 1, 3, false, true}, guard);
+            check_on(bfloat_machine(), {2, depth, 1, 3, false, true}, guard);
         }
     }
 }
@@ -132,69 +177,124 @@ TEST(X64Recurrent, Declines) {
     EXPECT_TRUE(RecurrentProduct::accepts(desc, machine));
     desc.depth = 65537;
     EXPECT_EQ(RecurrentProduct::accepts(desc, vnni_machine()).reason, "sums of so many products may leave 32 bits");
+    desc.depth = 8;
     desc.narrow = true;
+    EXPECT_EQ(RecurrentProduct::accepts(desc, bfloat_machine()).reason,
+              "bf16 weights are of float products with AVX-512 BF16");
+    desc.integer = false;
     EXPECT_EQ(RecurrentProduct::accepts(desc, vnni_machine()).reason,
-              "bf16 weights are of float products with AVX-512");
+              "bf16 weights are of float products with AVX-512 BF16");
+    EXPECT_TRUE(RecurrentProduct::accepts(desc, bfloat_machine()));
+    desc.narrow = false;
+    desc.cell = RecurrentCell::Kind::lstm;
+    machine.isa = Isa::avx2;
+    EXPECT_EQ(RecurrentProduct::accepts(desc, machine).reason, "cells behind their products need AVX-512");
     desc.depth = 0;
     EXPECT_EQ(RecurrentProduct::accepts(desc, vnni_machine()).reason,
               "an empty product, or panels wider than 64 columns");
 }
 
-// As the portable cell does it, between guards.
-void check_cell(portable::RecurrentCell::Kind kind, float range, Guard guard) {
-    constexpr std::size_t kUnits = portable::RecurrentCell::kUnits, kStride = kUnits + 5;
-    portable::RecurrentCell portable;
-    portable.kind = kind;
-    if (kind == portable::RecurrentCell::Kind::rnn) portable.f.function = portable::CellFunction::tanh;
-    ASSERT_TRUE(x64::accepts(portable, vnni_machine()));
-    x64::CodeBlock code;
-    const std::size_t cell = x64::add_recurrent_cell(code, kind);
-    code.seal();
-    const std::size_t gates = portable.gates();
-    Guarded<float> start((gates - 1) * kStride + kUnits, guard), sums(gates * kUnits, guard),
-        scale(gates * kUnits, guard), bias(kUnits, guard);
-    Guarded<float> c(kUnits, guard), state(kUnits, guard), update(kUnits, guard), result(kUnits, guard);
-    fill_uniform(start.span(), 1, -range, range);
-    fill_uniform(sums.span(), 2, -1.F, 1.F);
-    fill_uniform(scale.span(), 3, -1.F, 1.F);
-    fill_uniform(c.span(), 4, -2.F, 2.F);
-    fill_uniform(state.span(), 5, -1.F, 1.F);
-    fill_uniform(bias.span(), 6, -1.F, 1.F);
-    fill_uniform(update.span(), 7, 0.F, 1.F);
-    const auto copied = [](const Guarded<float>& from) { return std::vector<float>(from.begin(), from.end()); };
-    std::vector<float> wanted_c = copied(c), wanted_state = copied(state), wanted_update = copied(update),
-                       wanted_result(kUnits);
-    portable::RecurrentCell::Arguments args{start.data(), kStride, sums.data(), scale.data(), 3, kUnits};
-    args.bias = bias.data();
-    args.cell = wanted_c.data(), args.state = wanted_state.data(), args.update = wanted_update.data();
-    args.result = wanted_result.data();
-    portable.run(args);
-    args.cell = c.data(), args.state = state.data(), args.update = update.data(), args.result = result.data();
-    code.call(cell, args);
-    for (std::size_t i = 0; i < kUnits; ++i) {
-        ASSERT_NEAR(c[i], wanted_c[i], 6e-6) << range;
-        ASSERT_NEAR(state[i], wanted_state[i], 6e-6) << range;
-        ASSERT_NEAR(update[i], wanted_update[i], 6e-6) << range;
-        if (kind != portable::RecurrentCell::Kind::gru_reset) {
-            ASSERT_EQ(state[i], result[i]);
+// What the rows of a step read and write, between guards.
+struct Rows {
+    Guarded<float> start, state, cell, update, result, scale, bias;
+    std::size_t units, stride;
+    std::vector<RecurrentRow> all = {};
+
+    Rows(const RecurrentProductDesc& desc, std::size_t gates, float range, Guard guard)
+        : start(static_cast<std::size_t>(desc.rows) * gates * (units_of(desc, gates) + 5) - 5, guard),
+          state(static_cast<std::size_t>(desc.rows) * units_of(desc, gates), guard),
+          cell(state.size(), guard),
+          update(state.size(), guard),
+          result(state.size(), guard),
+          scale(static_cast<std::size_t>(desc.panels * desc.columns()), guard),
+          bias(units_of(desc, gates), guard),
+          units(units_of(desc, gates)),
+          stride(units + 5) {
+        fill_uniform(start.span(), 1, -range, range);
+        // Sums of about 1.
+        fill_uniform(scale.span(), 2, -1e-6F, 1e-6F);
+        fill_uniform(state.span(), 3, -1.F, 1.F);
+        fill_uniform(cell.span(), 4, -2.F, 2.F);
+        fill_uniform(update.span(), 5, 0.F, 1.F);
+        fill_uniform(bias.span(), 6, -1.F, 1.F);
+        for (std::size_t r = 0; r < static_cast<std::size_t>(desc.rows); ++r) {
+            all.push_back({start.data() + r * gates * stride, state.data() + r * units, cell.data() + r * units,
+                           update.data() + r * units, result.data() + r * units,
+                           desc.integer ? 0.5F + static_cast<float>(r) : 1.F});
         }
     }
-    EXPECT_TRUE(c.intact() && state.intact() && update.intact() && result.intact());
+    static std::size_t units_of(const RecurrentProductDesc& desc, std::size_t gates) {
+        return static_cast<std::size_t>(desc.panels * desc.columns()) / gates;
+    }
+};
+
+// The portable cells of a panel's sums.
+void run_portable(const RecurrentCell& cell, const RecurrentProductDesc& desc, const RecurrentProduct& product,
+                  const State& state, Rows& rows) {
+    const std::size_t gates = cell.gates(), columns = static_cast<std::size_t>(desc.columns());
+    std::vector<float> sums(static_cast<std::size_t>(desc.rows) * columns);
+    for (std::size_t panel = 0; panel < static_cast<std::size_t>(desc.panels); ++panel) {
+        product.run(state.data(), desc.rows, static_cast<std::int64_t>(panel), sums.data());
+        for (std::size_t r = 0; r < rows.all.size(); ++r)
+            for (std::size_t at = 0; at < columns; at += gates * RecurrentCell::kUnits) {
+                const RecurrentRow& row = rows.all[r];
+                const std::size_t unit = (panel * columns + at) / gates;
+                const std::vector<float> ones(gates * RecurrentCell::kUnits, 1.F);
+                cell.run({row.start + unit, rows.stride, sums.data() + r * columns + at,
+                          desc.integer ? rows.scale.data() + panel * columns + at : ones.data(), row.factor,
+                          RecurrentCell::kUnits, row.cell + unit, row.state + unit, row.result + unit,
+                          rows.bias.data() + unit, row.update + unit});
+            }
+    }
+}
+
+// As the portable cell does it.
+void check_cells(const RecurrentCell& cell, RecurrentProductDesc desc, float range, Guard guard) {
+    SCOPED_TRACE(fmt::format("kind {}, {} rows, integer {}, narrow {}, range {}", static_cast<int>(cell.kind),
+                             desc.rows, desc.integer, desc.narrow, range));
+    desc.cell = cell.kind;
+    ASSERT_TRUE(x64::accepts(cell, vnni_machine()));
+    const State state(desc, guard);
+    const Weights weights(desc, guard);
+    x64::CodeBlock code;
+    const auto product = product_of(desc, code, weights);
+    Rows wanted(desc, cell.gates(), range, guard), got(desc, cell.gates(), range, guard);
+    run_portable(cell, desc, *product, state, wanted);
+    // In parts and both ways.
+    x64::RecurrentPanelsStep step{state.data(),     got.all.data(),  desc.rows,       got.stride,
+                                  got.scale.data(), got.bias.data(), desc.panels / 2, desc.panels};
+    product->run_cells(step);
+    step.begin = 0, step.end = desc.panels / 2, step.backwards = true;
+    if (step.end > 0) product->run_cells(step);
+    for (std::size_t i = 0; i < got.state.size(); ++i) {
+        ASSERT_NEAR(got.cell[i], wanted.cell[i], 6e-6);
+        ASSERT_NEAR(got.update[i], wanted.update[i], 6e-6);
+        ASSERT_EQ(got.state[i], wanted.state[i]);
+        if (cell.kind != RecurrentCell::Kind::gru_reset) {
+            ASSERT_NEAR(got.result[i], wanted.result[i], 6e-6);
+        }
+    }
+    EXPECT_TRUE(got.cell.intact() && got.state.intact() && got.update.intact() && got.result.intact());
 }
 
 TEST(X64RecurrentCell, IsThePortableCell) {
     OCTET_NEEDS_VNNI();
-    using Kind = portable::RecurrentCell::Kind;
+    using Kind = RecurrentCell::Kind;
     for (const Guard guard : kGuards)
-        for (const Kind kind : {Kind::lstm, Kind::rnn, Kind::gru, Kind::gru_reset, Kind::gru_renewal})
-            for (const float range : {1.F, 30.F, 1000.F}) {
-                SCOPED_TRACE(static_cast<int>(kind));
-                check_cell(kind, range, guard);
-            }
+        for (const Kind kind : {Kind::lstm, Kind::rnn, Kind::gru, Kind::gru_reset, Kind::gru_renewal}) {
+            RecurrentCell cell;
+            cell.kind = kind;
+            if (kind == Kind::rnn) cell.f.function = portable::CellFunction::tanh;
+            const int gates = static_cast<int>(cell.gates()), vectors = 4 / gates * gates;
+            for (std::int64_t rows = 1; rows <= 7; ++rows)
+                for (const bool integer : {false, true}) check_cells(cell, {rows, 37, 5, vectors, integer}, 1, guard);
+            if (detect_machine().bf16) check_cells(cell, {2, 37, 3, vectors, false, true}, 1, guard);
+            for (const float range : {30.F, 1000.F}) check_cells(cell, {1, 9, 1, vectors, true}, range, guard);
+        }
 }
 
 TEST(X64RecurrentCell, Declines) {
-    portable::RecurrentCell cell;
+    RecurrentCell cell;
     EXPECT_EQ(x64::accepts(cell, Machine{}).reason, "needs AVX-512");
     EXPECT_TRUE(x64::accepts(cell, vnni_machine()));
     cell.clip = 1;
@@ -202,7 +302,7 @@ TEST(X64RecurrentCell, Declines) {
     cell.g.function = portable::CellFunction::relu;
     EXPECT_EQ(x64::accepts(cell, vnni_machine()).reason,
               "its activations are not sigmoid for gates and tanh for the rest");
-    portable::RecurrentCell rnn;
+    RecurrentCell rnn;
     rnn.kind = portable::RecurrentCell::Kind::rnn;
     EXPECT_EQ(x64::accepts(rnn, vnni_machine()).reason,
               "its activations are not sigmoid for gates and tanh for the rest");

@@ -246,11 +246,13 @@ bool skips_pixels(const Problem& p) {
     return product(p.window.kernel) == 1 && std::ranges::any_of(p.window.strides, [](auto s) { return s != 1; });
 }
 
-// Of a few channels a vector holds one pixel's; where each of them has an operand, oneDNN is faster.
+// Of a few channels a vector holds one pixel's; where each of them has an operand, oneDNN is faster. A table is no such operand: own
+// kernels read it as it is.
 bool depthwise_is_faster(const Planner& planner, const Problem& p) {
     constexpr std::int64_t kFewChannels = 16;
-    const auto has_operand = [](const EpilogueOp& op) {
-        return op.kind == EpilogueOp::Kind::combine && op.spread == Spread::full;
+    const auto has_operand = [&](const EpilogueOp& op) {
+        return op.kind == EpilogueOp::Kind::combine && op.spread == Spread::full &&
+               !planner.table(p.program.operands[op.operand].value);
     };
     return !planner.machine().avx512() || p.groups > kFewChannels ||
            std::ranges::none_of(p.program.epilogue.ops, has_operand);

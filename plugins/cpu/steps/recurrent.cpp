@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "plugins/cpu/barrier.hpp"
 #include "plugins/cpu/kernels/portable/recurrent.hpp"
 #include "plugins/cpu/steps/other.hpp"
 #include "plugins/cpu/steps/recurrent_cells.hpp"
@@ -14,9 +15,10 @@ using namespace ir;
 namespace {
 
 using portable::RecurrentCell;
+using portable::RecurrentRow;
 
 constexpr std::size_t kUnits = RecurrentCell::kUnits;
-// Below this many bytes of weights a step is faster than waking threads for it.
+// Below this many bytes of weights a step is faster than meeting other threads after it.
 constexpr std::size_t kFewWeights = 96 * 1024;
 
 struct SequenceShape {
@@ -28,7 +30,8 @@ struct Phase {
     RecurrentPanels panels;
     std::size_t first_gate = 0;
     bool of_kept = false;  // it multiplies what the phase before kept of the state
-    std::unique_ptr<const CellKernel> cell = {};
+    RecurrentCell cell = {};
+    StateForm form = StateForm::floats;
     // One for each direction, with the scale of each of its columns.
     std::vector<std::unique_ptr<const RecurrentProduct>> products = {};
     std::vector<std::vector<float>> scales = {};
@@ -39,18 +42,23 @@ struct Buffers {
     bool has_c = false;
 };
 
-// Where the parts of the scratch memory begin.
+// Where the parts of the scratch memory begin. Those of a task: `rows`, `states` and `sums`, from `task` on, `each` bytes.
 struct Scratch {
-    std::size_t factors = 0, states = 0, update = 0, kept = 0, sums = 0, product = 0, end = 0;
+    std::size_t update = 0, kept = 0, product = 0, barrier = 0, task = 0, states = 0, sums = 0, each = 0, end = 0;
+};
+
+// One of `count` that run at once.
+struct Task {
+    std::size_t index = 0, count = 1;
+    std::byte* scratch = nullptr;
 };
 
 class RecurrentWork final : public Work {
 public:
-    RecurrentWork(SequenceShape shape, bool reverse, bool integer, Buffers buffers, std::string layer, Element lengths,
+    RecurrentWork(SequenceShape shape, bool reverse, Buffers buffers, std::string layer, Element lengths,
                   std::vector<float> bias, int threads)
         : shape_(shape),
           reverse_(reverse),
-          integer_(integer),
           b_(buffers),
           layer_(std::move(layer)),
           lengths_(lengths),
@@ -62,7 +70,6 @@ public:
         lay_out();
     }
 
-    std::size_t state_stride() const { return integer_ ? 2 * digits() : shape_.hidden * sizeof(float); }
     std::size_t packed_bytes() const {
         std::size_t bytes = 0;
         for (const Phase& phase : phases_)
@@ -78,37 +85,50 @@ public:
             lengths[n] = length(f, n);
             longest = std::max(longest, lengths[n]);
         }
-        const std::size_t bytes = shape_.batch * shape_.directions * shape_.hidden * sizeof(float);
-        std::memcpy(f.at(b_.h_out), f.at(b_.h), bytes);
-        if (b_.has_c) std::memcpy(f.at(b_.c_out), f.at(b_.c), bytes);
+        if (b_.has_c)
+            std::memcpy(f.at(b_.c_out), f.at(b_.c), shape_.batch * shape_.directions * shape_.hidden * sizeof(float));
         clear_rest(f, lengths);
-        for (std::size_t d = 0; d < shape_.directions; ++d)
-            for (std::size_t i = 0; i < longest; ++i)
-                for (const Phase& phase : phases_) step(f, phase, lengths, d, i);
+        const std::size_t tasks = few() ? 1 : std::min(threads_, static_cast<std::size_t>(f.pool->threads()));
+        for (std::size_t d = 0; d < shape_.directions; ++d) {
+            const Barrier barrier(f.scratch + at_.barrier, tasks);
+            f.pool->parallel(tasks, [&](std::size_t begin, std::size_t end, int) {
+                // In another task's part there is no one to share with.
+                const Task task{begin, end - begin == tasks ? 1 : tasks, f.scratch + at_.task + begin * at_.each};
+                std::uint32_t meetings = 0;
+                for (std::size_t i = 0; i < longest; ++i)
+                    for (const Phase& phase : phases_) {
+                        step(f, phase, lengths, d, i, task);
+                        if (task.count > 1) barrier.meet(task.index, ++meetings);
+                    }
+            });
+        }
+        give_states(f, lengths);
     }
 
 private:
     static std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
-    std::size_t digits() const { return (shape_.hidden + 3) / 4 * 4; }
-    // Of one thread.
-    std::size_t sums_size() const {
-        std::size_t most = 0;
-        for (const Phase& phase : phases_)
-            most = std::max(most, phase.products[0]->panels_per_unit() * shape_.batch * phase.panels.columns());
-        return most;
+    std::size_t stride() const { return state_stride(phases_[0].form, shape_.hidden); }
+    bool few() const {
+        return shape_.gates * shape_.hidden * stride() / (phases_[0].form == StateForm::floats ? 1 : 2) < kFewWeights;
     }
+    bool backwards(std::size_t d) const { return reverse_ || d == 1; }
 
     void lay_out() {
-        std::size_t product = 0;
-        for (const Phase& phase : phases_) product = std::max(product, phase.products[0]->scratch_bytes());
+        std::size_t product = 0, sums = 0;
+        for (const Phase& phase : phases_) {
+            product = std::max(product, phase.products[0]->scratch_bytes());
+            sums = std::max(sums, phase.products[0]->panels_per_unit() * shape_.batch * phase.panels.columns());
+        }
         const std::size_t vectors = phases_.size() > 1 ? aligned(shape_.batch * shape_.hidden * sizeof(float)) : 0;
-        at_.factors = aligned(shape_.batch * sizeof(std::size_t));
-        at_.states = at_.factors + aligned(shape_.batch * sizeof(float));
-        at_.update = at_.states + aligned(shape_.batch * state_stride());
+        at_.update = aligned(shape_.batch * sizeof(std::size_t));
         at_.kept = at_.update + vectors;
-        at_.sums = at_.kept + vectors;
-        at_.product = at_.sums + aligned(threads_ * sums_size() * sizeof(float));
-        at_.end = at_.product + product;
+        at_.product = at_.kept + vectors;
+        at_.barrier = at_.product + aligned(product);
+        at_.task = at_.barrier + Barrier::bytes(threads_);
+        at_.states = aligned(shape_.batch * sizeof(RecurrentRow));
+        at_.sums = at_.states + aligned(shape_.batch * stride());
+        at_.each = at_.sums + aligned(sums * sizeof(float));
+        at_.end = at_.task + threads_ * at_.each;
     }
 
     std::size_t length(const Frame& f, std::size_t n) const {
@@ -120,97 +140,128 @@ private:
         return static_cast<std::size_t>(given);
     }
 
+    // Results of sequence n in direction d.
+    float* results(const Frame& f, std::size_t n, std::size_t d) const {
+        return reinterpret_cast<float*>(f.at(b_.y)) + (n * shape_.directions + d) * shape_.steps * shape_.hidden;
+    }
+    // The same of a tensor [batch, directions, hidden].
+    float* vector(const Frame& f, BufferId id, std::size_t n, std::size_t d) const {
+        return reinterpret_cast<float*>(f.at(id)) + (n * shape_.directions + d) * shape_.hidden;
+    }
+
     void clear_rest(const Frame& f, const std::size_t* lengths) const {
-        auto* y = reinterpret_cast<float*>(f.at(b_.y));
         for (std::size_t n = 0; n < shape_.batch; ++n)
             for (std::size_t d = 0; d < shape_.directions; ++d)
-                std::fill_n(y + ((n * shape_.directions + d) * shape_.steps + lengths[n]) * shape_.hidden,
-                            (shape_.steps - lengths[n]) * shape_.hidden, 0.0F);
+                std::fill_n(results(f, n, d) + lengths[n] * shape_.hidden, (shape_.steps - lengths[n]) * shape_.hidden,
+                            0.0F);
     }
 
-    // The states as the product reads them: copies, since the cells change them meanwhile.
-    void take_states(const Frame& f, const Phase& phase, std::size_t d) const {
-        auto* factors = reinterpret_cast<float*>(f.scratch + at_.factors);
-        for (std::size_t n = 0; n < shape_.batch; ++n) {
-            const float* state = phase.of_kept
-                                     ? reinterpret_cast<const float*>(f.scratch + at_.kept) + n * shape_.hidden
-                                     : reinterpret_cast<const float*>(f.at(b_.h_out)) +
-                                           (n * shape_.directions + d) * shape_.hidden;
-            std::byte* to = f.scratch + at_.states + n * state_stride();
-            factors[n] = 1;
-            if (integer_) {
+    // Those after the last step.
+    void give_states(const Frame& f, const std::size_t* lengths) const {
+        for (std::size_t n = 0; n < shape_.batch; ++n)
+            for (std::size_t d = 0; d < shape_.directions; ++d) {
+                const std::size_t last = backwards(d) ? 0 : lengths[n] - 1;
+                const float* from = lengths[n] == 0 ? vector(f, b_.h, n, d) : results(f, n, d) + last * shape_.hidden;
+                std::copy_n(from, shape_.hidden, vector(f, b_.h_out, n, d));
+            }
+    }
+
+    // Step i of a sequence of `length` steps. The state before it is the result of the step before, which no task changes any more.
+    RecurrentRow row_of(const Frame& f, const Phase& phase, std::size_t n, std::size_t d, std::size_t i,
+                        std::size_t length) const {
+        const std::size_t hidden = shape_.hidden, t = backwards(d) ? length - 1 - i : i;
+        const auto floats = [&](std::size_t scratch) {
+            return reinterpret_cast<float*>(f.scratch + scratch) + n * hidden;
+        };
+        RecurrentRow row;
+        row.start = reinterpret_cast<const float*>(f.at(b_.gates)) +
+                    (((n * shape_.steps + t) * shape_.directions + d) * shape_.gates + phase.first_gate) * hidden;
+        row.result = results(f, n, d) + t * hidden;
+        row.state = i == 0 ? vector(f, b_.h, n, d) : results(f, n, d) + (backwards(d) ? t + 1 : t - 1) * hidden;
+        if (b_.has_c) row.cell = vector(f, b_.c_out, n, d);
+        if (phases_.size() > 1) row.cell = floats(at_.kept), row.update = floats(at_.update);
+        return row;
+    }
+
+    // `from` as the product reads it; the factor of its digits.
+    float take_state(StateForm form, const float* from, std::byte* to) const {
+        const std::size_t hidden = shape_.hidden, half = stride() / 2;
+        switch (form) {
+            case StateForm::floats: std::copy_n(from, hidden, reinterpret_cast<float*>(to)); break;
+            case StateForm::bytes: {
                 auto* high = reinterpret_cast<std::uint8_t*>(to);
-                factors[n] = portable::split_state(state, shape_.hidden, high, high + digits());
-            } else {
-                std::memcpy(to, state, state_stride());
+                return portable::split_state(from, hidden, high, high + half);
+            }
+            case StateForm::bfloats: {
+                auto* high = reinterpret_cast<std::uint16_t*>(to);
+                auto* low = reinterpret_cast<std::uint16_t*>(to + half);
+                portable::split_bfloat(from, hidden, high, low);
+                if (hidden % 2 != 0) high[hidden] = low[hidden] = 0;
             }
         }
+        return 1;
     }
 
-    void step(const Frame& f, const Phase& phase, const std::size_t* lengths, std::size_t d, std::size_t i) const {
-        take_states(f, phase, d);
-        const RecurrentPanels& panels = phase.panels;
-        const RecurrentProduct& product = *phase.products[d];
-        const std::size_t each = product.panels_per_unit();
-        const std::size_t units = (panels.count() + each - 1) / each;
-        const auto run_units = [&](std::size_t begin, std::size_t end, int thread) {
-            auto* sums = reinterpret_cast<float*>(f.scratch + at_.sums) +
-                         static_cast<std::size_t>(thread) * sums_size();
-            for (std::size_t k = begin; k < end; ++k) {
-                // Every other step begins with the weights that the one before ended with, which are still near.
-                const std::size_t unit = i % 2 == 0 ? k : begin + end - 1 - k;
-                product.run(f.scratch + at_.states, unit, f.scratch + at_.product, sums);
-                for (std::size_t p = 0; p < each && unit * each + p < panels.count(); ++p)
-                    update(f, phase, lengths, d, i, unit * each + p, sums + p * shape_.batch * panels.columns());
-            }
-        };
-        if (panels.gates * shape_.hidden * shape_.hidden * (integer_ ? 1 : 4) < kFewWeights) run_units(0, units, 0);
-        else f.pool->parallel(units, run_units);
-    }
-
-    void update(const Frame& f, const Phase& phase, const std::size_t* lengths, std::size_t d, std::size_t i,
-                std::size_t panel, const float* sums) const {
-        const RecurrentPanels& panels = phase.panels;
-        const std::size_t end = std::min((panel + 1) * panels.units(), shape_.hidden);
+    // A task's panels. It takes the whole state for itself: that is faster than to wait for another to do it.
+    void step(const Frame& f, const Phase& phase, const std::size_t* lengths, std::size_t d, std::size_t i,
+              const Task& task) const {
+        auto* rows = reinterpret_cast<RecurrentRow*>(task.scratch);
+        std::size_t count = 0;
         for (std::size_t n = 0; n < shape_.batch; ++n) {
             if (i >= lengths[n]) continue;
-            const bool backwards = reverse_ || d == 1;
-            const std::size_t t = backwards ? lengths[n] - 1 - i : i;
-            const float* of_block = sums + n * panels.columns();
-            const float* scale = phase.scales[d].data() + panel * panels.columns();
-            for (std::size_t unit = panel * panels.units(); unit < end; unit += kUnits) {
-                run_cell(f, phase, d, n, t, unit, of_block, scale);
-                of_block += panels.gates * kUnits;
-                scale += panels.gates * kUnits;
-            }
+            RecurrentRow row = row_of(f, phase, n, d, i, lengths[n]);
+            row.factor = take_state(phase.form, phase.of_kept ? row.cell : row.state,
+                                    task.scratch + at_.states + count * stride());
+            rows[count++] = row;
+        }
+        const RecurrentProduct& product = *phase.products[d];
+        const std::size_t each = product.panels_per_unit(), units = (phase.panels.count() + each - 1) / each;
+        PanelsOfStep at{task.scratch + at_.states, rows, count, shape_.hidden, phase.scales[d].data()};
+        if (!bias_.empty()) at.bias = bias_.data() + d * shape_.hidden;
+        // Every other step begins with the weights that the one before ended with, which are still near.
+        at.backwards = i % 2 == 1;
+        const std::size_t begin = units * task.index / task.count, end = units * (task.index + 1) / task.count;
+        const std::size_t with_cells = product.panels_with_cells();
+        PanelsOfStep first = at, rest = at;
+        first.begin = begin, first.end = std::min(end, with_cells);
+        rest.begin = std::max(begin, with_cells), rest.end = end;
+        if (at.backwards) run_units(f, phase, product, rest, task);
+        if (first.begin < first.end) product.run_cells(first);
+        if (!at.backwards) run_units(f, phase, product, rest, task);
+    }
+
+    // Units of panels, products and then cells.
+    void run_units(const Frame& f, const Phase& phase, const RecurrentProduct& product, const PanelsOfStep& at,
+                   const Task& task) const {
+        const std::size_t each = product.panels_per_unit(), columns = phase.panels.columns();
+        auto* sums = reinterpret_cast<float*>(task.scratch + at_.sums);
+        for (std::size_t k = at.begin; k < at.end; ++k) {
+            const std::size_t unit = at.backwards ? at.begin + at.end - 1 - k : k;
+            product.run(at.states, at.count, unit, f.scratch + at_.product, sums);
+            const float* of_row = sums;
+            for (std::size_t panel = unit * each; panel < std::min((unit + 1) * each, phase.panels.count()); ++panel)
+                for (std::size_t n = 0; n < at.count; ++n, of_row += columns) run_cells(phase, at, panel, n, of_row);
         }
     }
 
-    void run_cell(const Frame& f, const Phase& phase, std::size_t d, std::size_t n, std::size_t t, std::size_t unit,
-                  const float* sums, const float* scale) const {
-        const std::size_t at = n * shape_.directions + d, hidden = shape_.hidden;
-        const auto floats = [&](std::size_t scratch) {
-            return reinterpret_cast<float*>(f.scratch + scratch) + n * hidden + unit;
-        };
-        RecurrentCell::Arguments args;
-        args.start = reinterpret_cast<const float*>(f.at(b_.gates)) +
-                     (((n * shape_.steps + t) * shape_.directions + d) * shape_.gates + phase.first_gate) * hidden +
-                     unit;
-        args.start_stride = hidden;
-        args.sums = sums;
-        args.scale = scale;
-        args.factor = reinterpret_cast<const float*>(f.scratch + at_.factors)[n];
-        args.units = std::min(kUnits, hidden - unit);
-        if (b_.has_c) args.cell = reinterpret_cast<float*>(f.at(b_.c_out)) + at * hidden + unit;
-        if (phases_.size() > 1) args.cell = floats(at_.kept), args.update = floats(at_.update);
-        args.state = reinterpret_cast<float*>(f.at(b_.h_out)) + at * hidden + unit;
-        args.result = reinterpret_cast<float*>(f.at(b_.y)) + (at * shape_.steps + t) * hidden + unit;
-        if (!bias_.empty()) args.bias = bias_.data() + d * hidden + unit;
-        phase.cell->run(args);
+    void run_cells(const Phase& phase, const PanelsOfStep& at, std::size_t panel, std::size_t n,
+                   const float* sums) const {
+        const RecurrentPanels& panels = phase.panels;
+        const RecurrentRow& row = at.rows[n];
+        const std::size_t end = std::min((panel + 1) * panels.units(), shape_.hidden);
+        const float* scale = at.scale + panel * panels.columns();
+        const auto moved = [](auto* pointer, std::size_t by) { return pointer ? pointer + by : nullptr; };
+        for (std::size_t unit = panel * panels.units(); unit < end; unit += kUnits) {
+            phase.cell.run({row.start + unit, at.start_stride, sums, scale, row.factor,
+                            std::min(kUnits, shape_.hidden - unit), moved(row.cell, unit), row.state + unit,
+                            row.result + unit, moved(at.bias, unit), moved(row.update, unit)});
+            sums += panels.gates * kUnits;
+            scale += panels.gates * kUnits;
+        }
     }
 
     SequenceShape shape_;
-    bool reverse_, integer_;
+    bool reverse_;
     Buffers b_;
     std::string layer_;
     Element lengths_;
@@ -281,20 +332,21 @@ bool plan_recurrence(Planner& p, const Group& group) {
     if (shape.batch == 0 || shape.hidden == 0) return false;
     const Buffers b = buffers_of(p, group, node, at);
     const bool integer = at.scale != 0;
-    auto run = std::make_shared<RecurrentWork>(shape, op.direction == RecurrentDirection::reverse, integer, b,
-                                               node.name, lengths, parameters->bias, p.threads());
+    auto run = std::make_shared<RecurrentWork>(shape, op.direction == RecurrentDirection::reverse, b, node.name,
+                                               lengths, parameters->bias, p.threads());
     PlannedProduct made;
     std::size_t first_gate = 0;
     for (const RecurrentCell& cell : cells_of(op)) {
         Phase phase{.panels = {shape.hidden, cell.gates()},
                     .first_gate = first_gate,
                     .of_kept = first_gate != 0,
-                    .cell = cell_kernel(p, cell)};
+                    .cell = cell};
         for (std::size_t d = 0; d < shape.directions; ++d) {
             const RecurrentWeights weights{parameters->r, shape.gates, d,
                                            first_gate,    integer,     !integer && p.narrows_weights(),
                                            phase.panels};
-            made = recurrent_product(p, shape.batch, run->state_stride(), weights);
+            made = recurrent_product(p, shape.batch, cell, weights);
+            phase.form = made.form;
             phase.products.push_back(std::move(made.product));
             phase.scales.push_back(scales_of(parameters->scale, weights));
         }
@@ -302,9 +354,9 @@ bool plan_recurrence(Planner& p, const Group& group) {
         run->add(std::move(phase));
     }
     const std::string_view kind = kRecurrentKindNames[static_cast<std::size_t>(op.kind)];
-    const std::string_view type = integer ? "s8" : made.narrow ? "bf16" : "f32";
+    const std::string_view type = integer ? "s8" : made.form == StateForm::bfloats ? "bf16" : "f32";
     Step step = p.step_for(group, fmt::format("{}_{}_{}", made.family, kind, type));
-    if (made.narrow) step.data = Element::bf16;
+    if (made.form == StateForm::bfloats) step.data = Element::bf16;
     step.int8 = integer;
     step.reads = {b.gates, b.h, b.lengths};
     step.writes = {b.y, b.h_out};

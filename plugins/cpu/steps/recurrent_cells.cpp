@@ -4,9 +4,7 @@
 #include <array>
 
 #include "ir/eval/recurrent.hpp"
-#if defined(__x86_64__)
-#include "plugins/cpu/kernels/x64/recurrent_cell.hpp"
-#endif
+#include "ir/support/check.hpp"
 
 namespace octet::cpu {
 
@@ -15,31 +13,6 @@ using portable::RecurrentCell;
 using Kind = RecurrentCell::Kind;
 
 namespace {
-
-class PortableCell : public CellKernel {
-public:
-    explicit PortableCell(RecurrentCell cell) : cell_(cell) {}
-    void run(const RecurrentCell::Arguments& args) const override { cell_.run(args); }
-
-private:
-    RecurrentCell cell_;
-};
-
-#if defined(__x86_64__)
-class X64Cell final : public PortableCell {
-public:
-    X64Cell(RecurrentCell cell, x64::CodeBlock& code)
-        : PortableCell(cell), code_(&code), offset_(x64::add_recurrent_cell(code, cell.kind)) {}
-    void run(const RecurrentCell::Arguments& args) const override {
-        if (args.units == RecurrentCell::kUnits) code_->call(offset_, args);
-        else PortableCell::run(args);
-    }
-
-private:
-    const x64::CodeBlock* code_;
-    std::size_t offset_;
-};
-#endif
 
 portable::CellActivation activation_of(const eval::CellActivation& given) {
     using F = portable::CellFunction;
@@ -82,13 +55,6 @@ std::vector<RecurrentCell> cells_of(const Recurrence& op) {
         cells.push_back(cell);
     }
     return cells;
-}
-
-std::unique_ptr<const CellKernel> cell_kernel([[maybe_unused]] Planner& p, const RecurrentCell& cell) {
-#if defined(__x86_64__)
-    if (x64::accepts(cell, p.machine())) return std::make_unique<X64Cell>(cell, p.code());
-#endif
-    return std::make_unique<PortableCell>(cell);
 }
 
 }  // namespace octet::cpu

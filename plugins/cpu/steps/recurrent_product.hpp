@@ -41,6 +41,22 @@ struct RecurrentWeights {
     const std::byte* column(std::size_t panel, std::size_t j) const;  // null beyond the last unit
 };
 
+// How a product reads a state: two digits of 8 bits, two of bf16, or as it is.
+enum class StateForm : std::uint8_t { floats, bytes, bfloats };
+std::size_t state_stride(StateForm form, std::size_t hidden);  // in bytes
+
+// A time step of some sequences: panels [begin, end).
+struct PanelsOfStep {
+    const std::byte* states = nullptr;
+    const portable::RecurrentRow* rows = nullptr;
+    std::size_t count = 0;         // of the rows
+    std::size_t start_stride = 0;  // values between the gates of a row
+    const float* scale = nullptr;  // of each column of all panels
+    const float* bias = nullptr;   // of each unit, of a GRU that multiplies before it resets
+    std::size_t begin = 0, end = 0;
+    bool backwards = false;
+};
+
 class RecurrentProduct {
 public:
     RecurrentProduct() = default;
@@ -50,17 +66,21 @@ public:
     virtual std::size_t panels_per_unit() const { return 1; }
     virtual std::size_t scratch_bytes() const { return 0; }  // shared by all threads
     virtual std::size_t packed_bytes() const = 0;
-    // sums[panel of the unit][sequence][columns]
-    virtual void run(const std::byte* state, std::size_t unit, std::byte* scratch, float* sums) const = 0;
+    // sums[panel of the unit][sequence][columns], of `rows` sequences
+    virtual void run(const std::byte* states, std::size_t rows, std::size_t unit, std::byte* scratch,
+                     float* sums) const = 0;
+    // So many of the panels, from the first on, may be run together with their cells.
+    virtual std::size_t panels_with_cells() const { return 0; }
+    virtual void run_cells(const PanelsOfStep&) const {}
 };
 
 struct PlannedProduct {
     std::unique_ptr<const RecurrentProduct> product = {};
     std::string family = "portable";
-    bool narrow = false;  // weights are bf16
+    StateForm form = StateForm::floats;
 };
-// The fastest kernel for `batch` states of `state_stride` bytes.
-PlannedProduct recurrent_product(Planner& p, std::size_t batch, std::size_t state_stride,
+// The fastest kernel for up to `batch` states, of which `cell` makes the next.
+PlannedProduct recurrent_product(Planner& p, std::size_t batch, const portable::RecurrentCell& cell,
                                  const RecurrentWeights& weights);
 
 }  // namespace octet::cpu

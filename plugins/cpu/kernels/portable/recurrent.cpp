@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cfloat>
 
+#include "plugins/cpu/kernels/portable/bfloat.hpp"
 #include "plugins/cpu/kernels/portable/math.hpp"
 #include "plugins/cpu/kernels/portable/vectorize.hpp"
 
@@ -114,10 +116,7 @@ void load_gates(const RecurrentCell& c, const RecurrentCell::Arguments& args, st
     }
 }
 
-void store_state(const RecurrentCell::Arguments& args, const Lane& state) {
-    store(state, args.units, args.state);
-    store(state, args.units, args.result);
-}
+void store_state(const RecurrentCell::Arguments& args, const Lane& state) { store(state, args.units, args.result); }
 
 void run_lstm(const RecurrentCell& c, const RecurrentCell::Arguments& args) {
     alignas(64) Gates gates;
@@ -207,6 +206,23 @@ float split_state(const float* x, std::size_t count, std::uint8_t* high, std::ui
         split_values(x, count, zero ? 0.0F : kLargest / largest, high, low);
     });
     return factor;
+}
+
+void split_bfloat(const float* x, std::size_t count, std::uint16_t* high, std::uint16_t* low) {
+    constexpr std::size_t kBlock = 64;
+    alignas(64) std::array<float, kBlock> rest;
+    to_bfloat(x, count, high);
+    for (std::size_t begin = 0; begin < count; begin += kBlock) {
+        const std::size_t n = std::min(kBlock, count - begin);
+        from_bfloat(high + begin, n, rest.data());
+        vectorized([&] {
+            for (std::size_t i = 0; i < n; ++i) {
+                const float left = x[begin + i] - rest[i];
+                rest[i] = std::fabs(left) <= FLT_MAX ? left : 0.0F;
+            }
+        });
+        to_bfloat(rest.data(), n, low + begin);
+    }
 }
 
 std::size_t RecurrentCell::gates() const {

@@ -9,6 +9,9 @@ namespace octet::cpu::portable {
 // returned is max |x| / 32639. States below 1e-34 count as 0. The factor of a state that is not finite is not finite either.
 float split_state(const float* x, std::size_t count, std::uint8_t* high, std::uint8_t* low);
 
+// x[i] as high[i] + low[i] in bf16: off by at most 2^-17 |x[i]|, unless that is below 2^-133. What is not finite is so in `high` alone.
+void split_bfloat(const float* x, std::size_t count, std::uint16_t* high, std::uint16_t* low);
+
 // As the operator sets define them.
 enum class CellFunction : std::uint8_t {
     sigmoid,
@@ -54,13 +57,23 @@ struct RecurrentCell {
         const float* scale = nullptr;
         float factor = 1;
         std::size_t units = kUnits;
-        float* cell = nullptr;  // of lstm and gru_reset
-        float* state = nullptr;
-        float* result = nullptr;      // the state once more; gru_reset: unused
-        const float* bias = nullptr;  // of gru
-        float* update = nullptr;      // of gru_reset and gru_renewal
+        float* cell = nullptr;         // of lstm and gru_reset
+        const float* state = nullptr;  // before the step; lstm and rnn: unused
+        float* result = nullptr;       // the state after it; gru_reset: unused
+        const float* bias = nullptr;   // of gru
+        float* update = nullptr;       // of gru_reset and gru_renewal
     };
     void run(const Arguments& args) const;
+};
+
+// What a time step of one sequence reads and writes, from its hidden unit 0 on: see RecurrentCell::Arguments.
+struct RecurrentRow {
+    const float* start = nullptr;
+    const float* state = nullptr;
+    float* cell = nullptr;
+    float* update = nullptr;
+    float* result = nullptr;
+    float factor = 1;
 };
 
 }  // namespace octet::cpu::portable
