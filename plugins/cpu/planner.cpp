@@ -385,8 +385,13 @@ Step Planner::step_for(const Group& group, std::string kernel) const {
     const auto is_code = [](Element e) { return e == Element::u8 || e == Element::i8; };
     step.data = group.inputs.empty() ? Element::undefined : graph_->element(group.inputs[0]);
     step.result = graph_->element(group.output);
-    step.int8 = !group.inputs.empty() &&
-                std::ranges::all_of(group.inputs, [&](Value v) { return is_code(graph_->element(v)); });
+    // Codes that are made in flight are as good as those that were stored.
+    const bool makes_codes = graph_->node(group.core).op.is<Quantize>() &&
+                             std::ranges::any_of(group.chain,
+                                                 [&](NodeId id) { return graph_->node(id).op.is<Dequantize>(); });
+    step.int8 = makes_codes || (!group.inputs.empty() && std::ranges::all_of(group.inputs, [&](Value v) {
+                    return is_code(graph_->element(v));
+                }));
     step.operations = operations_of(*graph_, graph_->node(group.core), group.kind);
     if (group.kind == Group::Kind::convolution || group.kind == Group::Kind::matmul ||
         group.kind == Group::Kind::attention)
