@@ -11,7 +11,7 @@ from pathlib import Path
 VOCABULARY = "vocabulary"  # the two public headers everything may name: element types and errors
 PUBLIC = "runtime/include/octet"
 MODEL_ACCESS = "model-access"  # the graph behind a model
-CPU_MACHINE = "cpu-machine"  # what the processor can do, and the thread pool
+CPU_MACHINE = "cpu-machine"  # what the processor can do, the thread pool, and how threads wait
 ALIASES = {
     "runtime/include/octet/element_type.hpp": VOCABULARY,
     "runtime/include/octet/error.hpp": VOCABULARY,
@@ -19,8 +19,10 @@ ALIASES = {
     "runtime/model_graph.hpp": MODEL_ACCESS,
     "plugins/cpu/machine.hpp": CPU_MACHINE,
     "plugins/cpu/machine.cpp": CPU_MACHINE,
+    "plugins/cpu/barrier.hpp": CPU_MACHINE,
     "plugins/cpu/pool.hpp": CPU_MACHINE,
     "plugins/cpu/pool.cpp": CPU_MACHINE,
+    "plugins/cpu/spin.hpp": CPU_MACHINE,
 }
 TRANSFORMATIONS = [
     "transformations", "transformations/rewrite", "transformations/common", "transformations/low_precision",

@@ -306,7 +306,8 @@ void measure_recurrent(benchmark::State& state, portable::RecurrentCell::Kind ki
                                    .panels = hidden / 16,
                                    .vectors = static_cast<int>(gates),
                                    .integer = weights == Weights::s8,
-                                   .narrow = weights == Weights::bf16};
+                                   .narrow = weights == Weights::bf16,
+                                   .split = weights == Weights::bf16};
     if (joined) desc.cell = kind;
     if (!x64::RecurrentProduct::accepts(desc, detect_machine())) {
         state.SkipWithError("not on this machine");

@@ -24,7 +24,7 @@ struct State {
 
     State(const RecurrentProductDesc& d, Guard guard)
         : bytes(random_guarded<std::uint8_t>(static_cast<std::size_t>(d.rows * d.state_stride()), guard, 3)), desc(d) {
-        if (d.narrow) {
+        if (d.split) {
             std::vector<float> values(bytes.size() / 2);
             fill_uniform(values, 3, -1, 1);
             portable::to_bfloat(values.data(), values.size(), reinterpret_cast<std::uint16_t*>(bytes.data()));
@@ -35,7 +35,7 @@ struct State {
     const std::byte* data() const { return reinterpret_cast<const std::byte*>(bytes.data()); }
     double at(std::int64_t row, std::int64_t k) const {
         const std::uint8_t* from = bytes.data() + row * desc.state_stride();
-        if (desc.narrow) {
+        if (desc.split) {
             const auto* digits = reinterpret_cast<const std::uint16_t*>(from);
             std::array<float, 2> values{};
             portable::from_bfloat(digits + k, 1, &values[0]);
@@ -146,19 +146,28 @@ Machine bfloat_machine() {
     return machine;
 }
 
-TEST(X64Recurrent, NarrowWeights) {
-    OCTET_NEEDS_VNNI();
-    if (!detect_machine().bf16) GTEST_SKIP() << "needs AVX-512 BF16";
+void check_narrow(const Machine& machine, bool split) {
     for (const Guard guard : kGuards) {
         for (std::int64_t rows = 1; rows <= 4; ++rows) {
             for (const int vectors : {1, 2, 3, 4}) {
-                check_on(bfloat_machine(), {rows, 37, 2, vectors, false, true}, guard);
+                check_on(machine, {rows, 37, 2, vectors, false, true, split}, guard);
             }
         }
         for (std::int64_t depth = 1; depth <= 9; ++depth) {
-            check_on(bfloat_machine(), {2, depth, 1, 3, false, true}, guard);
+            check_on(machine, {2, depth, 1, 3, false, true, split}, guard);
         }
     }
+}
+
+TEST(X64Recurrent, NarrowWeights) {
+    OCTET_NEEDS_VNNI();
+    check_narrow(vnni_machine(), false);
+}
+
+TEST(X64Recurrent, NarrowWeightsAndStates) {
+    OCTET_NEEDS_VNNI();
+    if (!detect_machine().bf16) GTEST_SKIP() << "needs AVX-512 BF16";
+    check_narrow(bfloat_machine(), true);
 }
 
 TEST(X64Recurrent, LongSums) {
@@ -179,13 +188,19 @@ TEST(X64Recurrent, Declines) {
     EXPECT_EQ(RecurrentProduct::accepts(desc, vnni_machine()).reason, "sums of so many products may leave 32 bits");
     desc.depth = 8;
     desc.narrow = true;
-    EXPECT_EQ(RecurrentProduct::accepts(desc, bfloat_machine()).reason,
-              "bf16 weights are of float products with AVX-512 BF16");
-    desc.integer = false;
     EXPECT_EQ(RecurrentProduct::accepts(desc, vnni_machine()).reason,
-              "bf16 weights are of float products with AVX-512 BF16");
+              "bf16 weights are of float products with AVX-512");
+    desc.integer = false;
+    EXPECT_TRUE(RecurrentProduct::accepts(desc, vnni_machine()));
+    desc.split = true;
     EXPECT_TRUE(RecurrentProduct::accepts(desc, bfloat_machine()));
-    desc.narrow = false;
+    Machine tiles = bfloat_machine();
+    tiles.isa = Isa::amx;
+    for (const Machine& slower : {vnni_machine(), tiles}) {
+        EXPECT_EQ(RecurrentProduct::accepts(desc, slower).reason,
+                  "bf16 states are for bf16 weights where vectors of them multiply faster");
+    }
+    desc.narrow = desc.split = false;
     desc.cell = RecurrentCell::Kind::lstm;
     machine.isa = Isa::avx2;
     EXPECT_EQ(RecurrentProduct::accepts(desc, machine).reason, "cells behind their products need AVX-512");
@@ -288,7 +303,8 @@ TEST(X64RecurrentCell, IsThePortableCell) {
             const int gates = static_cast<int>(cell.gates()), vectors = 4 / gates * gates;
             for (std::int64_t rows = 1; rows <= 7; ++rows)
                 for (const bool integer : {false, true}) check_cells(cell, {rows, 37, 5, vectors, integer}, 1, guard);
-            if (detect_machine().bf16) check_cells(cell, {2, 37, 3, vectors, false, true}, 1, guard);
+            check_cells(cell, {2, 37, 3, vectors, false, true}, 1, guard);
+            if (detect_machine().bf16) check_cells(cell, {1, 37, 3, vectors, false, true, true}, 1, guard);
             for (const float range : {30.F, 1000.F}) check_cells(cell, {1, 9, 1, vectors, true}, range, guard);
         }
 }

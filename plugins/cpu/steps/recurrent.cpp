@@ -354,9 +354,9 @@ bool plan_recurrence(Planner& p, const Group& group) {
         run->add(std::move(phase));
     }
     const std::string_view kind = kRecurrentKindNames[static_cast<std::size_t>(op.kind)];
-    const std::string_view type = integer ? "s8" : made.form == StateForm::bfloats ? "bf16" : "f32";
+    const std::string_view type = integer ? "s8" : made.narrow ? "bf16" : "f32";
     Step step = p.step_for(group, fmt::format("{}_{}_{}", made.family, kind, type));
-    if (made.form == StateForm::bfloats) step.data = Element::bf16;
+    if (made.narrow) step.data = Element::bf16;
     step.int8 = integer;
     step.reads = {b.gates, b.h, b.lengths};
     step.writes = {b.y, b.h_out};

@@ -129,11 +129,14 @@ PlannedProduct recurrent_product([[maybe_unused]] Planner& p, std::size_t batch,
                                    .panels = static_cast<std::int64_t>(weights.panels.count()),
                                    .vectors = static_cast<int>(weights.panels.columns() / RecurrentPanels::kUnits),
                                    .integer = weights.integer,
-                                   .narrow = weights.narrow};
+                                   .narrow = weights.narrow,
+                                   .split = weights.narrow};
     if (x64::accepts(cell, p.machine())) desc.cell = cell.kind;
+    if (!x64::RecurrentProduct::accepts(desc, p.machine())) desc.split = false;
     if (!x64::RecurrentProduct::accepts(desc, p.machine())) desc.narrow = false;
     if (x64::RecurrentProduct::accepts(desc, p.machine()))
-        return {std::make_unique<X64Product>(desc, p.code(), weights), "x64", desc.narrow ? StateForm::bfloats : form};
+        return {std::make_unique<X64Product>(desc, p.code(), weights), "x64", desc.split ? StateForm::bfloats : form,
+                desc.narrow};
 #endif
     return {std::make_unique<PortableProduct>(batch, weights), "portable", form};
 }

@@ -78,6 +78,7 @@ struct PlannedProduct {
     std::unique_ptr<const RecurrentProduct> product = {};
     std::string family = "portable";
     StateForm form = StateForm::floats;
+    bool narrow = false;  // weights are bf16
 };
 // The fastest kernel for up to `batch` states, of which `cell` makes the next.
 PlannedProduct recurrent_product(Planner& p, std::size_t batch, const portable::RecurrentCell& cell,

@@ -24,21 +24,23 @@ struct RecurrentProductDesc {
     // s8 weights; the state is u8 digits, `digits` high ones and then as many low ones in each row: 256 * (high - 128) + low - 128.
     // Otherwise both are f32.
     bool integer = false;
-    // f32 weights are kept as bf16, rounded to the nearest; the state is two bf16 digits, whose sum it is.
-    bool narrow = false;
+    bool narrow = false;  // f32 weights are kept as bf16, rounded to the nearest
+    bool split = false;   // of narrow ones: the state is two bf16 digits, whose sum it is
     // A cell whose gates are the columns of a panel, 16 hidden units after the other.
     std::optional<portable::RecurrentCell::Kind> cell = std::nullopt;
 
-    bool has_digits() const { return integer || narrow; }
+    bool has_digits() const { return integer || split; }
     // Of 8 bits, or as many of 16 bits.
-    std::int64_t digits() const { return narrow ? (depth + 1) / 2 * 2 : (depth + 3) / 4 * 4; }
-    std::int64_t digits_bytes() const { return narrow ? digits() * 2 : digits(); }
+    std::int64_t digits() const { return split ? (depth + 1) / 2 * 2 : (depth + 3) / 4 * 4; }
+    std::int64_t digits_bytes() const { return split ? digits() * 2 : digits(); }
     std::int64_t state_stride() const { return has_digits() ? 2 * digits_bytes() : depth * 4; }  // bytes
     std::int64_t columns() const { return vectors * 16; }                                        // of a panel
     // The starts of the sums, then the weights for each four or two digits; or the weights for each value.
     std::int64_t start_bytes() const { return integer ? vectors * 64 : 0; }
     std::int64_t steps() const { return has_digits() ? digits_bytes() / 4 : depth; }
-    std::int64_t step_bytes(const VectorIsa& isa) const { return vectors * 64 * (integer && isa.pairs() ? 2 : 1); }
+    std::int64_t step_bytes(const VectorIsa& isa) const {
+        return narrow && !split ? vectors * 32 : vectors * 64 * (integer && isa.pairs() ? 2 : 1);
+    }
     std::int64_t panel_bytes(const VectorIsa& isa) const { return start_bytes() + steps() * step_bytes(isa); }
 };
 

@@ -22,6 +22,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     x64/image_quantize.cpp
     x64/pool.cpp
     x64/recurrent.cpp
+    x64/recurrent_emit.cpp
     x64/sum_of_products.cpp
     x64/segments.cpp
     x64/softmax.cpp
