@@ -74,7 +74,7 @@ std::vector<std::string> layers_with_candidates(const Graph& graph) {
     std::vector<std::string> texts;
     for (const Group& group : partition(graph)) add_layers(graph, group, slices, texts);
     std::ranges::sort(texts);
-    texts.erase(std::ranges::unique(texts).begin(), texts.end());
+    texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
     return texts;
 }
 
@@ -96,7 +96,8 @@ std::string unusual_choices(const MeasuredLayers& layers, const std::vector<std:
 std::string times_text(const MeasuredLayer& layer) {
     if (layer.times.size() < 2) return {};
     std::vector<CandidateTime> times = layer.times;
-    std::ranges::stable_partition(times, [&](const CandidateTime& t) { return t.candidate == layer.choice; });
+    std::stable_partition(times.begin(), times.end(),
+                          [&](const CandidateTime& t) { return t.candidate == layer.choice; });
     std::string text;
     for (const CandidateTime& t : times)
         text += fmt::format("{}{} {:.3f} ms", text.empty() ? "" : ", ", t.kernel, t.us / 1e3);
