@@ -153,10 +153,21 @@ void ImageConvolution::add_blocks(std::span<const std::int8_t> weights, CodeBloc
         if (!own_.filled()) {
             code.later([to = weights_ + plain.panel, plain, panel, from = weights.data(), channels, k = shape.k,
                         positions = w.taps()] {
+                // The block's output channels in the order kernel row, column, channel.
+                const std::int64_t products = channels * positions;
+                std::vector<std::int8_t> ordered(static_cast<std::size_t>(plain.columns * products));
+                for (std::int64_t column = 0; column < plain.columns; ++column) {
+                    const std::int8_t* of_column = from + (plain.first + column) * products;
+                    std::int8_t* to_column = ordered.data() + column * products;
+                    for (std::int64_t channel = 0; channel < channels; ++channel) {
+                        for (std::int64_t position = 0; position < positions; ++position) {
+                            to_column[position * channels + channel] = *of_column++;
+                        }
+                    }
+                }
                 pack_panel(to, plain, panel, [&](std::size_t tap, std::int64_t i, std::int64_t column) {
-                    // In the order kernel row, column, channel.
-                    const std::int64_t at = static_cast<std::int64_t>(tap) * k + i;
-                    return from[(column * channels + at % channels) * positions + at / channels];
+                    return ordered[static_cast<std::size_t>((column - plain.first) * products +
+                                                            static_cast<std::int64_t>(tap) * k + i)];
                 });
             });
         }
