@@ -260,8 +260,9 @@ private:
         return take(group, graph_.uses(group.output)[0]);
     }
 
-    // Codes that are stored for one sum alone are rounded in flight instead.
+    // Codes of a product that are stored for one sum alone are rounded in flight instead.
     bool take_sum_of_codes(Group& group) {
+        if (group.kind != Group::Kind::convolution && group.kind != Group::Kind::matmul) return false;
         const Use use = graph_.uses(group.output)[0];
         const Node& meaning = graph_.node(use.node);
         if (!meaning.op.is<Dequantize>() || meaning.outputs[0].uses.size() != 1) return false;

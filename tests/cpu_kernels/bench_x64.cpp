@@ -7,6 +7,7 @@
 #include <cmath>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,7 +34,8 @@ struct Layer {
     std::int64_t oc = 0;
     std::int64_t groups = 1;
     int zero_points = 0;  // none, one, or one per channel; only depthwise
-    bool swish = false;
+    std::optional<Function> activation = {};
+    bool border = false;  // shifts that differ there; only depthwise
     double operations() const {
         return 2.0 * static_cast<double>(window.batch * window.out_height() * window.out_width() * window.taps() * oc) *
                static_cast<double>(ic / groups);
@@ -66,6 +68,13 @@ std::vector<Layer> layers() {
             all.back().zero_points = zero_points;
         }
     }
+    for (const auto& [channels, size] : {std::pair{8, 256}, std::pair{64, 128}}) {
+        for (const bool border : {false, true}) {
+            add("depthwise", size, 3, 1, channels, channels, channels);
+            all.back().name += border ? "/border" : "/plain";
+            all.back().border = border;
+        }
+    }
     add("first", 224, 3, 2, 3, 32, 1);
     add("first", 224, 7, 2, 3, 64, 1);
     const std::int64_t products[][3] = {{112, 32, 16},   {112, 16, 96},  {56, 96, 24},    {56, 24, 144},
@@ -78,6 +87,10 @@ std::vector<Layer> layers() {
     for (const auto& [size, ic, oc] : products) {
         add("product", size, 1, 1, ic, oc, 1);
     }
+    add("product", 128, 1, 1, 32, 64, 1);
+    add("product", 128, 1, 1, 32, 64, 1);
+    all.back().name += "/elu";
+    all.back().activation = Function::elu;
     add("few", 512, 3, 1, 8, 1, 1);
     add("few", 512, 3, 1, 8, 3, 1);
     const std::int64_t rows[][3] = {{32, 128, 64}, {64, 256, 32}, {128, 64, 128}, {64, 27, 256}, {48, 13, 192}};
@@ -86,7 +99,7 @@ std::vector<Layer> layers() {
         add("dense", size, 3, 1, ic, oc, 1);
         add("rows", size, 3, 1, ic, oc, 1);
         all.back().name += "/swish";
-        all.back().swish = true;
+        all.back().activation = Function::swish;
     }
     const std::int64_t dense[][4] = {{32, 160, 1, 32},  {64, 56, 1, 64},   {128, 56, 2, 128},
                                      {128, 28, 1, 128}, {256, 14, 1, 256}, {512, 7, 1, 512}};
@@ -94,7 +107,7 @@ std::vector<Layer> layers() {
         add("dense", size, 3, stride, ic, oc, 1);
         add("dense", size, 3, stride, ic, oc, 1);
         all.back().name += "/swish";
-        all.back().swish = true;
+        all.back().activation = Function::swish;
     }
     return all;
 }
@@ -105,8 +118,19 @@ Epilogue requantize(const Layer& layer) {
     const std::size_t channels = static_cast<std::size_t>(layer.oc);
     epilogue.ops = {EpilogueOp{EpilogueOp::Kind::scale_shift, std::vector<float>(channels, 0.001F),
                                std::vector<float>(channels, 3.F)}};
-    if (layer.swish) epilogue.ops.push_back({EpilogueOp::Kind::function, {}, {}, Function::swish, 1});
+    if (layer.activation) epilogue.ops.push_back({EpilogueOp::Kind::function, {}, {}, *layer.activation, 1});
     return epilogue;
+}
+
+x64::BorderShifts border_of(const Layer& layer) {
+    const auto classes = [](std::int64_t places) {
+        std::vector<std::int64_t> of_places(static_cast<std::size_t>(places), 1);
+        of_places.front() = 0;
+        of_places.back() = 2;
+        return of_places;
+    };
+    return {0, classes(layer.window.out_height()), classes(layer.window.out_width()),
+            std::vector<float>(static_cast<std::size_t>(9 * layer.oc), 3.F)};
 }
 
 // One prepared copy of a layer.
@@ -165,6 +189,7 @@ Prepared own(const Layer& layer, Buffers& buffers, Isa cap) {
             desc.zero_points.push_back(static_cast<std::uint8_t>(100 + i));
         }
         desc.epilogue = requantize(layer);
+        if (layer.border) desc.border = border_of(layer);
         require(x64::DepthwiseConvolution::accepts(desc, machine));
         return finish(std::make_shared<x64::DepthwiseConvolution>(desc, weights, *code), code,
                       {buffers.in.data(), buffers.out.data()},

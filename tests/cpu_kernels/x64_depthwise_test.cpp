@@ -59,6 +59,28 @@ x64::BorderShifts border_of(const Case& test) {
     return border;
 }
 
+// Pixels lie `stride` apart.
+std::int32_t sum_at(const x64::DepthwiseDesc& desc, const std::uint8_t* in, std::int64_t stride,
+                    const std::int8_t* weights, std::int64_t row, std::int64_t channel) {
+    const x64::Window& w = desc.window;
+    const std::int64_t pixels = w.out_height() * w.out_width();
+    const std::int64_t y = row % pixels / w.out_width(), x = row % w.out_width();
+    const std::int32_t zero = desc.zero_point(channel);
+    std::int32_t sum = 0;
+    for (std::int64_t i = 0; i < w.kernel_height; ++i) {
+        for (std::int64_t j = 0; j < w.kernel_width; ++j) {
+            const std::int64_t in_y = y * w.stride_height - w.pad_top + i * w.dilation_height;
+            const std::int64_t in_x = x * w.stride_width - w.pad_left + j * w.dilation_width;
+            const bool inside = in_y >= 0 && in_y < w.height && in_x >= 0 && in_x < w.width;
+            const std::int32_t value = inside
+                                           ? in[((row / pixels * w.height + in_y) * w.width + in_x) * stride + channel]
+                                           : zero;
+            sum += (value - zero) * weights[(channel * w.kernel_height + i) * w.kernel_width + j];
+        }
+    }
+    return sum;
+}
+
 void check_on(const Machine& machine, const Case& test, int which, Guard guard) {
     const x64::Window& w = test.window;
     const std::int64_t c = test.channels;
@@ -111,24 +133,7 @@ void check_on(const Machine& machine, const Case& test, int which, Guard guard) 
     expect_equal_at(
         epilogue_at, made.operands, result, w.batch * pixels, pixels, c,
         [&](std::int64_t row, std::int64_t channel) {
-            const std::int64_t y = row % pixels / w.out_width();
-            const std::int64_t x = row % w.out_width();
-            const std::int32_t zero = desc.zero_point(channel);
-            std::int32_t sum = 0;
-            for (std::int64_t i = 0; i < w.kernel_height; ++i) {
-                for (std::int64_t j = 0; j < w.kernel_width; ++j) {
-                    const std::int64_t in_y = y * w.stride_height - w.pad_top + i * w.dilation_height;
-                    const std::int64_t in_x = x * w.stride_width - w.pad_left + j * w.dilation_width;
-                    const bool inside = in_y >= 0 && in_y < w.height && in_x >= 0 && in_x < w.width;
-                    const std::int32_t value =
-                        inside ? in[static_cast<std::size_t>(
-                                     ((row / pixels * w.height + in_y) * w.width + in_x) * stride + channel)]
-                               : zero;
-                    sum += (value - zero) *
-                           weights[static_cast<std::size_t>((channel * w.kernel_height + i) * w.kernel_width + j)];
-                }
-            }
-            return static_cast<float>(sum);
+            return static_cast<float>(sum_at(desc, in.data(), stride, weights.data(), row, channel));
         },
         what);
 }

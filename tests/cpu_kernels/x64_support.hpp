@@ -330,6 +330,16 @@ inline EpilogueOp requantize(std::int64_t channels, std::int64_t k, std::uint64_
             random_floats(channels, seed + 1, 100.F, 150.F)};
 }
 
+// Operands with one factor, the last with one for each channel, and something after them.
+inline void scale_without_shift(Epilogue& epilogue, std::int64_t channels, std::uint64_t seed) {
+    for (EpilogueOp& op : epilogue.ops) {
+        if (op.kind == EpilogueOp::Kind::combine) op.shift = {0.F};
+    }
+    epilogue.ops.back().scale = random_floats(channels, seed, -1.F, 1.F);
+    epilogue.ops.push_back({EpilogueOp::Kind::prelu, {-0.25F}});
+    epilogue.ops.push_back({EpilogueOp::Kind::scale_shift, {0.5F}, {90.F}});
+}
+
 // Epilogues 0 to kEpilogues - 1 cover every result type, spread, operand type and combination with the operands they need.
 inline constexpr int kEpilogues = 10;
 struct TestEpilogue {
@@ -406,12 +416,7 @@ inline TestEpilogue make_epilogue(int which, std::int64_t rows, std::int64_t bat
             operand(Combine::subtract, DataType::s8, Spread::full, 1, true);
             operand(Combine::reverse_subtract, DataType::u8, Spread::per_channel, 0, true);
             operand(Combine::maximum, DataType::u8, Spread::full, 0, true);
-            for (EpilogueOp& op : e.ops) {
-                if (op.kind == EpilogueOp::Kind::combine) op.shift = {0.F};
-            }
-            e.ops.back().scale = random_floats(channels, seed + 9, -1.F, 1.F);
-            e.ops.push_back({EpilogueOp::Kind::prelu, {-0.25F}});
-            e.ops.push_back({EpilogueOp::Kind::scale_shift, {0.5F}, {90.F}});
+            scale_without_shift(e, channels, seed + 9);
             break;
     }
     return made;

@@ -26,18 +26,32 @@ std::size_t first_spatial_axis(const ir::Op& op, std::size_t rank) {
     return op.is<ir::Convolution>() || op.is<ir::ConvolutionBackpropData>() ? 2 : 3;
 }
 
-// Adds every `positions`-th of `count` weights to one total. The weights of a model are many, and a loop of known length is one of vectors.
-void add_sums(const std::int8_t* weights, std::size_t count, std::size_t positions, std::int64_t* totals) {
-    constexpr std::size_t kLanes = 144, kTurns = 255;  // sums of so many weights fit 16 bits
+// Adds every `positions`-th of as many weights as fill lanes, which are a multiple, and returns how many those were. The weights of a
+// model are many, and a loop of known length is one of vectors.
+template <std::size_t kLanes>
+std::size_t add_lanes(const std::int8_t* weights, std::size_t count, std::size_t positions, std::int64_t* totals) {
+    constexpr std::size_t kTurns = 255;  // sums of so many weights fit 16 bits
     std::size_t at = 0;
-    while (kLanes % positions == 0 && count - at >= kLanes) {
+    while (count - at >= kLanes) {
         std::array<std::int16_t, kLanes> sums{};
         for (std::size_t turn = 0; turn < kTurns && count - at >= kLanes; ++turn, at += kLanes)
             for (std::size_t i = 0; i < kLanes; ++i) sums[i] = static_cast<std::int16_t>(sums[i] + weights[at + i]);
-        for (std::size_t i = 0; i < kLanes; ++i) totals[i % positions] += sums[i];
+        for (std::size_t p = 0; p < positions; ++p)
+            for (std::size_t i = p; i < kLanes; i += positions) totals[p] += sums[i];
     }
-    for (; at < count; at += positions)
-        for (std::size_t p = 0; p < positions; ++p) totals[p] += weights[at + p];
+    return at;
+}
+
+void add_sums(const std::int8_t* weights, std::size_t count, std::size_t positions, std::int64_t* totals) {
+    if (count == 0) return;
+    const std::size_t done = 16 % positions == 0    ? add_lanes<16>(weights, count, positions, totals)
+                             : 144 % positions == 0 ? add_lanes<144>(weights, count, positions, totals)
+                                                    : 0;
+    for (std::size_t p = 0; p < positions; ++p) {
+        std::int64_t sum = 0;
+        for (std::size_t i = done + p; i < count; i += positions) sum += weights[i];
+        totals[p] += sum;
+    }
 }
 
 KernelSums kernel_sums(const ir::Op& op, const Tensor& codes) {

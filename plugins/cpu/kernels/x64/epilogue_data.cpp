@@ -232,15 +232,14 @@ Aligned<float> pack_constants(const Epilogue& epilogue, std::span<const std::int
     std::size_t id = 0;
     for (const EpilogueOp& op : epilogue.ops) {
         for (const auto& [values, absent] : vectors_of(op)) {
+            const bool varies = values->size() > 1;
+            const float same = values->empty() ? absent : values->front();
             for (std::size_t position = 0; position < channel_of.size(); ++position) {
                 const std::int64_t channel = channel_of[position];
-                if (channel < 0) {
-                    continue;
+                if (channel >= 0) {
+                    packed[(position / 16 * vectors + id) * 16 + position % 16] =
+                        varies ? (*values)[static_cast<std::size_t>(channel)] : same;
                 }
-                const float value = values->empty()       ? absent
-                                    : values->size() == 1 ? values->front()
-                                                          : (*values)[static_cast<std::size_t>(channel)];
-                packed[(position / 16 * vectors + id) * 16 + position % 16] = value;
             }
             ++id;
         }

@@ -28,13 +28,26 @@ PanelShape panel_of(const ImageConvolutionDesc& desc, const VectorIsa& isa) {
             desc.type() == DataType::u8 && isa.widens()};
 }
 
-// weight(tap, i, column) of weights [out channels, in channels, kernel height, kernel width], in the order kernel row, column, channel.
+// weight(tap, i, column) of a block's columns, brought into the order kernel row, column, channel; `weights` are [out channels,
+// in channels, kernel height, kernel width].
 template <class T>
-auto weight_of(const ImageConvolutionDesc& desc, const T* weights) {
-    return [weights, channels = desc.in_channels, values = tap_values(desc),
-            positions = desc.window.taps()](std::size_t tap, std::int64_t i, std::int64_t column) {
-        const std::int64_t at = static_cast<std::int64_t>(tap) * values + i;
-        return weights[(column * channels + at % channels) * positions + at / channels];
+auto weight_of(const T* weights, const ColumnBlock& block, std::int64_t channels, std::int64_t positions,
+               std::int64_t values) {
+    const std::int64_t products = channels * positions;
+    std::vector<T> ordered(static_cast<std::size_t>(block.columns * products));
+    for (std::int64_t column = 0; column < block.columns; ++column) {
+        const T* of_column = weights + (block.first + column) * products;
+        T* to_column = ordered.data() + column * products;
+        for (std::int64_t channel = 0; channel < channels; ++channel) {
+            for (std::int64_t position = 0; position < positions; ++position) {
+                to_column[position * channels + channel] = *of_column++;
+            }
+        }
+    }
+    return [ordered = std::move(ordered), products, values, first = block.first](std::size_t tap, std::int64_t i,
+                                                                                 std::int64_t column) {
+        return ordered[static_cast<std::size_t>((column - first) * products + static_cast<std::int64_t>(tap) * values +
+                                                i)];
     };
 }
 
@@ -112,8 +125,10 @@ ImageConvolution::ImageConvolution(const ImageConvolutionDesc& desc, std::span<c
     if (own_.filled()) return;
     for (const Block& block : blocks_)
         code.later([to = weights_ + block.panel, where = static_cast<ColumnBlock>(block),
-                    panel = panel_of(desc_, code.isa()),
-                    weight = weight_of(desc_, weights.data())] { pack_panel(to, where, panel, weight); });
+                    panel = panel_of(desc_, code.isa()), from = weights.data(), channels = desc_.in_channels,
+                    positions = desc_.window.taps(), values = tap_values(desc_)] {
+            pack_panel(to, where, panel, weight_of(from, where, channels, positions, values));
+        });
 }
 
 ImageConvolution::ImageConvolution(const ImageConvolutionDesc& desc, std::span<const float> weights, CodeBlock& code,
@@ -123,8 +138,10 @@ ImageConvolution::ImageConvolution(const ImageConvolutionDesc& desc, std::span<c
     if (own_.filled()) return;
     for (const Block& block : blocks_)
         code.later([to = weights_ + block.panel, where = static_cast<ColumnBlock>(block), type = desc_.type(),
-                    values = tap_values(desc_), taps = taps_of(desc_.window),
-                    weight = weight_of(desc_, weights.data())] { pack_floats(to, where, type, values, taps, weight); });
+                    values = tap_values(desc_), taps = taps_of(desc_.window), from = weights.data(),
+                    channels = desc_.in_channels, positions = desc_.window.taps()] {
+            pack_floats(to, where, type, values, taps, weight_of(from, where, channels, positions, values));
+        });
 }
 
 void ImageConvolution::plan(CodeBlock& code, std::span<std::byte> storage) {
