@@ -166,9 +166,12 @@ std::optional<Place> Planner::begun(Value concat, Element element) const {
 }
 
 bool Planner::is_part(const Place& place, const Place& whole, std::size_t first) const {
-    const Buffer& b = plan_.buffers[place.buffer];
-    return b.home == Buffer::Home::part && b.index == whole.buffer &&
-           b.offset == first * bits_of(place.type.element) / 8;
+    std::size_t offset = 0;
+    for (const Buffer* b = &plan_.buffers[place.buffer]; b->home == Buffer::Home::part; b = &plan_.buffers[b->index]) {
+        offset += b->offset;
+        if (b->index == whole.buffer) return offset == first * bits_of(place.type.element) / 8;
+    }
+    return false;
 }
 
 Place Planner::output_in_place(Value v, const Place& operand) {

@@ -59,6 +59,41 @@ std::optional<ConcatPart> form_of(const Dims& dims, std::size_t axis) {
     return slice;
 }
 
+// The data of a split of rows, most of which the concatenation puts back where it was: it can lie in the concatenation's memory from the
+// start, where only the parts that changed are written again. Parts that do not go straight back must not be views of that memory, and
+// nothing else may be written there before the data is: the other parts are copied.
+std::optional<Value> put_back(const Graph& graph, NodeId id, std::size_t axis) {
+    const Node& concat = graph.node(id);
+    const Shape& whole = concat.outputs[0].type.shape;
+    const auto width = [&](Value v) { return graph.shape(v).sizes()[axis]; };
+    std::map<Value, std::int64_t> places;
+    std::int64_t first = 0;
+    for (Value v : concat.inputs) {
+        places.emplace(v, first);
+        first += width(v);
+    }
+    for (Value v : concat.inputs) {
+        const Node& split = graph.node(v.node);
+        if (!split.op.is<Split>() && !split.op.is<VariadicSplit>()) continue;
+        const Value data = split.inputs[0];
+        const Tensor* along = graph.constant(split.inputs[1]);
+        if (graph.constant(data) || graph.node(data.node).op.is<Parameter>() || graph.uses(data).size() != 1 ||
+            !along || graph.shape(data) != whole || normalise_axis(along->integer_at(0), whole.rank()) != axis)
+            continue;
+        std::int64_t at = 0, straight = 0;
+        bool others_are_copied = true;
+        for (std::uint32_t port = 0; port < split.outputs.size(); ++port) {
+            const Value part{v.node, port};
+            const auto place = places.find(part);
+            if (place != places.end() && place->second == at && graph.uses(part).size() == 1) straight += width(part);
+            else if (read_in_rows(graph, part)) others_are_copied = false;
+            at += width(part);
+        }
+        if (others_are_copied && 2 * straight >= at) return data;
+    }
+    return std::nullopt;
+}
+
 void add_parts(const Graph& graph, NodeId id, std::map<Value, ConcatPart>& slices) {
     const Node& node = graph.node(id);
     const Type& type = node.outputs[0].type;
@@ -69,6 +104,11 @@ void add_parts(const Graph& graph, NodeId id, std::map<Value, ConcatPart>& slice
     const std::size_t axis = normalise_axis(node.op.get<Concat>().axis, dims.size());
     const auto form = form_of(dims, axis);
     if (!form) return;
+    if (form->layout == Layout::plain && form->pitch != 0)
+        if (const auto data = put_back(graph, id, axis)) {
+            slices.emplace(*data, ConcatPart{.whole = {id, 0}});
+            return;
+        }
     std::size_t inner = 1;  // elements between places of the axis
     if (form->pitch == 0)
         for (std::size_t i = axis + 1; i < dims.size(); ++i) inner *= static_cast<std::size_t>(dims[i]);

@@ -14,7 +14,8 @@ struct ConcatPart {
     std::size_t pitch = 0;   // 0: one piece of memory
 };
 
-// Values with one concatenation among their readers, and beside it only readers that can step over a pitch.
+// Values with one concatenation among their readers, and beside it only readers that can step over a pitch; and what is split and mostly
+// put together again.
 std::map<ir::Value, ConcatPart> slices_of(const ir::Graph& graph);
 
 // Whether all readers of a value can step over a pitch.

@@ -146,6 +146,55 @@ TEST(Slices, ConcatenationsInsideOfOthers) {
     }
 }
 
+// What is split and put together again lies in the memory of the whole, where the parts that changed are written over.
+struct PutBack {
+    Net net;
+    Value data, joined;
+    std::vector<Value> parts;
+
+    // view: the second part is put elsewhere, too, and its place taken by another value.
+    explicit PutBack(const std::vector<std::int64_t>& order, bool view = false) {
+        Edit& edit = net.edit;
+        const Value x = edit.add(Parameter{Element::f32, Shape({1, 3, 5, 20}), {}}, {}, "x");
+        data = edit.add(Abs{}, {x});
+        const Value split = edit.add(VariadicSplit{},
+                                     {data, edit.constant(Tensor::scalar(std::int64_t{3})), net.integers({2, 2, 16})});
+        for (std::uint32_t port = 0; port < 3; ++port) parts.push_back({split.node, port});
+        const Value doubled = edit.add(Multiply{}, {parts[0], edit.constant(numbers({1}, {2}))});
+        const std::vector<Value> changed{doubled, edit.add(Negative{}, {view ? doubled : parts[1]}), parts[2]};
+        std::vector<Value> in_order;
+        for (auto i : order) in_order.push_back(changed[static_cast<std::size_t>(i)]);
+        joined = net.concat(in_order, 3);
+        if (view) net.result(net.concat({parts[1], joined, parts[1]}, 3));
+    }
+};
+
+TEST(Slices, WhatIsPutBackStays) {
+    PutBack n({0, 1, 2});
+    const Value rows = n.net.edit.add(Reshape{}, {n.joined, n.net.integers({1, 15, 20})});
+    const Value more = n.net.edit.add(Parameter{Element::f32, Shape({1, 4, 20}), {}}, {}, "more");
+    n.net.result(n.net.concat({more, rows}, 1));
+    const Plan plan = check(n.net, -20, 20);
+    if (generated_kernels()) {
+        EXPECT_EQ(plan.parts.size(), 3U) << "the concatenation of rows, the data in it, and the part that stays";
+    }
+}
+
+TEST(Slices, WhatIsPutElsewhereIsCopied) {
+    for (const std::vector<std::int64_t>& order : {std::vector<std::int64_t>{2, 0, 1}, {1, 2, 0}}) {
+        PutBack n(order);
+        n.net.result(n.joined);
+        check(n.net, -20, 20);
+    }
+    PutBack is_viewed({0, 1, 2}, true);
+    check(is_viewed.net, -20, 20);
+    PutBack is_a_result({0, 1, 2});
+    is_a_result.net.result(is_a_result.joined);
+    is_a_result.net.result(is_a_result.data);
+    is_a_result.net.result(is_a_result.parts[2]);
+    check(is_a_result.net, -20, 20);
+}
+
 // A detection head: images whose channels are cut and moved to the end, parts worked on, all joined.
 TEST(Slices, DetectionHead) {
     Net net;
