@@ -437,7 +437,7 @@ void Planner::plan_by_kind(const Group& group) {
         case Group::Kind::matmul: plan_matmul(*this, group); break;
         case Group::Kind::row: plan_row(*this, group); break;
         case Group::Kind::attention: plan_attention(*this, group); break;
-        case Group::Kind::gate: plan_as_one(group, "squeeze_excite"); break;
+        case Group::Kind::gate: plan_as_one(group.parts, "squeeze_excite"); break;
         case Group::Kind::pool: plan_pool(*this, group); break;
         case Group::Kind::elementwise: plan_elementwise(*this, group); break;
         case Group::Kind::other: plan_other(*this, group); break;
@@ -487,11 +487,9 @@ std::string name_of_whole(std::span<const Step> parts, std::string_view name) {
 
 }  // namespace
 
-void Planner::plan_as_one(const Group& group, std::string_view name) {
+void Planner::plan_as_one(std::span<const Group> parts, std::string_view name) {
     std::size_t first = plan_.steps.size();
-    for (Value v : group.inputs) --reads_left_[v];  // it is the parts that read them
-    plan_parts(group.parts);
-    for (Value v : group.inputs) ++reads_left_[v];
+    plan_parts(parts);
     // What moves its data stays before it.
     while (first < plan_.steps.size() && plan_.steps[first].nodes.empty()) ++first;
     const auto begin = plan_.steps.begin() + static_cast<std::ptrdiff_t>(first);

@@ -134,8 +134,8 @@ public:
     void note_layer(PlannedLayer layer) { plan_.layers.push_back(std::move(layer)); }
     // The steps of the groups that a group falls into where no kernel takes it whole.
     void plan_parts(std::span<const Group> parts);
-    // The parts of a group as one step, of the last of them.
-    void plan_as_one(const Group& group, std::string_view name);
+    // The same as one step, of the last part.
+    void plan_as_one(std::span<const Group> parts, std::string_view name);
     // A step for a group: nodes, data and result types and whether it is int8 are filled in.
     Step step_for(const Group& group, std::string kernel) const;
 

@@ -65,19 +65,6 @@ void check(std::string_view text, const std::string& last, double allowed) {
 TEST(Gates, FloatsAreMultiplied) { check(kFloats, "jit_elementwise_", 1e-3); }
 TEST(Gates, FactorsOfCodesHoldTheirScales) { check(kCodes, "jit_gate_", kOneCode); }
 
-// Codes that nothing reads afterwards make place for their product.
-TEST(Gates, MapsAreOverwritten) {
-    if (!detect_machine().avx2()) GTEST_SKIP() << "the kernel needs AVX2";
-    const auto overwrites = [](const std::string& text) {
-        const Plan plan = checked_plan(text, kOneCode);
-        const auto step = std::ranges::find_if(plan.steps, [](const Step& s) { return !s.parts.empty(); });
-        const Step& product = step->parts.back();
-        return std::ranges::find(product.reads, product.writes[0]) != product.reads.end();
-    };
-    EXPECT_TRUE(overwrites(std::string(kCodes))) << "it lies channels last, in a copy";
-    EXPECT_FALSE(overwrites(std::string(kCodes) + "p : u8[2,20,6,7] = result(x)\n"));
-}
-
 // The factors stay f32 while the map is codes.
 TEST(Gates, PartsKeepTheirPrecision) {
     const auto graph = std::make_shared<const Graph>(parse(kCodes));

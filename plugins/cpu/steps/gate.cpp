@@ -101,14 +101,6 @@ std::shared_ptr<const Work> gate_work(std::shared_ptr<const x64::Elementwise> ke
     });
 }
 
-// Codes that nothing reads afterwards are overwritten: a large map and its product would not both stay in the cache.
-Place result_of(Planner& planner, const Group& group, const Place& map, DataType result) {
-    const Place place{map.buffer, map.layout, planner.graph().type(group.output)};
-    const bool fits = size_of(result) == 1 && !planner.is_part_of_concat(group.output, map.layout);
-    return fits && planner.last_read(group.inputs[0], map) ? planner.output_in_place(group.output, place)
-                                                           : planner.output_rows(group.output, map.layout);
-}
-
 }  // namespace
 
 bool plan_gate(Planner& planner, const Group& group, const Program& program) {
@@ -133,10 +125,9 @@ bool plan_gate(Planner& planner, const Group& group, const Program& program) {
                              {.kind = EpilogueOp::Kind::scale_shift, .scale = any, .shift = any});
     if (!x64::Elementwise::accepts(desc, planner.machine())) return false;
     StepBuffers b;
-    const Place in = planner.input(group.inputs[0], layout);
-    b.in = in.buffer;
+    b.in = planner.input(group.inputs[0], layout).buffer;
     b.operands = planner.operands(program, layout, type);
-    const Place out = result_of(planner, group, in, desc.epilogue.result);
+    const Place out = planner.output_rows(group.output, layout);
     b.out = out.buffer;
     desc.out_stride = static_cast<std::int64_t>(out.pitch);
     const auto kernel = std::make_shared<const x64::Elementwise>(desc, planner.code());
