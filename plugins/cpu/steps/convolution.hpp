@@ -61,7 +61,7 @@ Acceptance try_planes(Planner& planner, const ConvolutionProblem& p);
 Acceptance try_rows(Planner& planner, const ConvolutionProblem& p);
 // To a few output channels.
 Acceptance try_few_outputs(Planner& planner, const ConvolutionProblem& p);
-// A 1x1 convolution of codes or bf16 as a matrix product.
+// A 1x1 convolution of codes or floats as a matrix product.
 Acceptance try_pointwise(Planner& planner, const ConvolutionProblem& p);
 // A backward convolution whose windows do not overlap, as matrix products.
 Acceptance try_spread(Planner& planner, const ConvolutionProblem& p);
