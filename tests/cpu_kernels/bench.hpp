@@ -5,5 +5,6 @@
 namespace octet::cpu {
 
 void register_transformer_benchmarks();
+void register_float_benchmarks();
 
 }  // namespace octet::cpu

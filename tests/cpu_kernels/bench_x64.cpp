@@ -445,6 +445,7 @@ int main(int argc, char** argv) {
         octet::cpu::add(layer, "onednn", octet::cpu::onednn_layer);
 #endif
     }
+    octet::cpu::register_float_benchmarks();
     octet::cpu::register_transformer_benchmarks();
     octet::cpu::add_recurrent();
     octet::cpu::add_few_rows();

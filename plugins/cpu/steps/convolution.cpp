@@ -310,8 +310,8 @@ std::vector<Candidate> candidates_of([[maybe_unused]] Planner& planner, [[maybe_
     add(true, {"float_depthwise", try_float_depthwise});
     add(!amx, {"few_outputs", try_few_outputs});
     add(!amx || products < 64, {"image", try_image});
-    add(!amx || products < 32, {"pointwise", try_pointwise});
     add(true, {"few_rows", try_few_rows});
+    add(!amx || products < 32, {"pointwise", try_pointwise});
     add(!amx, {"spread", try_spread});
     add(!amx && rows_are_faster(planner, p), {"rows", try_rows});
     add(!amx && dense_is_faster(planner, p), {"dense", try_dense});

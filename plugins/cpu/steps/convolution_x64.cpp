@@ -1,7 +1,5 @@
 // Generated kernels for convolutions.
 #if defined(__x86_64__)
-#include <fmt/format.h>
-
 #include "ir/ops/all.hpp"
 #include "plugins/cpu/kernels/x64/dense_convolution.hpp"
 #include "plugins/cpu/kernels/x64/depthwise.hpp"
@@ -56,7 +54,17 @@ void keep_weights(Planner& planner, const Problem& p) {
     planner.code().later([weights = p.weights] {});
 }
 
-std::string bfloat_name(const char* what) { return fmt::format("jit_{}_avx512_bf16", what); }
+// The name of a kernel that takes floats, too.
+std::string name_of(Planner& planner, const Problem& p, const char* what) {
+    const std::string bare = x64::kernel_name(what, planner.code().isa(),
+                                              p.integer() ? x64::Dots::tiles : x64::Dots::none);
+    return p.source == DataType::bf16 ? bare + "_bf16" : bare;
+}
+
+// Of products of codes and, measured with AVX-512, of floats.
+bool multiplies(const Planner& planner, const Problem& p) {
+    return p.source == DataType::u8 || (!p.integer() && planner.machine().avx512());
+}
 
 std::shared_ptr<const x64::MatMul> product_of(Planner& planner, const Problem& p, const x64::MatMulDesc& desc) {
     if (p.source == DataType::u8)
@@ -136,10 +144,8 @@ Acceptance try_float_depthwise(Planner& planner, const Problem& p) {
     desc.out_stride = result_of(planner, p, b);
     auto kernel = std::make_shared<const x64::FloatDepthwise>(desc, p.weights.as<float>(), planner.code());
     keep_weights(planner, p);
-    const std::string name = p.source == DataType::bf16
-                                 ? bfloat_name("depthwise")
-                                 : x64::kernel_name("depthwise", planner.code().isa(), x64::Dots::none);
-    add_step(planner, p.group, b, name, x64_work<x64::FloatDepthwise>(kernel, b, 10 * ns_of_products(p.products())), 0,
+    add_step(planner, p.group, b, name_of(planner, p, "depthwise"),
+             x64_work<x64::FloatDepthwise>(kernel, b, 10 * ns_of_products(p.products())), 0,
              x64::FloatDepthwise::packed_size(desc), {}, p.source);
     return accepted();
 }
@@ -186,7 +192,7 @@ Acceptance try_planes(Planner& planner, const Problem& p) {
     desc.out_stride = result_of(planner, p, b);
     auto kernel = std::make_shared<const x64::ImageConvolution>(desc, p.weights.as<float>(), planner.code());
     keep_weights(planner, p);
-    add_step(planner, p.group, b, bfloat_name("image"), scratch_work(kernel, b),
+    add_step(planner, p.group, b, name_of(planner, p, "image"), scratch_work(kernel, b),
              scratch_each(*kernel) * static_cast<std::size_t>(planner.threads()),
              x64::ImageConvolution::packed_size(desc, planner.code().isa()), {}, DataType::bf16);
     return accepted();
@@ -243,9 +249,7 @@ bool is_pointwise(const Problem& p) {
 }  // namespace
 
 Acceptance try_pointwise(Planner& planner, const Problem& p) {
-    const bool bfloat = p.source == DataType::bf16;
-    if (!is_pointwise(p) || (!bfloat && (!p.integer() || p.source != DataType::u8)))
-        return declined("it is not a product of codes");
+    if (!is_pointwise(p) || !multiplies(planner, p)) return declined("it is not a product of codes or floats");
     if (!p.uniform_zero_point() || !codes_hold_zero(p))
         return declined("its zero point is no code, or varies by channel");
     x64::MatMulDesc desc{.type = p.source,
@@ -262,9 +266,9 @@ Acceptance try_pointwise(Planner& planner, const Problem& p) {
     StepBuffers b = buffers_of(planner, p);
     desc.out_stride = result_of(planner, p, b);
     const auto kernel = product_of(planner, p, desc);
-    const std::string name = bfloat ? bfloat_name("matmul") : x64::kernel_name("matmul", planner.code().isa());
-    add_step(planner, p.group, b, name,
-             matmul_work(planner, kernel, b, ns_of_products(p.products()) * (bfloat ? 2 : 1)), 0,
+    const int slower = p.integer() ? 1 : static_cast<int>(size_of(p.source));
+    add_step(planner, p.group, b, name_of(planner, p, "matmul"),
+             matmul_work(planner, kernel, b, ns_of_products(p.products() * slower)), 0,
              x64::MatMul::packed_size(desc, planner.code().isa()), {}, p.source);
     return accepted();
 }
@@ -316,9 +320,8 @@ Acceptance try_dense(Planner& planner, const Problem& p) {
 Acceptance try_spread(Planner& planner, const Problem& p) {
     const ir::Window& w = p.window;
     const auto zero = [](const Dims& values) { return std::ranges::all_of(values, [](auto v) { return v == 0; }); };
-    const bool bfloat = p.source == DataType::bf16;
-    if (!p.backward || p.groups != 1 || p.rank() != 2 || (p.source != DataType::u8 && !bfloat))
-        return declined("it is no backward convolution of codes");
+    if (!p.backward || p.groups != 1 || p.rank() != 2 || !multiplies(planner, p))
+        return declined("it is no backward convolution of codes or floats");
     if (w.kernel != w.strides || !zero(w.pads_begin) || w.output[0] != w.data[0] * w.kernel[0] ||
         w.output[1] != w.data[1] * w.kernel[1])
         return declined("its windows overlap or leave gaps");
@@ -339,8 +342,8 @@ Acceptance try_spread(Planner& planner, const Problem& p) {
     std::vector<std::shared_ptr<const x64::MatMul>> products;
     const std::size_t taps = static_cast<std::size_t>(product(w.kernel));
     for (std::size_t tap = 0; tap < taps; ++tap)
-        products.push_back(bfloat ? product_of_tap<float>(planner, p, desc, tap)
-                                  : product_of_tap<std::int8_t>(planner, p, desc, tap));
+        products.push_back(p.integer() ? product_of_tap<std::int8_t>(planner, p, desc, tap)
+                                       : product_of_tap<float>(planner, p, desc, tap));
     const std::int64_t in_line = w.data[1] * (p.pitch() != 0 ? p.pitch() : p.ic) *
                                  static_cast<std::int64_t>(size_of(p.source));
     const std::int64_t value = pitch * static_cast<std::int64_t>(size_of(p.program.epilogue.result));
@@ -359,9 +362,8 @@ Acceptance try_spread(Planner& planner, const Problem& p) {
                 }
         });
     });
-    const std::string name = bfloat ? bfloat_name("matmul") : x64::kernel_name("matmul", planner.code().isa());
-    add_step(planner, p.group, b, name, std::move(run), 0, taps * x64::MatMul::packed_size(desc, planner.code().isa()),
-             {}, p.source);
+    add_step(planner, p.group, b, name_of(planner, p, "matmul"), std::move(run), 0,
+             taps * x64::MatMul::packed_size(desc, planner.code().isa()), {}, p.source);
     return accepted();
 }
 

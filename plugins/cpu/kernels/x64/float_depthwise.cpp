@@ -6,6 +6,7 @@ namespace octet::cpu::x64 {
 namespace {
 
 constexpr std::int64_t kMaxTaps = 1024;
+constexpr std::int64_t kRowsInL1 = 24 * 1024;
 
 // Columns of a tile, up to `most`, that cut a row into the fewest tiles of nearly one size.
 int columns_for(std::int64_t width, int most) {
@@ -114,8 +115,15 @@ void FloatDepthwise::pack(std::span<const float> weights, CodeBlock& code) {
 }
 
 void FloatDepthwise::run(const Args& args, std::int64_t begin, std::int64_t end) const {
-    for (std::int64_t row = begin; row < end; ++row) {
-        for (const Block& block : blocks_) run_row(args, block, row);
+    // Rows of few channels, which all windows of a row find in L1, are read as they lie; of others a block after the other.
+    const Window& w = desc_.window;
+    const std::int64_t window_bytes = w.kernel_height * w.width * desc_.in_stride *
+                                      static_cast<std::int64_t>(size_of(desc_.type));
+    const std::int64_t together = window_bytes <= kRowsInL1 ? 1 : end - begin;
+    for (std::int64_t first = begin; first < end; first += together) {
+        for (const Block& block : blocks_) {
+            for (std::int64_t row = first; row < first + together; ++row) run_row(args, block, row);
+        }
     }
 }
 
