@@ -16,7 +16,8 @@ PRODUCTS = {"Convolution", "GroupConvolution", "ConvolutionBackpropData", "Group
 HEAD = """# Layers on integers
 
 Convolutions, grouped and backward convolutions and matrix products of the quantized models, as `octet explain` counts them on {device},
-and as OpenVINO 2026.4 executed them in its default run (`golden.json`, counted after its fusions). "upstream": Octet with the property
+and as OpenVINO 2026.4 executed them in its default run (`golden.json`, counted after its fusions). "Octet" has the property
+LOW_PRECISION_PLAN=INTEGERS: by default layers that a machine computes faster in float are float on it. "upstream":
 LOW_PRECISION_PLAN=UPSTREAM. Written by `tools/int8_layers.py`.
 
 | model | layers | Octet | upstream | OpenVINO |
@@ -46,7 +47,7 @@ def main():
         model = next((args.shared / "models" / "int8" / name).glob("*.xml"), None)
         if theirs is None or model is None:
             continue
-        report = explain(args.octet, model)
+        report = explain(args.octet, model, "--plan", "integers")
         device = report["summary"]["device"]
         layers = [layer for layer in report["layers"] if layer["type"] in PRODUCTS]
         ours = sum(layer["int8"] for layer in layers)

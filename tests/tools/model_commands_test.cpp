@@ -287,6 +287,7 @@ out : f32[1,16,16,16] = result(conv)
     const Answer theirs = octet("explain m.xml conv --plan upstream");
     EXPECT_THAT(theirs.out, AllOf(StartsWith("float "), HasSubstr("why       ALIGN_LEVELS_COLLAPSE: ")))
         << theirs.error;
+    EXPECT_THAT(octet("explain m.xml conv --plan integers").out, StartsWith("int8 "));
 }
 
 // A convolution on codes, one on what relu gives, and the model's input itself.

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -208,7 +209,9 @@ void explain(const Options& o) {
     const std::shared_ptr<const Model> model = read_model(core, o.model);
     const ir::Graph& graph = runtime::ModelAccess::graph(*model);
     AnyMap settings;
-    if (!o.plan.empty()) settings.insert(hint::low_precision_plan(o.plan == "upstream" ? "UPSTREAM" : "CHEAPEST"));
+    std::string plan = o.plan;
+    std::ranges::transform(plan, plan.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    if (!plan.empty()) settings.insert(hint::low_precision_plan(plan));
     if (o.allow_lossy) settings.insert(hint::low_precision_allow_lossy(true));
     o.properties.insert_into(settings);
     Report report = report_of(core, model, o.device, o.time || o.required.of_time(), settings);
@@ -241,8 +244,11 @@ void add_explain(CLI::App& app) {
     CLI::Option* layer = command->add_option("LAYER", o->layer,
                                              "only this layer: its operands, what quantizes them, and those around it");
     command->add_option("-d,--device", o->device, "device")->capture_default_str();
-    command->add_option("--plan", o->plan, "which layers run on integers: cheapest, or upstream for OpenVINO's choice")
-        ->check(CLI::IsMember({"cheapest", "upstream"}));
+    command
+        ->add_option(
+            "--plan", o->plan,
+            "which layers run on integers: cheapest, integers for all that can, or upstream for OpenVINO's choice")
+        ->check(CLI::IsMember({"cheapest", "integers", "upstream"}));
     command->add_flag("--allow-lossy", o->allow_lossy, kAllowLossy);
     o->properties.add_to(*command);
     command->add_flag("--time", o->time, "runs the model on random inputs and gives times and shares of time");
