@@ -15,6 +15,9 @@ struct Candidate {
     std::size_t label = 0;
 };
 
+// The tensor as f32; nothing is copied where it is that.
+Tensor as_floats(const Tensor& t) { return t.converted(Element::f32).aligned(); }
+
 // Best first; the one that comes first among equals.
 void keep_best(std::vector<Candidate>& found, std::int64_t most) {
     const auto better = [](const Candidate& a, const Candidate& b) {
@@ -28,8 +31,7 @@ void keep_best(std::vector<Candidate>& found, std::int64_t most) {
 // The numbers of one image's head.
 class Head {
 public:
-    Head(const DetectionOutput& op, std::span<const std::vector<float>> in, std::size_t image, std::size_t images,
-         bool own_priors)
+    Head(const DetectionOutput& op, std::span<const Tensor> in, std::size_t image, std::size_t images, bool own_priors)
         : op_(op) {
         const std::size_t prior_size = op.normalized ? 4 : 5;
         const std::size_t all = in[2].size() / (own_priors ? images : 1);
@@ -37,7 +39,7 @@ public:
         classes_ = priors_ == 0 ? 0 : in[1].size() / images / priors_;
         boxes_ = part(in[0], image, images);
         scores_ = part(in[1], image, images);
-        proposals_ = std::span(in[2]).subspan(own_priors ? image * all : 0, all);
+        proposals_ = in[2].as<float>().subspan(own_priors ? image * all : 0, all);
         if (in.size() > 3) {
             objectness_ = part(in[3], image, images);
             refinement_ = part(in[4], image, images);
@@ -76,8 +78,8 @@ public:
     }
 
 private:
-    static std::span<const float> part(const std::vector<float>& all, std::size_t image, std::size_t images) {
-        return std::span(all).subspan(image * (all.size() / images), all.size() / images);
+    static std::span<const float> part(const Tensor& all, std::size_t image, std::size_t images) {
+        return all.as<float>().subspan(image * (all.size() / images), all.size() / images);
     }
 
     Box decoded(const Box& prior, const std::array<float, 4>& variance, const float* by) const {
@@ -170,8 +172,8 @@ float intersection_over_union(const Box& a, const Box& b) {
 // Rows of an image stand by label, within a label by score. A row whose image is -1 ends the list when it is not full.
 Tensors detection_output(const DetectionOutput& op, std::span<const Tensor> in) {
     Tensor out(Element::f32, result_dims(op, in));
-    std::vector<std::vector<float>> numbers;
-    for (const Tensor& t : in) numbers.push_back(t.floats());
+    std::vector<Tensor> numbers;
+    for (const Tensor& t : in) numbers.push_back(as_floats(t));
     const std::size_t images = extent_of(in[0].dims(), 0);
     require(in[2].dims()[0] == 1 || in[2].dims()[0] == in[0].dims()[0], "proposals {} for {} images",
             to_string(in[2].dims()), images);
@@ -262,7 +264,8 @@ Tensors non_max_suppression(const NonMaxSuppression& op, std::span<const Tensor>
     const SuppressionLimits limits{in.size() > 2 ? in[2].integer_at(0) : 0, number(3), number(4), number(5)};
     const std::size_t batches = extent_of(in[1].dims(), 0), classes = extent_of(in[1].dims(), 1),
                       count = extent_of(in[1].dims(), 2);
-    const std::vector<float> coordinates = in[0].floats(), scores = in[1].floats();
+    const Tensor coordinate_tensor = as_floats(in[0]), score_tensor = as_floats(in[1]);
+    const auto coordinates = coordinate_tensor.as<float>(), scores = score_tensor.as<float>();
     std::vector<Selected> found;
     for (std::size_t b = 0; b < batches; ++b) {
         const auto boxes = read_boxes(op, coordinates.data() + b * count * 4, count);
