@@ -5,7 +5,7 @@
 
 --peers holds bench.py and nets.py, --models what make_models.py wrote (NAME.int8.xml, NAME.int8.onnx, ...). Raw results, one JSON object a
 line, go to --raw and are kept: --parts measures only some again, --parts none only writes the page. --real holds models as they are in
-the world, one a folder. The machine should do nothing else.
+the world, quantized ones in int8/NAME and others in float/NAME. The machine should do nothing else.
 """
 import argparse
 import collections
@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 
-PARTS = ["peers", "real", "floats", "caps", "load", "scaling", "layers", "nodes", "shared"]
+PARTS = ["peers", "real", "real-floats", "floats", "caps", "load", "scaling", "layers", "nodes", "shared"]
 NAMES = ["resnet50", "mobilenet_v2", "mobilenet_v3_large", "efficientnet_b0", "ssd_mobilenet", "yolo_v5s", "unet_small", "bert_base",
          "vit_b16", "lstm2", "squeezenet1_1"]
 OPENVINO = ["ov-int8", "ov-int8-f32hint"]
@@ -90,13 +90,21 @@ class Measurements:
         self.bench("peers", self.args.models, [*OPENVINO, "ort-int8"], [self.engine("octet", "model")], *self.models())
 
     def real(self):
-        if self.args.real.exists():
-            self.bench("real", self.args.real, OPENVINO, [self.engine("octet", "model")], "--glob", "*/*.xml", "--metrics", "lat1,lat2")
+        self.of_the_world("real", "int8", OPENVINO, [self.engine("octet", "model")])
 
-    # The float files, as each runs them by itself and held to f32.
+    def real_floats(self):
+        self.of_the_world("real-floats", "float", OPENVINO_FLOAT.values(), self.float_engines("model"))
+
+    def of_the_world(self, part, folder, theirs, ours):
+        if self.args.real.exists():
+            self.bench(part, self.args.real / folder, theirs, ours, "--glob", "*/*.xml", "--metrics", "lat1,lat2")
+
+    # As each runs them by itself and held to f32.
+    def float_engines(self, file):
+        return [self.engine("octet-default", file), self.engine("octet-f32", file, "--property INFERENCE_PRECISION_HINT=f32")]
+
     def floats(self):
-        ours = [self.engine("octet", "model"), self.engine("octet-default", "f32"),
-                self.engine("octet-f32", "f32", "--property INFERENCE_PRECISION_HINT=f32")]
+        ours = [self.engine("octet", "model"), *self.float_engines("f32")]
         self.bench("floats", self.args.models, OPENVINO_FLOAT.values(), ours, *self.models(), "--metrics", "lat1,lat2")
 
     def caps(self):
@@ -280,20 +288,19 @@ def real_table(peers):
     return table(["model", "1 thread, ms", "ratio", "2 threads, ms", "ratio"], rows)
 
 
-def float_table(peers):
+def float_table(peers, int8):
     rows, ratios = [], collections.defaultdict(list)
     for (model,) in peers.models:
-        cells = [model]
+        cells = [model.split("/")[0]]
         for metric in ("lat1", "lat2"):
             for hint, theirs in OPENVINO_FLOAT.items():
                 texts, ratio = ratio_cells(peers, model, metric, f"octet-{hint}", theirs)
                 ratios[metric, hint] += [ratio] if ratio else []
                 cells += texts
-        int8, _ = ratio_cells(peers, model, "lat1", "octet", "octet-default")
-        rows.append([*cells, int8[1]])
-    rows.append(["geometric mean", *[c for k in ratios for c in ("", number(mean(ratios[k])))], ""])
-    return table(["model", "1 thread, ms", "ratio", "held to f32, ms", "ratio", "2 threads, ms", "ratio", "held to f32, ms", "ratio",
-                  "int8 over float, 1 thread"], rows)
+        rows.append(cells + [ratio_cells(peers, model, "lat1", "octet", "octet-default")[0][1]] * int8)
+    rows.append(["geometric mean", *[c for k in ratios for c in ("", number(mean(ratios[k])))]] + [""] * int8)
+    header = ["model", *[c for threads in ("1 thread, ms", "2 threads, ms") for c in (threads, "ratio", "held to f32, ms", "ratio")]]
+    return table(header + ["int8 over float, 1 thread"] * int8, rows)
 
 
 # `pairs`: header of the ratio, our engine, theirs.
@@ -373,9 +380,12 @@ def page(m, info):
     if (real := Peers(m.records("real"))).models:
         text += ["## Models of the world\n", "Quantized files as they are, with f16 tensors and zero points. Octet / OpenVINO (the better of its "
                  "default and f32 hint).\n", real_table(real)]
+    if (real_floats := Peers(m.records("real-floats"))).models:
+        text += ["Float files as they are, Octet / OpenVINO: each with its own choice of precision (bf16 where the machine is faster with it), "
+                 "and held to f32.\n", float_table(real_floats, int8=False)]
     if (floats := Peers(m.records("floats"))).models:
         text += ["## Float models\n", "The same networks before quantization, Octet / OpenVINO: each with its own choice of precision (bf16 where "
-                 "the machine is faster with it), and held to f32.\n", float_table(floats)]
+                 "the machine is faster with it), and held to f32.\n", float_table(floats, int8=True)]
     text += caps_text(m)
     if loads := m.records("load"):
         text += ["## Load\n", "Reading and compiling, ms, 1 thread. Cached: the same with CACHE_DIR, in another process.\n",
@@ -401,7 +411,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build/release"))
     parser.add_argument("--peers", type=pathlib.Path, default=pathlib.Path("../shared/tools/peers"))
     parser.add_argument("--models", type=pathlib.Path, default=pathlib.Path("models"))
-    parser.add_argument("--real", type=pathlib.Path, default=pathlib.Path("../shared/models/int8"))
+    parser.add_argument("--real", type=pathlib.Path, default=pathlib.Path("../shared/models"))
     parser.add_argument("--raw", type=pathlib.Path, default=pathlib.Path("build/performance"))
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs/performance.md"))
     parser.add_argument("--parts", default=",".join(PARTS), help=f"what to measure, of {', '.join(PARTS)}, or none")
@@ -415,7 +425,7 @@ def main():
     for part in parts:
         print(part, flush=True)
         try:
-            getattr(measurements, part)()
+            getattr(measurements, part.replace("-", "_"))()
         except Failed as failure:
             sys.exit(str(failure))
     machine_file = args.raw / "machine.json"
