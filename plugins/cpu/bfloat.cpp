@@ -11,7 +11,7 @@ using namespace ir;
 namespace {
 
 // Fewer input channels than a vector of bf16 holds are padded up to it, and the conversion costs as much as is won.
-constexpr std::int64_t kLeastDepth = 16;
+constexpr std::int64_t kLeastDepth = 8;
 
 // A 1x1 convolution of a few pixels.
 bool has_few_rows(const Node& node, const Dims& data, const Dims& weights) {

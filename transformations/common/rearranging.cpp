@@ -96,7 +96,8 @@ bool is_computed(const Graph& graph, Value v) {
     if (op.is<Convolution>() || op.is<GroupConvolution>() || op.is<ConvolutionBackpropData>() || op.is<MatMul>())
         return true;
     const bool linear = op.is<Add>() || op.is<Multiply>() || op.is<Dequantize>();
-    const bool moves = op.is<Reshape>() || op.is<Transpose>() || op.is<Squeeze>() || op.is<Unsqueeze>();
+    const bool moves = op.is<Reshape>() || op.is<Transpose>() || op.is<Squeeze>() || op.is<Unsqueeze>() ||
+                       op.is<DepthToSpace>();
     return (linear || moves) && graph.uses(v).size() == 1 && is_computed(graph, graph.node(v).inputs[0]);
 }
 
@@ -104,7 +105,8 @@ bool is_computed(const Graph& graph, Value v) {
 Rule activation_above() {
     return Rule("move-activation-above-movement")
         .match(one_of<Sigmoid, Relu, Tanh, HSwish, HSigmoid, Clamp, Gelu, Elu>(
-            "act", one_use(one_of<Reshape, Transpose, Squeeze, Unsqueeze>("move", any("x"), each(any())))))
+            "act",
+            one_use(one_of<Reshape, Transpose, Squeeze, Unsqueeze, DepthToSpace>("move", any("x"), each(any())))))
         .decline(Code::used_elsewhere, "other layers read the data of '{move}'",
                  [](const Match& m) { return m.graph().uses(m.value("x")).size() > 1; })
         .decline(Code::not_profitable, "no convolution or product computes the data of '{move}'",

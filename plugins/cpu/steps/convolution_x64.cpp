@@ -73,17 +73,36 @@ std::shared_ptr<const x64::MatMul> product_of(Planner& planner, const Problem& p
     return std::make_shared<const x64::MatMul>(desc, p.weights.as<float>(), planner.code());
 }
 
-// Of weights [ic, oc, taps] the matrix of one tap.
+// Of weights [ic, oc, taps] the matrix [ic, taps at once, oc] of some taps.
 template <class T>
-std::shared_ptr<const x64::MatMul> product_of_tap(Planner& planner, const Problem& p, const x64::MatMulDesc& desc,
-                                                  std::size_t tap) {
+std::shared_ptr<const x64::MatMul> product_of_taps(Planner& planner, const Problem& p, const x64::MatMulDesc& desc,
+                                                   std::int64_t first, std::int64_t count) {
     const auto weights = p.weights.as<T>();
-    const auto taps = static_cast<std::size_t>(product(p.window.kernel));
-    const auto of_tap = std::make_shared<std::vector<T>>(static_cast<std::size_t>(p.ic * p.oc));
-    for (std::size_t i = 0; i < of_tap->size(); ++i) (*of_tap)[i] = weights[i * taps + tap];
-    auto made = std::make_shared<const x64::MatMul>(desc, std::span<const T>(*of_tap), planner.code());
-    planner.code().later([of_tap] {});  // the product reads them with the other tasks
+    const std::int64_t taps = product(p.window.kernel);
+    const auto matrix = std::make_shared<std::vector<T>>();
+    matrix->reserve(static_cast<std::size_t>(p.ic * count * p.oc));
+    for (std::int64_t i = 0; i < p.ic; ++i)
+        for (std::int64_t tap = first; tap < first + count; ++tap)
+            for (std::int64_t o = 0; o < p.oc; ++o)
+                matrix->push_back(weights[static_cast<std::size_t>((i * p.oc + o) * taps + tap)]);
+    auto made = std::make_shared<const x64::MatMul>(desc, std::span<const T>(*matrix), planner.code());
+    planner.code().later([matrix] {});  // the product reads them with the other tasks
     return made;
+}
+
+// Of channels that lie `times` next to each other.
+Epilogue repeated(const Epilogue& epilogue, std::int64_t times) {
+    Epilogue result = epilogue;
+    const auto repeat = [&](std::vector<float>& values) {
+        if (values.size() < 2) return;
+        const std::vector<float> once = values;
+        for (std::int64_t i = 1; i < times; ++i) values.insert(values.end(), once.begin(), once.end());
+    };
+    for (EpilogueOp& op : result.ops) {
+        repeat(op.scale);
+        repeat(op.shift);
+    }
+    return result;
 }
 
 template <class Kernel>
@@ -332,38 +351,43 @@ Acceptance try_spread(Planner& planner, const Problem& p) {
                          .k = p.ic,
                          .columns = p.oc,
                          .a_stride = p.pitch(),
+                         .out_stride = p.oc * w.kernel[1],
                          .zero_point = static_cast<std::uint8_t>(p.zero_point()),
                          .epilogue = p.program.epilogue};
     if (auto a = x64::MatMul::accepts(desc, planner.machine()); !a) return a;
     StepBuffers b = buffers_of(planner, p);
-    std::int64_t pitch = result_of(planner, p, b);
-    if (pitch == 0) pitch = p.oc;
-    desc.out_stride = pitch * w.kernel[1];
+    const std::int64_t pitch = result_of(planner, p, b);
+    // The places of a window's row lie next to each other when nothing is between the pixels.
+    const std::int64_t together = pitch == 0 ? w.kernel[1] : 1;
+    const std::int64_t taps = product(w.kernel);
+    if (pitch != 0) desc.out_stride = pitch * w.kernel[1];
+    desc.columns *= together;
+    desc.epilogue = repeated(desc.epilogue, together);
     std::vector<std::shared_ptr<const x64::MatMul>> products;
-    const std::size_t taps = static_cast<std::size_t>(product(w.kernel));
-    for (std::size_t tap = 0; tap < taps; ++tap)
-        products.push_back(p.integer() ? product_of_tap<std::int8_t>(planner, p, desc, tap)
-                                       : product_of_tap<float>(planner, p, desc, tap));
+    for (std::int64_t tap = 0; tap < taps; tap += together)
+        products.push_back(p.integer() ? product_of_taps<std::int8_t>(planner, p, desc, tap, together)
+                                       : product_of_taps<float>(planner, p, desc, tap, together));
     const std::int64_t in_line = w.data[1] * (p.pitch() != 0 ? p.pitch() : p.ic) *
                                  static_cast<std::int64_t>(size_of(p.source));
-    const std::int64_t value = pitch * static_cast<std::int64_t>(size_of(p.program.epilogue.result));
-    auto run = work([products, b, in_line, value, h = w.kernel[0], l = w.kernel[1], out_width = w.output[1],
+    const std::int64_t value = (pitch == 0 ? p.oc : pitch) *
+                               static_cast<std::int64_t>(size_of(p.program.epilogue.result));
+    auto run = work([products, b, in_line, value, together, h = w.kernel[0], l = w.kernel[1], out_width = w.output[1],
                      lines = p.batch * w.data[0]](const Frame& f) {
         const auto whole = x64_args<x64::MatMul::Args>(f, b);
         f.pool->parallel(static_cast<std::size_t>(lines), [&](std::size_t begin, std::size_t end, int) {
-            for (std::int64_t tap = 0; tap < h * l; ++tap)
+            for (std::int64_t tap = 0; tap < h * l; tap += together)
                 for (auto line = static_cast<std::int64_t>(begin); line < static_cast<std::int64_t>(end); ++line) {
                     auto args = whole;
                     args.a = whole.a + line * in_line;
                     args.out = static_cast<std::byte*>(whole.out) +
                                ((line * h + tap / l) * out_width + tap % l) * value;
-                    const x64::MatMul& product = *products[static_cast<std::size_t>(tap)];
+                    const x64::MatMul& product = *products[static_cast<std::size_t>(tap / together)];
                     product.run(args, 0, product.units());
                 }
         });
     });
     add_step(planner, p.group, b, name_of(planner, p, "matmul"), std::move(run), 0,
-             taps * x64::MatMul::packed_size(desc, planner.code().isa()), {}, p.source);
+             products.size() * x64::MatMul::packed_size(desc, planner.code().isa()), {}, p.source);
     return accepted();
 }
 
