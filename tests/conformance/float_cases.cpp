@@ -82,6 +82,7 @@ const std::vector<Conv> kConvolutions{
     {"3x3_tails", {2, 5, 7, 6}, {9, 5, 3, 3}, 1, 1}, {"5x5_stride", {1, 8, 13, 11}, {7, 8, 5, 5}, 2, 2},
     {"first", {1, 3, 33, 31}, {24, 3, 7, 7}, 2, 3},  {"dilated", {1, 8, 12, 12}, {8, 8, 3, 3}, 1, 2, 2},
     {"one_pixel", {1, 40, 1, 1}, {70, 40, 1, 1}},    {"1d", {1, 6, 20}, {5, 6, 3}, 1, 1},
+    {"one_row", {1, 40, 5, 37}, {70, 40, 5, 5}},     {"padded_row", {1, 24, 1, 41}, {50, 24, 13, 13}, 1, 6},
     {"3d", {1, 4, 5, 6, 7}, {6, 4, 3, 3, 3}, 1, 1}};
 const std::vector<Conv> kGrouped{{"depthwise", {1, 37, 9, 8}, {37, 1, 1, 3, 3}, 1, 1},
                                  {"depthwise_stride", {2, 16, 11, 11}, {16, 1, 1, 3, 3}, 2, 1},
@@ -123,6 +124,16 @@ void add_convolutions(Cases& cases) {
     cases.push_back({"convolution_backprop", [](Builder& b) {
                          b.result(b.add(window<ConvolutionBackpropData>({"", {}, {}, 2, 1}, 2),
                                         {b.input({1, 6, 5, 7}), b.random({6, 9, 4, 4})}));
+                     }});
+    // Windows side by side, in each of which few channels lie.
+    cases.push_back({"convolution_backprop_apart", [](Builder& b) {
+                         const Value x = b.input({2, 10, 5, 7});
+                         const Value y = b.add(ConvolutionBackpropData{.strides = {3, 2},
+                                                                       .pads_begin = {0, 0},
+                                                                       .pads_end = {0, 0},
+                                                                       .dilations = {1, 1}},
+                                               {x, b.random({10, 5, 3, 2})});
+                         b.result(b.add(Relu{}, {b.add(Add{}, {y, b.random({1, 5, 1, 1})})}));
                      }});
     cases.push_back({"group_convolution_backprop", [](Builder& b) {
                          b.result(b.add(window<GroupConvolutionBackpropData>({"", {}, {}, 2, 1}, 2),

@@ -205,6 +205,18 @@ void add_convolutions(Cases& cases) {
                                              -6, 6));
                      },
                      12.0 / 255});
+    cases.push_back({"int8_backprop_apart",
+                     [](Builder& b) {
+                         const Value x = b.quantize(b.input({1, 8, 5, 6}, -0.2f, 1.2f), 0, 1);
+                         const Value w = b.quantize(b.random({8, 5, 3, 3}), -1, 1, 255);
+                         const Value y = b.add(ConvolutionBackpropData{.strides = {3, 3},
+                                                                       .pads_begin = {0, 0},
+                                                                       .pads_end = {0, 0},
+                                                                       .dilations = {1, 1}},
+                                               {x, w});
+                         b.result(b.quantize(b.add(Add{}, {y, b.random({1, 5, 1, 1})}), -3, 3));
+                     },
+                     6.0 / 255});
     cases.push_back({"int8_group_backprop",
                      [](Builder& b) {
                          const Value x = b.quantize(b.input({1, 8, 5, 6}, -0.2f, 1.2f), 0, 1);

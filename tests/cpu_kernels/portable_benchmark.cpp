@@ -4,6 +4,7 @@
 #include "plugins/cpu/kernels/portable/convolution.hpp"
 #include "plugins/cpu/kernels/portable/copy.hpp"
 #include "plugins/cpu/kernels/portable/elementwise.hpp"
+#include "plugins/cpu/kernels/portable/gather_windows.hpp"
 #include "plugins/cpu/kernels/portable/matmul.hpp"
 #include "plugins/cpu/kernels/portable/pixel_shuffle.hpp"
 #include "plugins/cpu/kernels/portable/pool.hpp"
@@ -67,6 +68,18 @@ void pixel_shuffle(benchmark::State& state) {
     report(state, static_cast<double>(in.size()));
 }
 BENCHMARK(pixel_shuffle)->Arg(8)->Arg(64);
+
+void gather_windows(benchmark::State& state) {
+    const GatherWindows kernel{.window = {.input = {1, 5, 88}, .output = {1, 1, 88}, .kernel = {1, 5, 1}},
+                               .channels = static_cast<std::size_t>(state.range(0))};
+    const std::vector<float> in(kernel.window.in_pixels() * kernel.channels);
+    std::vector<std::byte> out(kernel.units() * kernel.row_bytes());
+    for (auto step : state) {
+        kernel.run(in.data(), out.data(), 0, kernel.units());
+    }
+    report(state, static_cast<double>(out.size()));
+}
+BENCHMARK(gather_windows)->Arg(32)->Arg(256);
 
 void transpose_to_channels_first(benchmark::State& state) {
     const std::size_t shape[] = {1, 56 * 56, 256};

@@ -6,6 +6,7 @@
 
 #include "plugins/cpu/kernels/portable/bfloat.hpp"
 #include "plugins/cpu/kernels/portable/copy.hpp"
+#include "plugins/cpu/kernels/portable/gather_windows.hpp"
 #include "plugins/cpu/kernels/portable/pixel_shuffle.hpp"
 #include "plugins/cpu/kernels/portable/quantize.hpp"
 #include "tests/cpu_kernels/portable_support.hpp"
@@ -14,6 +15,7 @@ namespace octet::cpu::testing {
 namespace {
 
 using portable::DequantizeToChannelsFirst;
+using portable::GatherWindows;
 using portable::PixelShuffle;
 using portable::QuantizeToChannelsLast;
 using portable::StridedCopy;
@@ -68,6 +70,46 @@ TEST(PixelShuffle, AgreesWithIndexArithmetic) {
             ASSERT_EQ(std::memcmp(&in[v * s.element_size], &out[to * s.element_size], s.element_size), 0)
                 << "value " << v << " of " << s.channels << " channels, block " << s.block;
         }
+    }
+}
+
+TEST(GatherWindows, AgreesWithIndexArithmetic) {
+    for (const GatherWindows& g :
+         {GatherWindows{.window = {.input = {1, 5, 9}, .output = {1, 1, 9}, .kernel = {1, 5, 1}}, .channels = 7},
+          GatherWindows{
+              .window = {.input = {1, 1, 8}, .output = {1, 1, 8}, .kernel = {1, 1, 5}, .pad_begin = {0, 0, 2}},
+              .batch = 2,
+              .channels = 3,
+              .in_stride = 5,
+              .element_size = 2},
+          GatherWindows{.window = {.input = {3, 4, 5},
+                                  .output = {2, 2, 2},
+                                  .kernel = {2, 3, 2},
+                                  .stride = {1, 2, 2},
+                                  .dilation = {1, 1, 3},
+                                  .pad_begin = {0, 1, 1}},
+          .channels = 2}}) {
+        const portable::Window& w = g.window;
+        const std::size_t stride = g.in_stride == 0 ? g.channels : g.in_stride;
+        Guarded<std::uint8_t> in(((g.batch * w.in_pixels() - 1) * stride + g.channels) * g.element_size);
+        Guarded<std::uint8_t> out(g.units() * g.row_bytes());
+        for (std::size_t i = 0; i < in.size(); ++i) in[i] = static_cast<std::uint8_t>(1 + (i * 7 + i / 251) % 255);
+        run_reversed(g.units(), [&](std::size_t begin, std::size_t end) { g.run(in.data(), out.data(), begin, end); });
+        const Shape shape{g.batch,     w.output[0], w.output[1], w.output[2],
+                          w.kernel[0], w.kernel[1], w.kernel[2], g.channels * g.element_size};
+        each_index(shape, [&](const Shape& at) {
+            std::size_t pixel = at[0];
+            bool inside = true;
+            for (std::size_t axis = 0; axis < 3; ++axis) {
+                const std::ptrdiff_t x = static_cast<std::ptrdiff_t>(at[1 + axis] * w.stride[axis] +
+                                                                     at[4 + axis] * w.dilation[axis]) -
+                                         w.pad_begin[axis];
+                inside = inside && x >= 0 && x < static_cast<std::ptrdiff_t>(w.input[axis]);
+                pixel = pixel * w.input[axis] + static_cast<std::size_t>(x);
+            }
+            const std::uint8_t wanted = inside ? in[pixel * stride * g.element_size + at[7]] : 0;
+            ASSERT_EQ(out[flat(shape, at)], wanted) << "at " << flat(shape, at);
+        });
     }
 }
 

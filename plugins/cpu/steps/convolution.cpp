@@ -313,6 +313,7 @@ std::vector<Candidate> candidates_of([[maybe_unused]] Planner& planner, [[maybe_
     add(true, {"few_rows", try_few_rows});
     add(!amx || products < 32, {"pointwise", try_pointwise});
     add(!amx, {"spread", try_spread});
+    add(!amx, {"windows", try_windows});
     add(!amx && rows_are_faster(planner, p), {"rows", try_rows});
     add(!amx && dense_is_faster(planner, p), {"dense", try_dense});
 #endif
@@ -338,7 +339,8 @@ bool plan_bfloat(Planner& planner, const Group& group) {
 #if defined(__x86_64__)
     // Tiles of AMX multiply faster.
     if (try_float_depthwise(planner, p)) return true;
-    if (!planner.machine().amx() && (try_pointwise(planner, p) || try_spread(planner, p))) return true;
+    if (!planner.machine().amx() && (try_pointwise(planner, p) || try_spread(planner, p) || try_windows(planner, p)))
+        return true;
 #endif
     p.data = planner.input_bfloat(node.inputs[0], Layout::channels_last);
     return static_cast<bool>(try_onednn(planner, p));

@@ -71,6 +71,8 @@ Acceptance try_pointwise(Planner& planner, const ConvolutionProblem& p);
 Acceptance try_few_rows(Planner& planner, const ConvolutionProblem& p);
 // A backward convolution whose windows do not overlap, as matrix products.
 Acceptance try_spread(Planner& planner, const ConvolutionProblem& p);
+// Of floats with a few rows of pixels: a matrix product of the windows.
+Acceptance try_windows(Planner& planner, const ConvolutionProblem& p);
 Acceptance try_dense(Planner& planner, const ConvolutionProblem& p);
 
 }  // namespace octet::cpu

@@ -1,6 +1,7 @@
 // Generated kernels for convolutions.
 #if defined(__x86_64__)
 #include "ir/ops/all.hpp"
+#include "plugins/cpu/kernels/portable/gather_windows.hpp"
 #include "plugins/cpu/kernels/x64/dense_convolution.hpp"
 #include "plugins/cpu/kernels/x64/depthwise.hpp"
 #include "plugins/cpu/kernels/x64/few_outputs.hpp"
@@ -388,6 +389,64 @@ Acceptance try_spread(Planner& planner, const Problem& p) {
     });
     add_step(planner, p.group, b, name_of(planner, p, "matmul"), std::move(run), 0,
              products.size() * x64::MatMul::packed_size(desc, planner.code().isa()), {}, p.source);
+    return accepted();
+}
+
+namespace {
+
+// Weights [oc, ic, taps] as [oc, taps, ic].
+std::shared_ptr<const std::vector<float>> channels_last(const Problem& p) {
+    const auto weights = p.weights.as<float>();
+    const std::int64_t taps = product(p.window.kernel);
+    auto result = std::make_shared<std::vector<float>>();
+    result->reserve(weights.size());
+    for (std::int64_t o = 0; o < p.oc; ++o)
+        for (std::int64_t tap = 0; tap < taps; ++tap)
+            for (std::int64_t i = 0; i < p.ic; ++i)
+                result->push_back(weights[static_cast<std::size_t>((o * p.ic + i) * taps + tap)]);
+    return result;
+}
+
+}  // namespace
+
+Acceptance try_windows(Planner& planner, const Problem& p) {
+    // Others share an image out by its rows.
+    constexpr std::int64_t kWorthSharing = 2'000'000;
+    const std::int64_t pixels = p.batch * product(p.window.output);
+    if (p.integer() || p.backward || p.groups != 1 || !multiplies(planner, p))
+        return declined("it is not a convolution of floats");
+    if (2 * pixels > planner.threads() * p.at(p.window.output, 0) || p.products() < kWorthSharing)
+        return declined("its rows give most threads something to do");
+    const portable::GatherWindows gather{.window = portable_window(p.window),
+                                         .batch = static_cast<std::size_t>(p.batch),
+                                         .channels = static_cast<std::size_t>(p.ic),
+                                         .in_stride = static_cast<std::size_t>(p.pitch()),
+                                         .element_size = size_of(p.source)};
+    x64::MatMulDesc desc{.type = p.source,
+                         .rows = pixels,
+                         .k = p.ic * product(p.window.kernel),
+                         .columns = p.oc,
+                         .transposed = true,
+                         .epilogue = p.program.epilogue,
+                         .rows_per_batch = product(p.window.output),
+                         .threads = planner.threads()};
+    if (auto a = x64::MatMul::accepts(desc, planner.machine()); !a) return a;
+    StepBuffers b = buffers_of(planner, p);
+    desc.out_stride = result_of(planner, p, b);
+    const auto weights = channels_last(p);
+    const auto kernel = std::make_shared<const x64::MatMul>(desc, std::span<const float>(*weights), planner.code());
+    planner.code().later([weights] {});  // the product reads them with the other tasks
+    auto run = work([gather, kernel, b](const Frame& f) {
+        auto args = x64_args<x64::MatMul::Args>(f, b);
+        f.pool->parallel(gather.units(),
+                         [&](std::size_t begin, std::size_t end, int) { gather.run(args.a, f.scratch, begin, end); });
+        args.a = reinterpret_cast<const std::uint8_t*>(f.scratch);
+        f.pool->parallel(static_cast<std::size_t>(kernel->units()), [&](std::size_t begin, std::size_t end, int) {
+            kernel->run(args, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
+        });
+    });
+    add_step(planner, p.group, b, name_of(planner, p, "windows"), std::move(run), gather.units() * gather.row_bytes(),
+             x64::MatMul::packed_size(desc, planner.code().isa()), {}, p.source);
     return accepted();
 }
 
