@@ -150,21 +150,31 @@ std::vector<std::int64_t> offsets_of(const Dims& dims, const Dims& outer) {
 bool is_code(std::int64_t zero_point) { return zero_point >= 0 && zero_point <= 255; }
 
 Acceptance try_own(Planner& planner, Problem& p) {
-    if (!p.one_matrix() || p.source != DataType::u8 || p.second != DataType::s8 || !is_code(p.zero_point))
-        return declined("it is not a product of u8 codes with weights");
-    const x64::MatMulDesc desc{.rows = p.rows,
+    const bool codes = p.source == DataType::u8 && p.second == DataType::s8 && is_code(p.zero_point);
+    const bool floats = (p.source == DataType::f32 || p.source == DataType::bf16) && p.second == DataType::f32;
+    if (!p.one_matrix() || (!codes && !(floats && planner.machine().avx512())))
+        return declined("it is not a product of u8 codes or floats with weights");
+    const x64::MatMulDesc desc{.type = p.source,
+                               .rows = p.rows,
                                .k = p.depth,
                                .columns = p.columns,
                                .transposed = p.op.transpose_b,
-                               .zero_point = static_cast<std::uint8_t>(p.zero_point),
+                               .zero_point = static_cast<std::uint8_t>(codes ? p.zero_point : 0),
                                .epilogue = p.program.epilogue,
                                .threads = planner.threads()};
     if (auto a = x64::MatMul::accepts(desc, planner.machine()); !a) return a;
     const Tensor weights = p.weights->aligned();
-    auto kernel = std::make_shared<const x64::MatMul>(desc, weights.as<std::int8_t>(), planner.code());
-    p.buffers.out = planner.output(p.group.output, Layout::plain).buffer;
-    add_step(planner, p.group, p.buffers, x64::kernel_name("matmul", planner.code().isa()),
-             matmul_work(planner, kernel, p.buffers), 0, x64::MatMul::packed_size(desc, planner.code().isa()), {});
+    planner.code().later([weights] {});  // the product reads them with the other tasks
+    const auto kernel = codes ? std::make_shared<const x64::MatMul>(desc, weights.as<std::int8_t>(), planner.code())
+                              : std::make_shared<const x64::MatMul>(desc, weights.as<float>(), planner.code());
+    const bool bfloat = p.program.epilogue.result == DataType::bf16;
+    p.buffers.out = (bfloat ? planner.output_bfloat(p.group.output, Layout::plain)
+                            : planner.output(p.group.output, Layout::plain))
+                        .buffer;
+    std::string name = x64::kernel_name("matmul", planner.code().isa(), codes ? x64::Dots::tiles : x64::Dots::none);
+    if (p.source == DataType::bf16) name += "_bf16";
+    add_step(planner, p.group, p.buffers, std::move(name), matmul_work(planner, kernel, p.buffers), 0,
+             x64::MatMul::packed_size(desc, planner.code().isa()), {}, p.source);
     return accepted();
 }
 
@@ -296,6 +306,9 @@ void plan_matmul(Planner& planner, const Group& group) {
 #if OCTET_ONEDNN
     if (planner.computes_bfloat(group)) {
         auto narrow = problem_of(planner, group, true);
+#if defined(__x86_64__)
+        if (narrow && !planner.machine().amx() && try_own(planner, *narrow)) return;
+#endif
         if (narrow && try_onednn(planner, *narrow)) return;
     }
 #endif
