@@ -25,6 +25,7 @@ import time
 PARTS = ["peers", "real", "real-floats", "floats", "caps", "load", "scaling", "layers", "nodes", "shared"]
 NAMES = ["resnet50", "mobilenet_v2", "mobilenet_v3_large", "efficientnet_b0", "ssd_mobilenet", "yolo_v5s", "unet_small", "bert_base",
          "vit_b16", "lstm2", "squeezenet1_1"]
+TIME_FIRST = {"lstm2"}  # the first dimension of their data is no batch
 OPENVINO = ["ov-int8", "ov-int8-f32hint"]
 OPENVINO_FLOAT = {"default": "ov-f32", "f32": "ov-f32-f32hint"}
 # Below a cap of the instruction set: the others' engines, and ours beside "octet", with their options.
@@ -130,7 +131,8 @@ class Measurements:
     def scaling(self):
         records = []
         for name in self.models():
-            settings = [(batch, 1, threads) for batch in (1, 4, 16, 64) for threads in (1, 2)]
+            batches = (1,) if name in TIME_FIRST else (1, 4, 16, 64)
+            settings = [(batch, 1, threads) for batch in batches for threads in (1, 2)]
             settings += [(1, streams, streams) for streams in (2, 4) if streams <= 2 * os.cpu_count()]
             for batch, streams, threads in settings:
                 record = {"model": name, "batch": batch, "streams": streams, "threads": threads}
@@ -396,7 +398,8 @@ def page(m, info):
                        [[model, *(number(next((r["pss_mb"] for r in rs if r["cache"] == c), None)) for c in (False, True))]
                         for (model,), rs in by(shared, "model").items()])]
     if scaling := m.records("scaling"):
-        text += ["## Scaling\n", "Images (sequences) a second; streams have one thread each. -: the file fixes the batch.\n", scaling_table(scaling)]
+        text += ["## Scaling\n", "Images (sequences; of lstm2 time steps) a second; streams have one thread each. -: the file fixes the "
+                 "batch.\n", scaling_table(scaling)]
     if layers := m.records("layers"):
         text += ["## Layers\n", "Where the time of an inference goes, all threads of the machine.\n", layer_table(layers)]
     if nodes := m.records("nodes"):
