@@ -95,10 +95,8 @@ public:
         const auto it = slices_.find(v);
         return it != slices_.end() && it->second.layout == layout;
     }
-    // Whether float weights that are read again and again may be kept as bf16.
-    bool narrows_weights() const { return bf16_; }
-    // Whether own kernels may round floats that they multiply to bf16.
-    bool multiplies_bfloats() const { return bf16_; }
+    // Whether floats may be rounded to bf16 where they are multiplied, and weights that are read again and again kept so.
+    bool uses_bfloats() const { return bf16_; }
     // The value lies in rows of `whole`, from this element on.
     Place output_part(ir::Value v, const Place& whole, std::size_t first, std::size_t pitch);
     // The concatenation in this type, where parts of it were written already.

@@ -267,7 +267,7 @@ Acceptance try_own(Planner& planner, const Group& group) {
     desc.v_offsets = v.offsets(result.outer);
     desc.out_offsets = result.offsets(result.outer);
     desc.threads = planner.threads();
-    desc.values.bfloats = planner.multiplies_bfloats() && x64::Attention::gains_from_bfloats(desc, planner.machine());
+    desc.values.bfloats = planner.uses_bfloats() && x64::Attention::gains_from_bfloats(desc, planner.machine());
     desc.scores.bfloats = desc.values.bfloats && floats;
     if (auto a = x64::Attention::accepts(desc, planner.machine()); !a) return a;
     add(planner, p, std::move(desc), scores, values);

@@ -302,7 +302,7 @@ Acceptance try_few_rows(Planner& planner, const Problem& p) {
                           .columns = p.oc,
                           .a_stride = p.pitch(),
                           .transposed = true,
-                          .narrow = planner.narrows_weights(),
+                          .narrow = planner.uses_bfloats(),
                           .epilogue = p.program.epilogue,
                           .threads = planner.threads()};
     if (auto a = x64::FewRows::accepts(desc, planner.machine()); !a) return a;

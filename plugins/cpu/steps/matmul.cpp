@@ -185,7 +185,7 @@ Acceptance try_few_rows(Planner& planner, Problem& p) {
                                 .k = p.depth,
                                 .columns = p.columns,
                                 .transposed = p.op.transpose_b,
-                                .narrow = planner.narrows_weights(),
+                                .narrow = planner.uses_bfloats(),
                                 .epilogue = p.program.epilogue,
                                 .threads = planner.threads()};
     if (auto a = x64::FewRows::accepts(desc, planner.machine()); !a) return a;

@@ -343,7 +343,7 @@ bool plan_recurrence(Planner& p, const Group& group) {
                     .cell = cell};
         for (std::size_t d = 0; d < shape.directions; ++d) {
             const RecurrentWeights weights{parameters->r, shape.gates, d,
-                                           first_gate,    integer,     !integer && p.narrows_weights(),
+                                           first_gate,    integer,     !integer && p.uses_bfloats(),
                                            phase.panels};
             made = recurrent_product(p, shape.batch, cell, weights);
             phase.form = made.form;
