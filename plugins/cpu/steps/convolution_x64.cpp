@@ -62,8 +62,10 @@ std::string name_of(Planner& planner, const Problem& p, const char* what) {
     return p.source == DataType::bf16 ? bare + "_bf16" : bare;
 }
 
-// Of products of codes and, measured with AVX-512, of floats.
-bool multiplies(const Planner& planner, const Problem& p) {
+bool multiplies(const Problem& p) { return p.source == DataType::u8 || !p.integer(); }
+
+// With AVX2 oneDNN's 1x1 convolutions of floats are faster than own products.
+bool multiplies_pixels(const Planner& planner, const Problem& p) {
     return p.source == DataType::u8 || (!p.integer() && planner.machine().avx512());
 }
 
@@ -269,7 +271,7 @@ bool is_pointwise(const Problem& p) {
 }  // namespace
 
 Acceptance try_pointwise(Planner& planner, const Problem& p) {
-    if (!is_pointwise(p) || !multiplies(planner, p)) return declined("it is not a product of codes or floats");
+    if (!is_pointwise(p) || !multiplies_pixels(planner, p)) return declined("it is not a product of codes or floats");
     if (!p.uniform_zero_point() || !codes_hold_zero(p))
         return declined("its zero point is no code, or varies by channel");
     x64::MatMulDesc desc{.type = p.source,
@@ -340,7 +342,7 @@ Acceptance try_dense(Planner& planner, const Problem& p) {
 Acceptance try_spread(Planner& planner, const Problem& p) {
     const ir::Window& w = p.window;
     const auto zero = [](const Dims& values) { return std::ranges::all_of(values, [](auto v) { return v == 0; }); };
-    if (!p.backward || p.groups != 1 || p.rank() != 2 || !multiplies(planner, p))
+    if (!p.backward || p.groups != 1 || p.rank() != 2 || !multiplies(p))
         return declined("it is no backward convolution of codes or floats");
     if (w.kernel != w.strides || !zero(w.pads_begin) || w.output[0] != w.data[0] * w.kernel[0] ||
         w.output[1] != w.data[1] * w.kernel[1])
@@ -413,7 +415,7 @@ Acceptance try_windows(Planner& planner, const Problem& p) {
     // Others share an image out by its rows.
     constexpr std::int64_t kWorthSharing = 2'000'000;
     const std::int64_t pixels = p.batch * product(p.window.output);
-    if (p.integer() || p.backward || p.groups != 1 || !multiplies(planner, p))
+    if (p.integer() || p.backward || p.groups != 1 || !multiplies(p))
         return declined("it is not a convolution of floats");
     if (2 * pixels > planner.threads() * p.at(p.window.output, 0) || p.products() < kWorthSharing)
         return declined("its rows give most threads something to do");

@@ -95,6 +95,17 @@ onednn::MatrixStrides strides_of(const Dims& dims, bool transposed, const Dims& 
     return s;
 }
 
+void use_onednn(Planner& planner, Problem& p, onednn::Creation& made) {
+    p.buffers.out = (p.program.epilogue.result == DataType::bf16 ? planner.output_bfloat(p.group.output, Layout::plain)
+                                                                 : planner.output(p.group.output, Layout::plain))
+                        .buffer;
+    const std::string name = "onednn_" + made.kernel->implementation();
+    const std::size_t scratch = made.kernel->scratch_bytes();
+    const std::size_t packed = made.kernel->packed_bytes();
+    add_step(planner, p.group, p.buffers, name, std::make_shared<OneDnnWork>(std::move(made.kernel), p.buffers),
+             scratch, packed, {}, p.source);
+}
+
 Acceptance try_onednn(Planner& planner, Problem& p) {
     if (p.second == DataType::u8 || p.second_zero_point != 0) return declined("its second operand has a zero point");
     onednn::MatMul desc{.source = p.source,
@@ -117,14 +128,7 @@ Acceptance try_onednn(Planner& planner, Problem& p) {
     if (!p.outer.empty() || p.op.transpose_a) desc.source_strides = strides_of(p.a, p.op.transpose_a, p.outer);
     onednn::Creation made = create(desc);
     if (!made.kernel) return made.acceptance;
-    p.buffers.out = (p.program.epilogue.result == DataType::bf16 ? planner.output_bfloat(p.group.output, Layout::plain)
-                                                                 : planner.output(p.group.output, Layout::plain))
-                        .buffer;
-    const std::string name = "onednn_" + made.kernel->implementation();
-    const std::size_t scratch = made.kernel->scratch_bytes();
-    const std::size_t packed = made.kernel->packed_bytes();
-    add_step(planner, p.group, p.buffers, name, std::make_shared<OneDnnWork>(std::move(made.kernel), p.buffers),
-             scratch, packed, {}, p.source);
+    use_onednn(planner, p, made);
     return accepted();
 }
 #endif
@@ -152,7 +156,7 @@ bool is_code(std::int64_t zero_point) { return zero_point >= 0 && zero_point <= 
 Acceptance try_own(Planner& planner, Problem& p) {
     const bool codes = p.source == DataType::u8 && p.second == DataType::s8 && is_code(p.zero_point);
     const bool floats = (p.source == DataType::f32 || p.source == DataType::bf16) && p.second == DataType::f32;
-    if (!p.one_matrix() || (!codes && !(floats && planner.machine().avx512())))
+    if (!p.one_matrix() || (!codes && !(floats && planner.machine().avx2())))
         return declined("it is not a product of u8 codes or floats with weights");
     const x64::MatMulDesc desc{.type = p.source,
                                .rows = p.rows,
