@@ -64,11 +64,6 @@ std::string name_of(Planner& planner, const Problem& p, const char* what) {
 
 bool multiplies(const Problem& p) { return p.source == DataType::u8 || !p.integer(); }
 
-// With AVX2 oneDNN's 1x1 convolutions of floats are faster than own products.
-bool multiplies_pixels(const Planner& planner, const Problem& p) {
-    return p.source == DataType::u8 || (!p.integer() && planner.machine().avx512());
-}
-
 std::shared_ptr<const x64::MatMul> product_of(Planner& planner, const Problem& p, const x64::MatMulDesc& desc) {
     if (p.source == DataType::u8)
         return std::make_shared<const x64::MatMul>(desc, p.weights.as<std::int8_t>(), planner.code());
@@ -271,7 +266,7 @@ bool is_pointwise(const Problem& p) {
 }  // namespace
 
 Acceptance try_pointwise(Planner& planner, const Problem& p) {
-    if (!is_pointwise(p) || !multiplies_pixels(planner, p)) return declined("it is not a product of codes or floats");
+    if (!is_pointwise(p) || !multiplies(p)) return declined("it is not a product of codes or floats");
     if (!p.uniform_zero_point() || !codes_hold_zero(p))
         return declined("its zero point is no code, or varies by channel");
     x64::MatMulDesc desc{.type = p.source,

@@ -27,7 +27,8 @@ void DotEmitter::start(int rows, bool from_panel, const Xbyak::Reg64& weights, c
 void DotEmitter::broadcast(const Vec& to, const Xbyak::RegExp& from, bool is_tail) {
     const Xbyak::Xmm bytes(to.getIdx());
     if (!is_tail) {
-        c.vpbroadcastd(to, c.ptr[from]);
+        if (type_ == DataType::f32) c.vbroadcastss(to, c.ptr[from]);
+        else c.vpbroadcastd(to, c.ptr[from]);
         return;
     }
     if (c.wide()) {

@@ -44,6 +44,11 @@ Acceptance MatMul::accepts(const MatMulDesc& desc, const Machine& machine) {
 
 namespace {
 
+// Floats are not taken apart.
+int widest_block(const MatMulDesc& desc, const VectorIsa& isa) {
+    return desc.type == DataType::u8 || isa.wide() ? block_columns(isa) : 16;
+}
+
 PanelShape panel_of(const MatMulDesc& desc, const VectorIsa& isa) {
     return {desc.k_bytes(), 1, desc.zero_point, desc.type == DataType::u8 && isa.widens()};
 }
@@ -52,7 +57,7 @@ PanelShape panel_of(const MatMulDesc& desc, const VectorIsa& isa) {
 
 std::size_t MatMul::packed_size(const MatMulDesc& desc, const VectorIsa& isa) {
     const PanelShape panel = panel_of(desc, isa);
-    const ColumnBlock last = column_blocks(desc.columns, panel, block_columns(isa)).back();
+    const ColumnBlock last = column_blocks(desc.columns, panel, widest_block(desc, isa)).back();
     return static_cast<std::size_t>(last.panel + panel.bytes(last.columns));
 }
 
@@ -79,7 +84,7 @@ bool MatMul::plan(CodeBlock& code, std::span<std::byte> storage) {
     weights_ = reinterpret_cast<std::int8_t*>(storage.data());
 
     const VectorIsa& isa = code.isa();
-    const std::vector<ColumnBlock> blocks = column_blocks(desc_.columns, panel(), block_columns(isa));
+    const std::vector<ColumnBlock> blocks = column_blocks(desc_.columns, panel(), widest_block(desc_, isa));
     share_out(blocks, panel());
     const bool bounded = desc_.type == DataType::u8 &&
                          !may_exceed_i32(desc_.epilogue, 255.0 * 128 * static_cast<double>(desc_.k));
