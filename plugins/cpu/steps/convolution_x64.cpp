@@ -6,6 +6,7 @@
 #include "plugins/cpu/kernels/x64/few_outputs.hpp"
 #include "plugins/cpu/kernels/x64/few_rows.hpp"
 #include "plugins/cpu/kernels/x64/float_depthwise.hpp"
+#include "plugins/cpu/kernels/x64/float_few_outputs.hpp"
 #include "plugins/cpu/kernels/x64/image_convolution.hpp"
 #include "plugins/cpu/kernels/x64/matmul.hpp"
 #include "plugins/cpu/steps/border.hpp"
@@ -232,6 +233,29 @@ Acceptance try_few_outputs(Planner& planner, const Problem& p) {
     auto kernel = std::make_shared<const x64::FewOutputs>(desc, p.weights.as<std::int8_t>(), planner.code());
     add_step(planner, p.group, b, x64::kernel_name("few_outputs", planner.code().isa()), scratch_work(kernel, b),
              scratch_each(*kernel) * static_cast<std::size_t>(planner.threads()), kernel->packed_size(), {});
+    return accepted();
+}
+
+Acceptance try_float_few_outputs(Planner& planner, const Problem& p) {
+    if (p.integer() || p.backward || p.rank() > 2 || p.groups != 1 || product(p.window.kernel) == 1)
+        return declined("it has no window of floats");
+    const x64::FloatFewOutputsDesc desc{.type = p.source,
+                                        .planar = p.data.layout == Layout::plain,
+                                        .window = x64_window(p),
+                                        .ic = p.ic,
+                                        .oc = p.oc,
+                                        .in_stride = p.pitch(),
+                                        .epilogue = p.program.epilogue,
+                                        .threads = planner.threads()};
+    if (auto a = x64::FloatFewOutputs::accepts(desc, planner.machine()); !a) return a;
+    const bool bfloat = p.program.epilogue.result == DataType::bf16;
+    StepBuffers b = buffers_of(planner, p);
+    b.out = planner.output_stored(p.group.output, Layout::channels_last, false).buffer;
+    auto kernel = std::make_shared<const x64::FloatFewOutputs>(desc, p.weights.as<float>(), planner.code());
+    keep_weights(planner, p);
+    add_step(planner, p.group, b, name_of(planner, p, "few_outputs"), scratch_work(kernel, b),
+             scratch_each(*kernel) * static_cast<std::size_t>(planner.threads()),
+             x64::FloatFewOutputs::packed_size(desc), {}, bfloat ? DataType::bf16 : p.source);
     return accepted();
 }
 
