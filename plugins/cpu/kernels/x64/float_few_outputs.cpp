@@ -25,6 +25,8 @@ struct Cut {
     PlanesWalk walk;
 };
 
+std::int64_t pixel_stride(const FloatFewOutputsDesc& desc) { return desc.in_stride != 0 ? desc.in_stride : desc.ic; }
+
 Cut cut_of(const FloatFewOutputsDesc& desc, const VectorIsa& isa) {
     const Window& w = desc.window;
     Cut cut;
@@ -49,11 +51,16 @@ Cut cut_of(const FloatFewOutputsDesc& desc, const VectorIsa& isa) {
     cut.bytes = bytes(cut.columns);
     cut.walk.row = cut.row;
     cut.walk.plane = cut.tile_rows * cut.row;
+    if (!desc.planar) {
+        const std::int64_t pixel = pixel_stride(desc) * static_cast<std::int64_t>(size_of(desc.type));
+        cut.walk.ahead_lines = divide_up(cut.pixels * pixel, 64 * desc.ic);
+        cut.walk.ahead_row = w.width * pixel;
+    }
     return cut;
 }
 
 PlanesDesc planes_of(const FloatFewOutputsDesc& desc, const PlanesWalk& walk) {
-    return {desc.type, desc.ic, desc.in_stride != 0 ? desc.in_stride : desc.ic, walk.plane};
+    return {desc.type, desc.ic, pixel_stride(desc), walk.plane};
 }
 
 }  // namespace
@@ -129,8 +136,7 @@ void FloatFewOutputs::fill_pixels(float* row, const void* in, std::int64_t batch
         return;
     }
     const std::int64_t pixel = (batch * w.height + y) * w.width + x;
-    const std::int64_t bytes = (desc_.in_stride != 0 ? desc_.in_stride : desc_.ic) *
-                               static_cast<std::int64_t>(size_of(desc_.type));
+    const std::int64_t bytes = pixel_stride(desc_) * static_cast<std::int64_t>(size_of(desc_.type));
     planes_->run(static_cast<const std::byte*>(in) + pixel * bytes, count, w.batch * w.height * w.width - pixel, row);
 }
 
@@ -150,8 +156,22 @@ void FloatFewOutputs::fill(float* row, const void* in, std::int64_t batch, std::
     }
 }
 
-void FloatFewOutputs::multiply(const float* tile, void* out, std::int64_t batch, std::int64_t y, std::int64_t rows,
-                               Span columns) const {
+// What the tile after this one has beside (y, x), where windows begin.
+const std::byte* FloatFewOutputs::ahead_of(const void* in, std::int64_t batch, std::int64_t y, std::int64_t x) const {
+    const Window& w = desc_.window;
+    x += tile_width_;
+    if (x >= w.out_width()) {
+        x -= round_up(w.out_width(), tile_width_);
+        y += strip_rows_;
+    }
+    const std::int64_t pixel = (batch * w.height + y) * w.width + std::max<std::int64_t>(0, x);
+    if (desc_.planar || pixel >= w.batch * w.height * w.width) return static_cast<const std::byte*>(in);
+    return static_cast<const std::byte*>(in) +
+           pixel * pixel_stride(desc_) * static_cast<std::int64_t>(size_of(desc_.type));
+}
+
+void FloatFewOutputs::multiply(const float* tile, const Args& args, std::int64_t batch, std::int64_t y,
+                               std::int64_t rows, Span columns) const {
     const Window& w = desc_.window;
     const std::int64_t pixel = desc_.oc * static_cast<std::int64_t>(size_of(desc_.epilogue.result));
     const std::int64_t whole = rows / walk_.rows;
@@ -162,8 +182,9 @@ void FloatFewOutputs::multiply(const float* tile, void* out, std::int64_t batch,
         const std::int64_t first = std::min(x, columns.last - pixels_);
         const auto at_row = [&](std::int64_t row, std::int64_t count, std::size_t kernel) {
             call.in = tile + row * walk_.row + first - columns.first;
-            call.out = static_cast<std::byte*>(out) +
+            call.out = static_cast<std::byte*>(args.out) +
                        ((batch * w.out_height() + y + row) * w.out_width() + first) * pixel;
+            call.ahead = ahead_of(args.in, batch, y + row, first);
             call.count = count;
             code_->call(kernel, call);
         };
@@ -183,7 +204,7 @@ void FloatFewOutputs::run(const Args& args, std::int64_t begin, std::int64_t end
             const Span columns{std::min(x, w.out_width() - pixels_), std::min(x + tile_width_, w.out_width())};
             for (std::int64_t row = 0; row < rows + (w.kernel_height - 1) * w.dilation_height; ++row)
                 fill(tile + row * walk_.row, args.in, batch, y + row - w.pad_top, columns);
-            multiply(tile, args.out, batch, y, rows, columns);
+            multiply(tile, args, batch, y, rows, columns);
         }
     }
 }

@@ -34,7 +34,8 @@ struct PlanesWalk {
         const float* in = nullptr;  // the first channel at the first pixel's first tap
         const float* weights = nullptr;
         void* out = nullptr;
-        std::int64_t count = 0;  // of times `rows` rows
+        const std::byte* ahead = nullptr;  // of the image, what comes into the cache meanwhile
+        std::int64_t count = 0;            // of times `rows` rows
         EpilogueArgs epilogue;
     };
 
@@ -42,6 +43,8 @@ struct PlanesWalk {
     int ic = 0, oc = 0;
     int rows = 0, vectors = 0;        // of results
     std::int64_t row = 0, plane = 0;  // floats between rows and channels of the tile
+    // Cache lines of each row that come nearer while a channel is multiplied, and bytes between rows of the image.
+    std::int64_t ahead_lines = 0, ahead_row = 0;
 
     // What registers have room for.
     static int most_rows(int oc) { return oc == 1 ? 4 : oc == 2 ? 2 : 1; }
@@ -78,7 +81,8 @@ private:
     void fill(float* tile, const void* in, std::int64_t batch, std::int64_t y, Span columns) const;
     void fill_pixels(float* row, const void* in, std::int64_t batch, std::int64_t y, std::int64_t x,
                      std::int64_t count) const;
-    void multiply(const float* tile, void* out, std::int64_t batch, std::int64_t y, std::int64_t rows,
+    const std::byte* ahead_of(const void* in, std::int64_t batch, std::int64_t y, std::int64_t x) const;
+    void multiply(const float* tile, const Args& args, std::int64_t batch, std::int64_t y, std::int64_t rows,
                   Span columns) const;
 
     FloatFewOutputsDesc desc_;

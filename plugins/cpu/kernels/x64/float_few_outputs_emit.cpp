@@ -24,6 +24,7 @@ private:
     Vec weight(int i) const { return c.vec(first_temp_ + s.vectors + i % 2); }
 
     void column(std::int64_t x);
+    void fetch(std::int64_t row);
     void store();
 
     Emitter& c;
@@ -34,13 +35,18 @@ private:
     PixelStore store_;
     const Xbyak::Reg64 in = Xbyak::util::rax, all_weights = Xbyak::util::rcx, out = Xbyak::util::rdx;
     const Xbyak::Reg64 count = Xbyak::util::rsi, plane = Xbyak::util::r8, weights = Xbyak::util::r9;
-    const Xbyak::Reg64 left = Xbyak::util::r10;
+    const Xbyak::Reg64 left = Xbyak::util::r10, ahead = Xbyak::util::r11;
 };
+
+void PlanesWalkEmitter::fetch(std::int64_t row) {
+    for (std::int64_t i = 0; i < s.ahead_lines; ++i) c.prefetcht1(c.at(ahead, row * s.ahead_row + i * 64));
+}
 
 // The products of one column of the window: every pixel is read once for all rows of results that it reaches.
 void PlanesWalkEmitter::column(std::int64_t x) {
     const Window& w = s.window;
     int used = 0;
+    for (std::int64_t row = x; row < s.rows; row += w.kernel_width) fetch(row);
     for (std::int64_t y = 0; y < s.rows + (w.kernel_height - 1) * w.dilation_height; ++y) {
         bool loaded = false;
         for (std::int64_t tap = 0; tap < w.kernel_height; ++tap) {
@@ -78,6 +84,7 @@ void PlanesWalkEmitter::emit() {
     c.mov(in, c.at(c.rdi, offsetof(A, in)));
     c.mov(all_weights, c.at(c.rdi, offsetof(A, weights)));
     c.mov(out, c.at(c.rdi, offsetof(A, out)));
+    c.mov(ahead, c.at(c.rdi, offsetof(A, ahead)));
     c.mov(count, c.at(c.rdi, offsetof(A, count)));
     store_.prepare(c.r8);
     epilogue_.load_pointers();
@@ -91,6 +98,7 @@ void PlanesWalkEmitter::emit() {
     for (std::int64_t x = 0; x < s.window.kernel_width; ++x) column(x);
     c.advance(plane, s.plane * 4);
     c.advance(weights, s.window.taps() * s.oc * 4);
+    c.advance(ahead, s.ahead_lines * 64);
     c.dec(left);
     c.jnz(channel, Xbyak::CodeGenerator::T_NEAR);
     epilogue_.apply(
@@ -98,6 +106,7 @@ void PlanesWalkEmitter::emit() {
         false);
     store();
     c.advance(in, s.rows * s.row * 4);
+    c.advance(ahead, s.rows * s.ahead_row - s.ic * s.ahead_lines * 64);
     c.advance(out, s.rows * s.window.out_width() * s.oc * result_size_);
     c.dec(count);
     c.jnz(next, Xbyak::CodeGenerator::T_NEAR);
@@ -108,9 +117,10 @@ void PlanesWalkEmitter::emit() {
 
 std::size_t add_walk(CodeBlock& block, const PlanesWalk& s, const Epilogue& epilogue) {
     const Window& w = s.window;
-    const std::string key = fmt::format("planes walk {} {} {} {} {} {} {} {} {} {} {} {}", w.kernel_height,
+    const std::string key = fmt::format("planes walk {} {} {} {} {} {} {} {} {} {} {} {} {} {}", w.kernel_height,
                                         w.kernel_width, w.dilation_height, w.dilation_width, w.out_width(), s.ic, s.oc,
-                                        s.rows, s.vectors, s.row, s.plane, key_of(epilogue));
+                                        s.rows, s.vectors, s.row, s.plane, s.ahead_lines, s.ahead_row,
+                                        key_of(epilogue));
     return block.add(key, [=](Emitter& code) { PlanesWalkEmitter(code, s, epilogue).emit(); });
 }
 
