@@ -81,11 +81,8 @@ std::function<void()> own(const Layer& layer, Memory& memory) {
                      {memory.in.data(), memory.out.data()});
     }
     if (layer.few_outputs()) {
-        const x64::FloatFewOutputsDesc desc{.type = layer.type,
-                                            .window = layer.window(),
-                                            .ic = layer.ic,
-                                            .oc = layer.oc,
-                                            .epilogue = layer.epilogue()};
+        const x64::FloatFewOutputsDesc desc{
+            .type = layer.type, .window = layer.window(), .ic = layer.ic, .oc = layer.oc, .epilogue = layer.epilogue()};
         if (!x64::FloatFewOutputs::accepts(desc, machine)) return {};
         auto kernel = std::make_shared<x64::FloatFewOutputs>(desc, weights, *code);
         memory.scratch = x64::Aligned<std::byte>(kernel->scratch_size());

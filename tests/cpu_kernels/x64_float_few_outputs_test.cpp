@@ -21,6 +21,7 @@ struct Case {
     std::int64_t gap = 0;  // between pixels
     int which = 2;
     int threads = 1;
+    std::uint8_t zero_point = 0;
 };
 
 std::string text_of(const Case& c) {
@@ -28,7 +29,10 @@ std::string text_of(const Case& c) {
     return fmt::format(
         "{}x{}x{} window {}x{} dilation {},{} padding {},{},{},{} channels {}+{} to {} {} {} epilogue {} threads {}",
         w.batch, w.height, w.width, w.kernel_height, w.kernel_width, w.dilation_height, w.dilation_width, w.pad_top,
-        w.pad_left, w.pad_bottom, w.pad_right, c.ic, c.gap, c.oc, c.type == DataType::bf16 ? "bf16" : "f32",
+        w.pad_left, w.pad_bottom, w.pad_right, c.ic, c.gap, c.oc,
+        c.type == DataType::bf16 ? "bf16"
+        : c.type == DataType::u8 ? "u8"
+                                 : "f32",
         c.planar ? "planes" : "pixels", c.which, c.threads);
 }
 
@@ -40,7 +44,7 @@ TestEpilogue epilogue_of(const Case& c, std::int64_t rows, Guard guard) {
     return made;
 }
 
-// Small whole numbers, of either type.
+// Small whole numbers, or any codes.
 TestOperand image_of(const Case& c, Guard guard) {
     const Window& w = c.window;
     TestOperand values(c.type, Spread::full, w.batch * w.height * w.width, 1, c.ic, c.ic + c.gap, guard, 1);
@@ -50,7 +54,7 @@ TestOperand image_of(const Case& c, Guard guard) {
     return values;
 }
 
-float sum_at(const Case& c, const TestOperand& image, const Guarded<float>& weights, std::int64_t row,
+float sum_at(const Case& c, const TestOperand& image, const std::vector<float>& weights, std::int64_t row,
              std::int64_t channel) {
     const Window& w = c.window;
     const std::int64_t pixels = w.out_height() * w.out_width(), batch = row / pixels;
@@ -62,10 +66,18 @@ float sum_at(const Case& c, const TestOperand& image, const Guarded<float>& weig
         for (std::int64_t i = 0; i < c.ic; ++i) {
             const float value = c.planar ? image.value(((batch * c.ic + i) * w.height + y) * w.width + x, 0, 0, 1)
                                          : image.value((batch * w.height + y) * w.width + x, 0, i, c.ic);
-            sum += value * weights.data()[(channel * c.ic + i) * w.taps() + tap];
+            sum += (value - static_cast<float>(c.zero_point)) *
+                   weights[static_cast<std::size_t>((channel * c.ic + i) * w.taps() + tap)];
         }
     }
     return sum;
+}
+
+template <class T>
+Guarded<T> copy_of(const std::vector<float>& values, Guard guard) {
+    Guarded<T> copy(values.size(), guard);
+    std::ranges::transform(values, copy.data(), [](float value) { return static_cast<T>(value); });
+    return copy;
 }
 
 void check(const Case& c, const Machine& machine, Guard guard) {
@@ -73,8 +85,15 @@ void check(const Case& c, const Machine& machine, Guard guard) {
     const std::string what = text_of(c);
     const std::int64_t pixels = w.out_height() * w.out_width();
     const TestEpilogue made = epilogue_of(c, w.batch * pixels, guard);
-    const FloatFewOutputsDesc desc{c.type,        c.planar, w, c.ic, c.oc, c.gap == 0 ? 0 : c.ic + c.gap,
-                                   made.epilogue, c.threads};
+    const FloatFewOutputsDesc desc{.type = c.type,
+                                   .planar = c.planar,
+                                   .window = w,
+                                   .ic = c.ic,
+                                   .oc = c.oc,
+                                   .in_stride = c.gap == 0 ? 0 : c.ic + c.gap,
+                                   .zero_point = c.zero_point,
+                                   .epilogue = made.epilogue,
+                                   .threads = c.threads};
     const Acceptance acceptance = FloatFewOutputs::accepts(desc, machine);
     ASSERT_TRUE(acceptance) << what << ": " << acceptance.reason;
     const TestOperand image = [&] {
@@ -82,11 +101,15 @@ void check(const Case& c, const Machine& machine, Guard guard) {
         if (c.planar) made_image.stride = 1;
         return made_image;
     }();
-    Guarded<float> weights(static_cast<std::size_t>(c.oc * c.ic * w.taps()), guard);
-    std::ranges::copy(whole_numbers(weights.size(), 2, -4, 4), weights.data());
+    const bool codes = c.type == DataType::u8;
+    const std::vector<float> weights = whole_numbers(static_cast<std::size_t>(c.oc * c.ic * w.taps()), 2,
+                                                     codes ? -128 : -4, codes ? 127 : 4);
     TestResult result(made.epilogue.result, w.batch * pixels, c.oc, c.oc, guard);
     x64::CodeBlock code(x64::vector_isa_of(machine));
-    const FloatFewOutputs kernel(desc, weights.span(), code);
+    const Guarded<float> floats = copy_of<float>(weights, guard);
+    const Guarded<std::int8_t> bytes = copy_of<std::int8_t>(weights, guard);
+    const FloatFewOutputs kernel = codes ? FloatFewOutputs(desc, bytes.span(), code)
+                                         : FloatFewOutputs(desc, floats.span(), code);
     code.seal();
     Guarded<std::byte> scratch(kernel.scratch_size(), guard);
     const FloatFewOutputs::Args args{image.bytes.data(), result.data(), scratch.data()};
@@ -106,7 +129,9 @@ Window window(std::int64_t batch, std::int64_t height, std::int64_t width, std::
 }
 
 std::vector<DataType> types(const Machine& machine) {
-    return machine.bf16 ? std::vector{DataType::f32, DataType::bf16} : std::vector{DataType::f32};
+    std::vector<DataType> all{DataType::f32, DataType::u8};
+    if (machine.bf16) all.push_back(DataType::bf16);
+    return all;
 }
 
 // With the machine itself, which may have bf16.
@@ -189,16 +214,39 @@ TEST(X64FloatFewOutputs, PixelsApart) {
     });
 }
 
+TEST(X64FloatFewOutputs, ZeroPoints) {
+    OCTET_NEEDS_AVX2();
+    on_every_machine([](const Machine& machine, Guard guard) {
+        for (const int zero : {1, 128, 255})
+            for (const std::int64_t ic : {1, 3, 8})
+                for (const int which : {1, 8}) {
+                    Case c{window(1, 7, 21, 3), ic, 2, DataType::u8, false, 0, which};
+                    c.zero_point = static_cast<std::uint8_t>(zero);
+                    check(c, machine, guard);
+                }
+    });
+}
+
 TEST(X64FloatFewOutputs, Declines) {
     const auto reason = [](const FloatFewOutputsDesc& desc) {
         return FloatFewOutputs::accepts(desc, vnni_machine()).reason;
     };
-    const FloatFewOutputsDesc good{DataType::f32, false, window(1, 8, 20, 3), 8, 2};
+    FloatFewOutputsDesc good;
+    good.window = window(1, 8, 20, 3);
+    good.ic = 8;
+    good.oc = 2;
     EXPECT_TRUE(FloatFewOutputs::accepts(good, vnni_machine()));
     EXPECT_EQ(FloatFewOutputs::accepts(good, Machine{}).reason, "needs AVX2");
     FloatFewOutputsDesc desc = good;
     desc.type = DataType::bf16;
-    EXPECT_EQ(reason(desc), "its data is neither f32 nor, where products of bf16 gain, bf16 with the channels last");
+    EXPECT_EQ(reason(desc), "its data is neither f32, u8 nor, where products of bf16 gain, bf16");
+    desc = good;
+    desc.type = DataType::u8;
+    desc.planar = true;
+    EXPECT_EQ(reason(desc), "its planes are not of f32");
+    desc.planar = false;
+    desc.ic = 58;
+    EXPECT_EQ(reason(desc), "sums of so many products are not exact in floats");
     desc = good;
     desc.ic = 0;
     EXPECT_EQ(reason(desc), "an empty convolution");

@@ -237,21 +237,29 @@ Acceptance try_few_outputs(Planner& planner, const Problem& p) {
 }
 
 Acceptance try_float_few_outputs(Planner& planner, const Problem& p) {
-    if (p.integer() || p.backward || p.rank() > 2 || p.groups != 1 || product(p.window.kernel) == 1)
-        return declined("it has no window of floats");
+    if (p.backward || p.rank() > 2 || p.groups != 1 || product(p.window.kernel) == 1)
+        return declined("it has no window of codes or floats");
+    if (p.integer() && (p.source != DataType::u8 || planner.machine().vnni()))
+        return declined("its codes have a sign, or products of codes are the faster ones");
+    if (!p.uniform_zero_point() || !codes_hold_zero(p))
+        return declined("its zero point is no code, or varies by channel");
     const x64::FloatFewOutputsDesc desc{.type = p.source,
                                         .planar = p.data.layout == Layout::plain,
                                         .window = x64_window(p),
                                         .ic = p.ic,
                                         .oc = p.oc,
                                         .in_stride = p.pitch(),
+                                        .zero_point = static_cast<std::uint8_t>(p.zero_point()),
                                         .epilogue = p.program.epilogue,
                                         .threads = planner.threads()};
     if (auto a = x64::FloatFewOutputs::accepts(desc, planner.machine()); !a) return a;
     const bool bfloat = p.program.epilogue.result == DataType::bf16;
     StepBuffers b = buffers_of(planner, p);
     b.out = planner.output_stored(p.group.output, Layout::channels_last, false).buffer;
-    auto kernel = std::make_shared<const x64::FloatFewOutputs>(desc, p.weights.as<float>(), planner.code());
+    const auto made = [&](const auto weights) {
+        return std::make_shared<const x64::FloatFewOutputs>(desc, weights, planner.code());
+    };
+    const auto kernel = p.integer() ? made(p.weights.as<std::int8_t>()) : made(p.weights.as<float>());
     keep_weights(planner, p);
     add_step(planner, p.group, b, name_of(planner, p, "few_outputs"), scratch_work(kernel, b),
              scratch_each(*kernel) * static_cast<std::size_t>(planner.threads()),

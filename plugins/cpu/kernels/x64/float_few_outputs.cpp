@@ -12,6 +12,7 @@ constexpr std::int64_t kStripRows = 16;              // of a unit: each reads th
 constexpr std::int64_t kTileBytes = 160 * 1024;      // of a second-level cache
 constexpr std::int64_t kMostTileBytes = 768 * 1024;  // of one as large as processors have
 constexpr std::int64_t kMostCode = 2048;             // multiplications of a channel
+constexpr double kLargestProduct = 255.0 * 128;      // of codes
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t round_up(std::int64_t a, std::int64_t b) { return divide_up(a, b) * b; }
@@ -32,6 +33,8 @@ Cut cut_of(const FloatFewOutputsDesc& desc, const VectorIsa& isa) {
     Cut cut;
     cut.walk = {.window = w, .ic = static_cast<int>(desc.ic), .oc = static_cast<int>(desc.oc)};
     cut.walk.rows = static_cast<int>(std::min<std::int64_t>(PlanesWalk::most_rows(cut.walk.oc), w.out_height()));
+    cut.walk.bounded = desc.type == DataType::u8 &&
+                       !may_exceed_i32(desc.epilogue, kLargestProduct * static_cast<double>(w.taps() * desc.ic));
     // Calls of nearly one size; the last pixels of a row are computed once more with those before them.
     const std::int64_t vectors = divide_up(w.out_width(), isa.lanes);
     const std::int64_t calls = divide_up(vectors, PlanesWalk::most_vectors(isa));
@@ -60,7 +63,7 @@ Cut cut_of(const FloatFewOutputsDesc& desc, const VectorIsa& isa) {
 }
 
 PlanesDesc planes_of(const FloatFewOutputsDesc& desc, const PlanesWalk& walk) {
-    return {desc.type, desc.ic, pixel_stride(desc), walk.plane};
+    return {desc.type, desc.zero_point, desc.ic, pixel_stride(desc), walk.plane};
 }
 
 }  // namespace
@@ -68,14 +71,18 @@ PlanesDesc planes_of(const FloatFewOutputsDesc& desc, const PlanesWalk& walk) {
 Acceptance FloatFewOutputs::accepts(const FloatFewOutputsDesc& desc, const Machine& machine) {
     const Window& w = desc.window;
     if (!machine.avx2()) return declined("needs AVX2");
-    if (desc.type != DataType::f32 && !(desc.type == DataType::bf16 && machine.bf16 && !desc.planar))
-        return declined("its data is neither f32 nor, where products of bf16 gain, bf16 with the channels last");
+    const bool codes = desc.type == DataType::u8;
+    if (desc.type != DataType::f32 && !codes && !(desc.type == DataType::bf16 && machine.bf16))
+        return declined("its data is neither f32, u8 nor, where products of bf16 gain, bf16");
+    if (desc.planar && desc.type != DataType::f32) return declined("its planes are not of f32");
     if (!w.valid() || desc.ic < 1) return declined("an empty convolution");
     if (w.stride_height != 1 || w.stride_width != 1) return declined("it has strides");
     if (desc.oc < 1 || desc.oc > 4) return declined("it has more than four output channels");
     const VectorIsa isa = vector_isa_of(machine);
     if (w.out_width() < isa.lanes) return declined("its rows are shorter than a register");
     if (w.taps() * 24 > kMostCode) return declined("its window is too large");
+    if (codes && static_cast<double>(w.taps() * desc.ic) * kLargestProduct > 1 << 24)
+        return declined("sums of so many products are not exact in floats");
     constexpr std::int64_t kLongest = 1 << 24;
     if (std::max({desc.ic, desc.in_stride, w.width, w.out_width(), w.kernel_height * w.dilation_height,
                   w.kernel_width * w.dilation_width}) > kLongest ||
@@ -91,7 +98,7 @@ std::size_t FloatFewOutputs::packed_size(const FloatFewOutputsDesc& desc) {
     return static_cast<std::size_t>(desc.ic * desc.window.taps() * desc.oc) * sizeof(float);
 }
 
-FloatFewOutputs::FloatFewOutputs(const FloatFewOutputsDesc& desc, std::span<const float> weights, CodeBlock& code)
+FloatFewOutputs::FloatFewOutputs(const FloatFewOutputsDesc& desc, CodeBlock& code)
     : desc_(desc),
       code_(&code),
       walk_(cut_of(desc, code.isa()).walk),
@@ -109,17 +116,28 @@ FloatFewOutputs::FloatFewOutputs(const FloatFewOutputsDesc& desc, std::span<cons
         last.rows = rest;
         last_rows_ = add_walk(code, last, desc.epilogue);
     }
+}
+
+FloatFewOutputs::FloatFewOutputs(const FloatFewOutputsDesc& desc, std::span<const float> weights, CodeBlock& code)
+    : FloatFewOutputs(desc, code) {
     if (!weights_.filled()) pack(weights, code);
 }
 
-void FloatFewOutputs::pack(std::span<const float> weights, CodeBlock& code) {
+FloatFewOutputs::FloatFewOutputs(const FloatFewOutputsDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code)
+    : FloatFewOutputs(desc, code) {
+    if (!weights_.filled()) pack(weights, code);
+}
+
+template <class T>
+void FloatFewOutputs::pack(std::span<const T> weights, CodeBlock& code) {
     code.later([to = weights_.data(), from = weights.data(), ic = desc_.ic, oc = desc_.oc,
                 height = desc_.window.kernel_height, width = desc_.window.kernel_width] {
         float* next = to;
         for (std::int64_t i = 0; i < ic; ++i)
             for (std::int64_t x = 0; x < width; ++x)
                 for (std::int64_t y = 0; y < height; ++y)
-                    for (std::int64_t o = 0; o < oc; ++o) *next++ = from[((o * ic + i) * height + y) * width + x];
+                    for (std::int64_t o = 0; o < oc; ++o)
+                        *next++ = static_cast<float>(from[((o * ic + i) * height + y) * width + x]);
     });
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// Convolution of floats to up to four output channels: lanes hold neighbouring pixels, where other kernels hold output channels. The image
-// is brought into planes of f32, a tile of a few rows and columns at a time. f32 weights [oc, ic, kernel height, kernel width], sums in f32.
+// Convolution in floats to up to four output channels: lanes hold neighbouring pixels, where other kernels hold output channels. The image
+// is brought into planes of f32, a tile of a few rows and columns at a time. Weights [oc, ic, kernel height, kernel width], sums in f32. Of
+// f32 and bf16 with f32 weights, and of u8 with s8 weights, whose sums of (value - zero point) * weight are exact.
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -18,13 +19,14 @@
 namespace octet::cpu::x64 {
 
 struct FloatFewOutputsDesc {
-    DataType type = DataType::f32;  // of the image: f32 or bf16
+    DataType type = DataType::f32;  // of the image: f32, bf16 or u8
     bool planar = false;            // the image lies in planes [batch, ic, height, width] of f32, else channels last
     Window window = {};             // strides of 1
     std::int64_t ic = 0;
     std::int64_t oc = 0;
-    std::int64_t in_stride = 0;  // elements between pixels; 0: dense
-    Epilogue epilogue = {};      // without operands
+    std::int64_t in_stride = 0;   // elements between pixels; 0: dense
+    std::uint8_t zero_point = 0;  // of u8; what padding holds
+    Epilogue epilogue = {};       // without operands
     int threads = 1;
 };
 
@@ -42,6 +44,7 @@ struct PlanesWalk {
     Window window = {};
     int ic = 0, oc = 0;
     int rows = 0, vectors = 0;        // of results
+    bool bounded = false;             // they stay within the range of i32
     std::int64_t row = 0, plane = 0;  // floats between rows and channels of the tile
     // Cache lines of each row that come nearer while a channel is multiplied, and bytes between rows of the image.
     std::int64_t ahead_lines = 0, ahead_row = 0;
@@ -66,6 +69,7 @@ public:
 
     // The weights are read when the code is sealed.
     FloatFewOutputs(const FloatFewOutputsDesc& desc, std::span<const float> weights, CodeBlock& code);
+    FloatFewOutputs(const FloatFewOutputsDesc& desc, std::span<const std::int8_t> weights, CodeBlock& code);
 
     std::size_t scratch_size() const;
     // A unit is a strip of rows of the result.
@@ -77,7 +81,9 @@ private:
     struct Span {
         std::int64_t first = 0, last = 0;
     };
-    void pack(std::span<const float> weights, CodeBlock& code);
+    FloatFewOutputs(const FloatFewOutputsDesc& desc, CodeBlock& code);
+    template <class T>
+    void pack(std::span<const T> weights, CodeBlock& code);
     void fill(float* tile, const void* in, std::int64_t batch, std::int64_t y, Span columns) const;
     void fill_pixels(float* row, const void* in, std::int64_t batch, std::int64_t y, std::int64_t x,
                      std::int64_t count) const;

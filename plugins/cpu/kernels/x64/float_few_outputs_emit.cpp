@@ -13,7 +13,7 @@ public:
           s(walk),
           first_temp_(code.wide() ? 24 : 8),
           result_size_(static_cast<std::int64_t>(size_of(epilogue.result))),
-          epilogue_(code, epilogue, {}, offsetof(PlanesWalk::Args, epilogue), first_temp_, false),
+          epilogue_(code, epilogue, {}, offsetof(PlanesWalk::Args, epilogue), first_temp_, walk.bounded),
           store_(code, epilogue_, epilogue.result, walk.oc) {}
 
     void emit();
@@ -117,9 +117,9 @@ void PlanesWalkEmitter::emit() {
 
 std::size_t add_walk(CodeBlock& block, const PlanesWalk& s, const Epilogue& epilogue) {
     const Window& w = s.window;
-    const std::string key = fmt::format("planes walk {} {} {} {} {} {} {} {} {} {} {} {} {} {}", w.kernel_height,
+    const std::string key = fmt::format("planes walk {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", w.kernel_height,
                                         w.kernel_width, w.dilation_height, w.dilation_width, w.out_width(), s.ic, s.oc,
-                                        s.rows, s.vectors, s.row, s.plane, s.ahead_lines, s.ahead_row,
+                                        s.rows, s.vectors, s.row, s.plane, s.ahead_lines, s.ahead_row, s.bounded,
                                         key_of(epilogue));
     return block.add(key, [=](Emitter& code) { PlanesWalkEmitter(code, s, epilogue).emit(); });
 }

@@ -45,40 +45,50 @@ public:
 private:
     std::int64_t size() const { return static_cast<std::int64_t>(size_of(d.type)); }
 
-    void load_plane() {
+    // Values of the type, as many as `from` gives to the lanes.
+    void widen(const Vec& x, const Xbyak::Operand& from) {
         if (d.type == DataType::bf16) {
-            c.vpmovzxwd(c.vec(0), c.ptr[in]);
-            c.vpslld(c.vec(0), c.vec(0), 16);
-        } else {
-            c.vmovups(c.vec(0), c.ptr[in]);
+            c.vpmovzxwd(x, from);
+            c.vpslld(x, x, 16);
+        } else if (d.type == DataType::u8) {
+            c.vpmovzxbd(x, from);
+            if (d.zero_point != 0) c.vpsubd(x, x, c.all_lanes(std::uint32_t{d.zero_point}));
+            c.vcvtdq2ps(x, x);
         }
-        c.vmovups(c.ptr[out], c.vec(0));
+    }
+
+    void load_plane() {
+        const Vec x = c.vec(0);
+        if (d.type == DataType::f32) c.vmovups(x, c.ptr[in]);
+        else widen(x, c.ptr[in]);
+        c.vmovups(c.ptr[out], x);
     }
 
     // Into the 128 bits of x: four channels of the pixels `pixel`, `pixel` + 4 and so on.
     void load(const Vec& x, int pixel, std::int64_t channel) {
         const auto at = [&](int group) { return c.at(in, ((pixel + 4 * group) * d.in_stride + channel) * size()); };
         const Xmm low(x.getIdx());
-        if (d.type == DataType::bf16) {
+        const Ymm half(x.getIdx());
+        if (d.type == DataType::u8) {
+            c.vmovd(low, at(0));
+            for (int group = 1; group < c.lanes() / 4; ++group)
+                c.vpinsrd(low, low, at(group), static_cast<std::uint8_t>(group));
+            widen(x, low);
+        } else if (d.type == DataType::bf16) {
             const Xmm high(8 + x.getIdx());
             c.vmovq(low, at(0));
             c.vmovhps(low, low, at(1));
             if (c.wide()) {
                 c.vmovq(high, at(2));
                 c.vmovhps(high, high, at(3));
-                c.vinserti128(Ymm(x.getIdx()), Ymm(x.getIdx()), high, 1);
-                c.vpmovzxwd(x, Ymm(x.getIdx()));
-            } else {
-                c.vpmovzxwd(x, low);
+                c.vinserti128(half, half, high, 1);
             }
-            c.vpslld(x, x, 16);
-            return;
-        }
-        c.vmovups(low, at(0));
-        c.vinsertf128(Ymm(x.getIdx()), Ymm(x.getIdx()), at(1), 1);
-        if (c.wide()) {
-            c.vinsertf32x4(x, x, at(2), 2);
-            c.vinsertf32x4(x, x, at(3), 3);
+            c.wide() ? widen(x, half) : widen(x, low);
+        } else {
+            c.vmovups(low, at(0));
+            c.vinsertf128(half, half, at(1), 1);
+            for (int group = 2; group < c.lanes() / 4; ++group)
+                c.vinsertf32x4(x, x, at(group), static_cast<std::uint8_t>(group));
         }
     }
 
@@ -100,8 +110,9 @@ private:
     const Xbyak::Reg64 in = Xbyak::util::rax, out = Xbyak::util::rdx, count = Xbyak::util::rsi;
 };
 
-float value_at(const void* in, std::int64_t i, DataType type) {
-    if (type == DataType::f32) return static_cast<const float*>(in)[i];
+float value_at(const void* in, std::int64_t i, const PlanesDesc& desc) {
+    if (desc.type == DataType::f32) return static_cast<const float*>(in)[i];
+    if (desc.type == DataType::u8) return static_cast<float>(static_cast<const std::uint8_t*>(in)[i] - desc.zero_point);
     return std::bit_cast<float>(std::uint32_t{static_cast<const std::uint16_t*>(in)[i]} << 16);
 }
 
@@ -110,8 +121,8 @@ float value_at(const void* in, std::int64_t i, DataType type) {
 Planes::Planes(const PlanesDesc& desc, CodeBlock& code) : desc_(desc), code_(&code) {
     const std::int64_t more = desc.channels == 1 && desc.in_stride == 1 ? 0 : (4 - desc.channels % 4) % 4;
     read_on_ = (more + desc.in_stride - 1) / desc.in_stride;
-    const std::string key = fmt::format("planes {} {} {} {}", static_cast<int>(desc.type), desc.channels,
-                                        desc.in_stride, desc.plane);
+    const std::string key = fmt::format("planes {} {} {} {} {}", static_cast<int>(desc.type), desc.zero_point,
+                                        desc.channels, desc.in_stride, desc.plane);
     kernel_ = code.add(key, [=](Emitter& emitter) { PlanesEmitter(emitter, desc).emit(); });
 }
 
@@ -120,7 +131,7 @@ void Planes::run(const void* in, std::int64_t count, std::int64_t readable, floa
     if (whole > 0) code_->call(kernel_, Call{in, out, whole});
     for (std::int64_t pixel = std::max<std::int64_t>(0, whole) * step(); pixel < count; ++pixel) {
         for (std::int64_t channel = 0; channel < desc_.channels; ++channel) {
-            out[channel * desc_.plane + pixel] = value_at(in, pixel * desc_.in_stride + channel, desc_.type);
+            out[channel * desc_.plane + pixel] = value_at(in, pixel * desc_.in_stride + channel, desc_);
         }
     }
 }

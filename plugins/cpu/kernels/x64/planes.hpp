@@ -9,7 +9,8 @@
 namespace octet::cpu::x64 {
 
 struct PlanesDesc {
-    DataType type = DataType::f32;  // of the pixels: f32 or bf16
+    DataType type = DataType::f32;  // of the pixels: f32, bf16 or u8
+    std::uint8_t zero_point = 0;    // of u8
     std::int64_t channels = 0;
     std::int64_t in_stride = 0;  // elements between pixels
     std::int64_t plane = 0;      // floats from a channel's values to the next channel's
