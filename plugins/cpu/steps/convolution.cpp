@@ -301,6 +301,14 @@ bool rows_are_faster(Planner& planner, const Problem& p) {
     return is_small(p) || looks_up(p.program.epilogue) ||
            planner.is_part_of_concat(p.group.output, Layout::channels_last);
 }
+
+// With VNNI a lane multiplies four codes at once, but of so few channels other kernels leave most of the lanes idle. Floats hold pixels in
+// theirs. The figures are in docs/adr/0008.
+bool floats_are_faster(const Planner& planner, const Problem& p) {
+    if (!planner.machine().vnni()) return true;
+    const bool wide = planner.machine().avx512();
+    return p.ic <= (wide ? 3 : 1) || p.oc <= (wide ? 2 : 1);
+}
 #endif
 
 using Candidate = KernelCandidate<const Problem>;
@@ -316,13 +324,16 @@ std::vector<Candidate> candidates_of([[maybe_unused]] Planner& planner, [[maybe_
     add(depthwise_is_faster(planner, p), {"depthwise", try_depthwise});
     add(true, {"float_depthwise", try_float_depthwise});
     add(!amx, {"few_outputs", try_few_outputs});
-    add(true, {"float_few_outputs", try_float_few_outputs});
+    const Candidate in_floats{"float_few_outputs", try_float_few_outputs};
+    const bool floats = !p.integer() || (!amx && floats_are_faster(planner, p));
+    if (floats) first.push_back(in_floats);
     add(!amx || products < 64, {"image", try_image});
     add(true, {"few_rows", try_few_rows});
     add(!amx || products < 32, {"pointwise", try_pointwise});
     add(!amx, {"spread", try_spread});
     add(!amx && rows_are_faster(planner, p), {"rows", try_rows});
     add(!amx && dense_is_faster(planner, p), {"dense", try_dense});
+    if (!floats) later.push_back(in_floats);
 #endif
 #if OCTET_ONEDNN
     // Its result has no pitch: the concatenation copies it.

@@ -239,8 +239,7 @@ Acceptance try_few_outputs(Planner& planner, const Problem& p) {
 Acceptance try_float_few_outputs(Planner& planner, const Problem& p) {
     if (p.backward || p.rank() > 2 || p.groups != 1 || product(p.window.kernel) == 1)
         return declined("it has no window of codes or floats");
-    if (p.integer() && (p.source != DataType::u8 || planner.machine().vnni()))
-        return declined("its codes have a sign, or products of codes are the faster ones");
+    if (p.integer() && p.source != DataType::u8) return declined("its codes have a sign");
     if (!p.uniform_zero_point() || !codes_hold_zero(p))
         return declined("its zero point is no code, or varies by channel");
     const x64::FloatFewOutputsDesc desc{.type = p.source,
@@ -261,7 +260,9 @@ Acceptance try_float_few_outputs(Planner& planner, const Problem& p) {
     };
     const auto kernel = p.integer() ? made(p.weights.as<std::int8_t>()) : made(p.weights.as<float>());
     keep_weights(planner, p);
-    add_step(planner, p.group, b, name_of(planner, p, "few_outputs"), scratch_work(kernel, b),
+    const std::string name = x64::kernel_name("few_outputs", planner.code().isa(), x64::Dots::none) +
+                             (p.source == DataType::bf16 ? "_bf16" : "");
+    add_step(planner, p.group, b, name, scratch_work(kernel, b),
              scratch_each(*kernel) * static_cast<std::size_t>(planner.threads()),
              x64::FloatFewOutputs::packed_size(desc), {}, bfloat ? DataType::bf16 : p.source);
     return accepted();
