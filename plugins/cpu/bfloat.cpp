@@ -112,14 +112,15 @@ bool convolves_image(const Graph& graph, const Node& node) {
 }
 
 bool has_few_outputs(const Graph& graph, const Group& group) {
-    constexpr std::int64_t kMostOutputs = 4, kMostDepth = 64, kFewestPixels = 16;
+    constexpr std::int64_t kMostOutputs = 4, kMostDepth = 64, kMostTaps = 81, kFewestPixels = 16;
     const Node& node = graph.node(group.core);
     const auto* op = node.op.as<Convolution>();
     if (op == nullptr || !group.sum.parts.empty() || group.inputs.size() != 1 || !is_float(graph, node.inputs[0]) ||
         graph.shape(node.inputs[0]).rank() != 4)
         return false;
     const Dims weights = graph.shape(node.inputs[1]).sizes();
-    return weights[0] <= kMostOutputs && weights[1] <= kMostDepth && weights[2] * weights[3] > 1 &&
+    const std::int64_t taps = weights[2] * weights[3];
+    return weights[0] <= kMostOutputs && weights[1] <= kMostDepth && taps > 1 && taps <= kMostTaps &&
            std::ranges::all_of(op->strides, [](auto s) { return s == 1; }) &&
            node.outputs[0].type.shape.sizes()[3] >= kFewestPixels;
 }

@@ -169,7 +169,7 @@ std::vector<Layer> layers(DataType type) {
             all.push_back({size, kernel, stride, channels, channels, true, swish, type});
     const std::int64_t few_outputs[][4] = {{1440, 3, 4, 1}, {1440, 3, 8, 1}, {1440, 3, 8, 3}, {512, 3, 16, 1},
                                            {512, 3, 16, 4}, {256, 3, 32, 1}, {256, 3, 32, 4}, {256, 3, 64, 1},
-                                           {256, 3, 64, 4}, {256, 9, 64, 3}, {64, 3, 32, 2}};
+                                           {256, 3, 64, 4}, {256, 9, 64, 3}, {20, 3, 64, 4}};
     for (const auto& [size, kernel, ic, oc] : few_outputs) all.push_back({size, kernel, 1, ic, oc, false, false, type});
     if (type == DataType::bf16)
         for (const auto& [kernel, oc] : {std::pair{3, 32}, std::pair{7, 64}})

@@ -344,6 +344,15 @@ std::vector<Candidate> candidates_of([[maybe_unused]] Planner& planner, [[maybe_
 }
 
 #if defined(__x86_64__)
+// Whether products of bf16 to a few channels are faster than those of floats that hold pixels in their lanes: by tiles of AMX, or of long
+// sums in short rows, some of whose pixels are computed twice.
+bool gains_from_bfloat(const Planner& planner, const Node& node) {
+    constexpr std::int64_t kLong = 16, kShortRow = 64, kMostOutputs = 2;
+    const Dims weights = planner.graph().shape(node.inputs[1]).sizes();
+    return weights[1] >= kLong && (planner.machine().amx() || (weights[0] > kMostOutputs &&
+                                                               node.outputs[0].type.shape.sizes().back() < kShortRow));
+}
+
 // As the data lies, which may be in planes; false, before anything is planned, where no kernel does it.
 bool plan_few_outputs(Planner& planner, const Group& group) {
     return has_few_outputs(planner.graph(), group) &&
@@ -356,10 +365,7 @@ bool plan_few_outputs(Planner& planner, const Group& group) {
 bool plan_bfloat(Planner& planner, const Group& group) {
     const Node& node = planner.graph().node(group.core);
 #if defined(__x86_64__)
-    constexpr std::int64_t kLongForTiles = 16;  // channels
-    // Tiles of AMX multiply longer sums faster.
-    const bool tiles = planner.machine().amx() && planner.graph().shape(node.inputs[1]).sizes()[1] >= kLongForTiles;
-    if (!tiles && plan_few_outputs(planner, group)) return true;
+    if (!gains_from_bfloat(planner, node) && plan_few_outputs(planner, group)) return true;
     if (convolves_image(planner.graph(), node)) {
         const Problem image = problem_of(planner, group, Reads::image);
         return static_cast<bool>(try_planes(planner, image));

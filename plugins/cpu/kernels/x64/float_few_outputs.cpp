@@ -8,11 +8,11 @@
 namespace octet::cpu::x64 {
 namespace {
 
-constexpr std::int64_t kStripRows = 16;              // of a unit: each reads the rows above again
-constexpr std::int64_t kTileBytes = 160 * 1024;      // of a second-level cache
-constexpr std::int64_t kMostTileBytes = 768 * 1024;  // of one as large as processors have
-constexpr std::int64_t kMostCode = 2048;             // multiplications of a channel
-constexpr double kLargestProduct = 255.0 * 128;      // of codes
+constexpr std::int64_t kStripRows = 16;               // of a unit: each reads the rows above again
+constexpr std::int64_t kTileBytes = 160 * 1024;       // of a second-level cache
+constexpr std::int64_t kMostTileBytes = 1024 * 1024;  // of a large one
+constexpr std::int64_t kMostCode = 2048;              // multiplications of a channel
+constexpr double kLargestProduct = 255.0 * 128;       // of codes
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t round_up(std::int64_t a, std::int64_t b) { return divide_up(a, b) * b; }
@@ -32,22 +32,27 @@ Cut cut_of(const FloatFewOutputsDesc& desc, const VectorIsa& isa) {
     const Window& w = desc.window;
     Cut cut;
     cut.walk = {.window = w, .ic = static_cast<int>(desc.ic), .oc = static_cast<int>(desc.oc)};
-    cut.walk.rows = static_cast<int>(std::min<std::int64_t>(PlanesWalk::most_rows(cut.walk.oc), w.out_height()));
     cut.walk.bounded = desc.type == DataType::u8 &&
                        !may_exceed_i32(desc.epilogue, kLargestProduct * static_cast<double>(w.taps() * desc.ic));
     // Calls of nearly one size; the last pixels of a row are computed once more with those before them.
     const std::int64_t vectors = divide_up(w.out_width(), isa.lanes);
     const std::int64_t calls = divide_up(vectors, PlanesWalk::most_vectors(isa));
-    cut.walk.vectors = static_cast<int>(std::min(divide_up(vectors, calls), w.out_width() / isa.lanes));
-    cut.pixels = cut.walk.vectors * isa.lanes;
-    const std::int64_t each = divide_up(w.batch * w.out_height(), std::int64_t{4} * desc.threads);
-    cut.strip_rows = std::min(round_up(each, cut.walk.rows), round_up(kStripRows, cut.walk.rows));
-    cut.tile_rows = cut.strip_rows + (w.kernel_height - 1) * w.dilation_height;
+    cut.walk.vectors = static_cast<int>(divide_up(vectors, calls));
+    cut.pixels = std::min<std::int64_t>(cut.walk.vectors * isa.lanes, w.out_width());
+    const std::int64_t sums = cut.walk.vectors * desc.oc;
+    cut.walk.rows = static_cast<int>(std::min(PlanesWalk::most_sums(isa) / sums, w.out_height()));
     // Behind each row is room for what Planes writes too much.
     const auto row = [&](std::int64_t columns) {
         return round_up(columns + (w.kernel_width - 1) * w.dilation_width, 16) + 16;
     };
     const auto bytes = [&](std::int64_t columns) { return desc.ic * cut.tile_rows * row(columns) * 4; };
+    const std::int64_t units = desc.threads == 1 ? 1 : std::int64_t{2} * desc.threads;
+    std::int64_t strip = std::min(kStripRows, divide_up(w.batch * w.out_height(), units));
+    do {
+        cut.strip_rows = round_up(strip, cut.walk.rows);
+        cut.tile_rows = cut.strip_rows + (w.kernel_height - 1) * w.dilation_height;
+        strip = cut.strip_rows - cut.walk.rows;
+    } while (strip > 0 && bytes(cut.pixels) > kMostTileBytes / 2);
     cut.columns = cut.pixels;
     while (cut.columns < w.out_width() && bytes(cut.columns + cut.pixels) <= kTileBytes) cut.columns += cut.pixels;
     cut.row = row(cut.columns);

@@ -49,9 +49,9 @@ struct PlanesWalk {
     // Cache lines of each row that come nearer while a channel is multiplied, and bytes between rows of the image.
     std::int64_t ahead_lines = 0, ahead_row = 0;
 
-    // What registers have room for.
-    static int most_rows(int oc) { return oc == 1 ? 4 : oc == 2 ? 2 : 1; }
+    // What registers have room for: pixels beside each other, and sums in all.
     static int most_vectors(const VectorIsa& isa) { return isa.wide() ? 6 : 2; }
+    static int most_sums(const VectorIsa& isa) { return isa.wide() ? 24 : 8; }
 };
 
 std::size_t add_walk(CodeBlock& block, const PlanesWalk& walk, const Epilogue& epilogue);

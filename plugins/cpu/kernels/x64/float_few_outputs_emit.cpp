@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "plugins/cpu/kernels/x64/emit_pixels.hpp"
 #include "plugins/cpu/kernels/x64/float_few_outputs.hpp"
 
@@ -23,6 +25,10 @@ private:
     Vec pixels(int vector) const { return c.vec(first_temp_ + vector); }
     Vec weight(int i) const { return c.vec(first_temp_ + s.vectors + i % 2); }
 
+    // Of a vector among those of a call. The last one of a short row begins before the one before it ends.
+    std::int64_t first_pixel(int vector) const {
+        return std::min<std::int64_t>(vector * c.lanes(), s.window.out_width() - c.lanes());
+    }
     void column(std::int64_t x);
     void fetch(std::int64_t row);
     void store();
@@ -53,7 +59,7 @@ void PlanesWalkEmitter::column(std::int64_t x) {
             const std::int64_t row = y - tap * w.dilation_height;
             if (row < 0 || row >= s.rows) continue;
             for (int v = 0; v < s.vectors && !loaded; ++v) {
-                c.vmovups(pixels(v), c.at(plane, (y * s.row + x * w.dilation_width + v * c.lanes()) * 4));
+                c.vmovups(pixels(v), c.at(plane, (y * s.row + x * w.dilation_width + first_pixel(v)) * 4));
             }
             loaded = true;
             for (int o = 0; o < s.oc; ++o, ++used) {
@@ -73,8 +79,8 @@ void PlanesWalkEmitter::store() {
         for (int v = 0; v < s.vectors; ++v) {
             std::vector<Vec> channels;
             for (int o = 0; o < s.oc; ++o) channels.push_back(sum(row, v, o));
-            store_.store(channels, out + static_cast<std::size_t>(row * s.window.out_width() * s.oc * result_size_ +
-                                                                  v * store_.bytes()));
+            const std::int64_t pixel = row * s.window.out_width() + first_pixel(v);
+            store_.store(channels, out + static_cast<std::size_t>(pixel * s.oc * result_size_));
         }
     }
 }
