@@ -88,10 +88,10 @@ Acceptance FloatFewOutputs::accepts(const FloatFewOutputsDesc& desc, const Machi
     if (w.taps() * 24 > kMostCode) return declined("its window is too large");
     if (codes && static_cast<double>(w.taps() * desc.ic) * kLargestProduct > 1 << 24)
         return declined("sums of so many products are not exact in floats");
-    constexpr std::int64_t kLongest = 1 << 24;
-    if (std::max({desc.ic, desc.in_stride, w.width, w.out_width(), w.kernel_height * w.dilation_height,
-                  w.kernel_width * w.dilation_width}) > kLongest ||
-        cut_of(desc, isa).bytes > kMostTileBytes)
+    constexpr std::int64_t kMostChannels = 1 << 12, kLargestWindow = 1 << 13, kLongestRow = 1 << 22;
+    if (desc.ic > kMostChannels || w.kernel_height * w.dilation_height > kLargestWindow ||
+        w.kernel_width * w.dilation_width > kLargestWindow || w.out_width() > kLongestRow ||
+        w.width * pixel_stride(desc) > kLongestRow * 4 || cut_of(desc, isa).bytes > kMostTileBytes)
         return declined("some of its rows with all their channels are more than a cache holds");
     if (std::ranges::any_of(desc.epilogue.ops,
                             [](const EpilogueOp& op) { return op.kind == EpilogueOp::Kind::combine; }))
