@@ -307,7 +307,8 @@ bool rows_are_faster(Planner& planner, const Problem& p) {
 bool floats_are_faster(const Planner& planner, const Problem& p) {
     if (!planner.machine().vnni()) return true;
     const bool wide = planner.machine().avx512();
-    return p.ic <= (wide ? 3 : 1) || p.oc <= (wide ? 2 : 1);
+    const bool is_short = p.at(p.window.output, 0) < (wide ? 32 : 64);
+    return !is_short && (p.ic <= (wide ? 3 : 1) || p.oc <= (wide ? 2 : 1));
 }
 #endif
 
