@@ -345,15 +345,6 @@ std::vector<Candidate> candidates_of([[maybe_unused]] Planner& planner, [[maybe_
 }
 
 #if defined(__x86_64__)
-// Whether products of bf16 to a few channels are faster than those of floats that hold pixels in their lanes: by tiles of AMX, or of long
-// sums in short rows, some of whose pixels are computed twice.
-bool gains_from_bfloat(const Planner& planner, const Node& node) {
-    constexpr std::int64_t kLong = 16, kShortRow = 64, kMostOutputs = 2;
-    const Dims weights = planner.graph().shape(node.inputs[1]).sizes();
-    return weights[1] >= kLong && (planner.machine().amx() || (weights[0] > kMostOutputs &&
-                                                               node.outputs[0].type.shape.sizes().back() < kShortRow));
-}
-
 // As the data lies, which may be in planes; false, before anything is planned, where no kernel does it.
 bool plan_few_outputs(Planner& planner, const Group& group) {
     return has_few_outputs(planner.graph(), group) &&
@@ -362,6 +353,17 @@ bool plan_few_outputs(Planner& planner, const Group& group) {
 #endif
 
 #if OCTET_ONEDNN
+#if defined(__x86_64__)
+// Whether products of bf16 to a few channels are faster than those of floats that hold pixels in their lanes: by tiles of AMX, or of long
+// sums in short rows, some of whose pixels are computed twice.
+bool gains_from_bfloat(const Planner& planner, const Node& node) {
+    constexpr std::int64_t kLong = 16, kShortRow = 64, kMostOutputs = 2;
+    const Dims weights = planner.graph().shape(node.inputs[1]).sizes();
+    return weights[1] >= kLong && (planner.machine().amx() || (weights[0] > kMostOutputs &&
+                                                               node.outputs[0].type.shape.sizes().back() < kShortRow));
+}
+#endif
+
 // Products of bf16; false where no kernel has them.
 bool plan_bfloat(Planner& planner, const Group& group) {
     const Node& node = planner.graph().node(group.core);
