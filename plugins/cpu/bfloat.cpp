@@ -34,7 +34,8 @@ bool gains(const Graph& graph, const Group& group) {
                product(data) / data.back() > kFewRows;
     if (data.size() != 3 && data.size() != 4) return false;
     if (node.op.is<Convolution>())
-        return (weights[1] >= kLeastDepth || convolves_image(graph, node)) && !has_few_rows(node, data, weights);
+        return (weights[1] >= kLeastDepth || convolves_image(graph, node) || has_few_outputs(graph, group)) &&
+               !has_few_rows(node, data, weights);
     if (node.op.is<ConvolutionBackpropData>()) return weights[0] >= kLeastDepth;
     const bool depthwise = node.op.is<GroupConvolution>() && weights[1] == 1 && weights[2] == 1;
     return depthwise && weights[0] >= kLeastDepth;
@@ -74,7 +75,8 @@ public:
     bool reads(const Group& group, Value v) const {
         if (!writes(group)) return false;
         const Node& node = graph_.node(group.core);
-        if (is_core(group) && v == node.inputs[0] && convolves_image(graph_, node)) return false;
+        if (is_core(group) && v == node.inputs[0] && convolves_image(graph_, node) && !has_few_outputs(graph_, group))
+            return false;
         // Operands of the result's shape are read beside it; others are vectors.
         const bool data = v == group.inputs[0] || group.kind == Group::Kind::other;
         return data || graph_.shape(v) == graph_.shape(group.output);
@@ -107,6 +109,20 @@ bool convolves_image(const Graph& graph, const Node& node) {
     if (!node.op.is<Convolution>() || graph.shape(node.inputs[0]).rank() != 4) return false;
     const Dims weights = graph.shape(node.inputs[1]).sizes();
     return weights[1] <= kMostChannels && weights[2] * weights[3] > 1;
+}
+
+bool has_few_outputs(const Graph& graph, const Group& group) {
+    constexpr std::int64_t kMostOutputs = 4, kMostDepth = 64, kMostTaps = 81, kFewestPixels = 16;
+    const Node& node = graph.node(group.core);
+    const auto* op = node.op.as<Convolution>();
+    if (op == nullptr || !group.sum.parts.empty() || group.inputs.size() != 1 || !is_float(graph, node.inputs[0]) ||
+        graph.shape(node.inputs[0]).rank() != 4)
+        return false;
+    const Dims weights = graph.shape(node.inputs[1]).sizes();
+    const std::int64_t taps = weights[2] * weights[3];
+    return weights[0] <= kMostOutputs && weights[1] <= kMostDepth && taps > 1 && taps <= kMostTaps &&
+           std::ranges::all_of(op->strides, [](auto s) { return s == 1; }) &&
+           node.outputs[0].type.shape.sizes()[3] >= kFewestPixels;
 }
 
 Bfloat bfloat_of(const Graph& graph, const std::vector<Group>& groups) {

@@ -17,6 +17,9 @@ struct Bfloat {
 inline constexpr std::int64_t kFewRows = 8;
 // A convolution of an image of so few channels that they are rounded while its rows are brought together.
 bool convolves_image(const ir::Graph& graph, const ir::Node& node);
+// A convolution of floats to so few channels that the sums of neighbouring pixels share a register. It reads f32 and bf16, channels last
+// or in planes.
+bool has_few_outputs(const ir::Graph& graph, const Group& group);
 
 Bfloat bfloat_of(const ir::Graph& graph, const std::vector<Group>& groups);
 

@@ -108,6 +108,31 @@ TEST(Bfloat, PlanesOfAnImage) {
     EXPECT_EQ(run(graph), "bf16>f32");
 }
 
+Value window_to(Edit& edit, std::int64_t outputs, std::int64_t depth, Value x) {
+    Tensor weights(Element::f32, {outputs, depth, 3, 3});
+    for (std::size_t i = 0; i < weights.size(); ++i) weights.write<float>()[i] = static_cast<float>(i % 5) - 2;
+    return edit.add(Convolution{.strides = {1, 1}, .pads_begin = {1, 1}, .pads_end = {1, 1}, .dilations = {1, 1}},
+                    {x, edit.constant(weights)});
+}
+
+// What is read is narrow where it is stored so, and an image is read as it lies.
+TEST(Bfloat, FewOutputs) {
+    OCTET_NEEDS_BF16();
+    Graph graph;
+    Edit edit(graph);
+    const Dims dims{1, 16, 6, 18};
+    edit.add(Result{}, {window_to(edit, 1, 16, identity_convolution(edit, dims, image(edit, dims)))});
+    EXPECT_EQ(run(graph), "f32>bf16 bf16>bf16 bf16>f32");
+    Graph first;
+    Edit more(first);
+    more.add(Result{}, {window_to(more, 2, 3, image(more, {1, 3, 6, 18}))});
+    EXPECT_EQ(run(first), "");
+    const Plan plan = Planner(std::make_shared<const Graph>(first), detect_machine(), 1, true).run();
+    ASSERT_EQ(plan.steps.size(), 2U);
+    EXPECT_EQ(plan.steps[0].kernel, "jit_few_outputs_avx512");
+    EXPECT_EQ(plan.steps[1].kernel, "reorder");  // of the result
+}
+
 TEST(Bfloat, BackwardConvolutions) {
     OCTET_NEEDS_BF16();
     for (const std::int64_t kernel : {2, 3}) {

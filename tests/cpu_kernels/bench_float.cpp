@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "plugins/cpu/kernels/x64/float_depthwise.hpp"
+#include "plugins/cpu/kernels/x64/float_few_outputs.hpp"
 #include "plugins/cpu/kernels/x64/image_convolution.hpp"
 #include "plugins/cpu/kernels/x64/matmul.hpp"
 #include "tests/cpu_kernels/bench.hpp"
@@ -29,6 +30,7 @@ struct Layer {
     std::int64_t values() const { return size * size * ic; }
     std::int64_t results() const { return window().out_height() * window().out_width() * oc; }
     std::int64_t weights() const { return oc * (depthwise ? 1 : ic) * kernel * kernel; }
+    bool few_outputs() const { return oc <= 4 && kernel > 1; }
     double operations() const { return 2.0 * static_cast<double>(results() * kernel * kernel * (depthwise ? 1 : ic)); }
     Epilogue epilogue() const {
         Epilogue made;
@@ -40,9 +42,10 @@ struct Layer {
     }
     std::string name() const {
         return fmt::format("{}/{}/{}x{}s{}/{}to{}@{}{}", type == DataType::bf16 ? "bf16" : "f32",
-                           depthwise ? "depthwise"
-                           : ic <= 4 ? "first"
-                                     : "product",
+                           depthwise       ? "depthwise"
+                           : few_outputs() ? "few_outputs"
+                           : ic <= 4       ? "first"
+                                           : "product",
                            kernel, kernel, stride, ic, oc, size, swish ? "/swish" : "");
     }
 };
@@ -77,6 +80,14 @@ std::function<void()> own(const Layer& layer, Memory& memory) {
         return ready(std::make_shared<x64::FloatDepthwise>(desc, weights, *code), code,
                      {memory.in.data(), memory.out.data()});
     }
+    if (layer.few_outputs()) {
+        const x64::FloatFewOutputsDesc desc{
+            .type = layer.type, .window = layer.window(), .ic = layer.ic, .oc = layer.oc, .epilogue = layer.epilogue()};
+        if (!x64::FloatFewOutputs::accepts(desc, machine)) return {};
+        auto kernel = std::make_shared<x64::FloatFewOutputs>(desc, weights, *code);
+        memory.scratch = x64::Aligned<std::byte>(kernel->scratch_size());
+        return ready(kernel, code, {memory.in.data(), memory.out.data(), memory.scratch.data()});
+    }
     if (layer.ic <= 4) {
         const x64::ImageConvolutionDesc desc{.source = x64::ImageConvolutionDesc::Source::planar_to_bf16,
                                              .window = layer.window(),
@@ -102,7 +113,7 @@ std::function<void()> own(const Layer& layer, Memory& memory) {
 #ifdef OCTET_BENCH_ONEDNN
 std::function<void()> onednn_layer(const Layer& layer, Memory& memory) {
     const std::int64_t pad = layer.kernel / 2, groups = layer.depthwise ? layer.ic : 1;
-    const bool narrow = layer.type == DataType::bf16 && layer.ic > 4;
+    const bool narrow = layer.type == DataType::bf16 && (layer.ic > 4 || layer.few_outputs());
     onednn::Convolution convolution{.source = narrow ? DataType::bf16 : DataType::f32,
                                     .height = layer.size,
                                     .width = layer.size,
@@ -156,6 +167,10 @@ std::vector<Layer> layers(DataType type) {
     for (const auto& [channels, size, kernel, stride] : depthwise)
         for (const bool swish : {false, true})
             all.push_back({size, kernel, stride, channels, channels, true, swish, type});
+    const std::int64_t few_outputs[][4] = {{1440, 3, 4, 1}, {1440, 3, 8, 1}, {1440, 3, 8, 3}, {512, 3, 16, 1},
+                                           {512, 3, 16, 4}, {256, 3, 32, 1}, {256, 3, 32, 4}, {256, 3, 64, 1},
+                                           {256, 3, 64, 4}, {256, 9, 64, 3}, {20, 3, 64, 4}};
+    for (const auto& [size, kernel, ic, oc] : few_outputs) all.push_back({size, kernel, 1, ic, oc, false, false, type});
     if (type == DataType::bf16)
         for (const auto& [kernel, oc] : {std::pair{3, 32}, std::pair{7, 64}})
             all.push_back({224, kernel, 2, 3, oc, false, false, type});

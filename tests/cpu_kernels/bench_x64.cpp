@@ -16,6 +16,7 @@
 #include "plugins/cpu/kernels/x64/depthwise.hpp"
 #include "plugins/cpu/kernels/x64/few_outputs.hpp"
 #include "plugins/cpu/kernels/x64/few_rows.hpp"
+#include "plugins/cpu/kernels/x64/float_few_outputs.hpp"
 #include "plugins/cpu/kernels/x64/image_convolution.hpp"
 #include "plugins/cpu/kernels/x64/matmul.hpp"
 #include "plugins/cpu/kernels/x64/recurrent.hpp"
@@ -91,8 +92,12 @@ std::vector<Layer> layers() {
     add("product", 128, 1, 1, 32, 64, 1);
     all.back().name += "/elu";
     all.back().activation = Function::elu;
-    add("few", 512, 3, 1, 8, 1, 1);
-    add("few", 512, 3, 1, 8, 3, 1);
+    // By dot products, in floats, and as other windows.
+    for (const auto& [ic, oc] : {std::pair{8, 1}, std::pair{8, 3}}) add("few", 512, 3, 1, ic, oc, 1);
+    for (const auto& [ic, oc] : {std::pair{3, 3}, std::pair{8, 1}, std::pair{8, 3}, std::pair{32, 2}}) {
+        add("few_floats", 512, 3, 1, ic, oc, 1);
+        add("rows", 512, 3, 1, ic, oc, 1);
+    }
     const std::int64_t rows[][3] = {{32, 128, 64}, {64, 256, 32}, {128, 64, 128}, {64, 27, 256}, {48, 13, 192}};
     for (const auto& [ic, size, oc] : rows) {
         add("rows", size, 3, 1, ic, oc, 1);
@@ -174,6 +179,18 @@ Prepared finish(std::shared_ptr<Kernel> kernel, std::shared_ptr<x64::CodeBlock> 
     return prepared;
 }
 
+// The same of one that wants memory.
+template <class Kernel>
+Prepared with_scratch(std::shared_ptr<Kernel> kernel, std::shared_ptr<x64::CodeBlock> code, Buffers& buffers,
+                      std::size_t bytes) {
+    auto scratch = std::make_shared<x64::Aligned<std::byte>>(kernel->scratch_size());
+    typename Kernel::Args args{buffers.in.data(), buffers.out.data()};
+    args.scratch = scratch->data();
+    Prepared prepared = finish(std::move(kernel), std::move(code), args, bytes);
+    prepared.keep.push_back(std::move(scratch));
+    return prepared;
+}
+
 Prepared own(const Layer& layer, Buffers& buffers, Isa cap) {
     const Machine machine = detect_machine(cap);
     const auto require = [](const Acceptance& acceptance) {
@@ -195,9 +212,19 @@ Prepared own(const Layer& layer, Buffers& buffers, Isa cap) {
                       {buffers.in.data(), buffers.out.data()},
                       x64::DepthwiseConvolution::packed_size(desc, code->isa()));
     }
+    if (layer.name.starts_with("few_floats")) {
+        const x64::FloatFewOutputsDesc desc{.type = DataType::u8,
+                                            .window = layer.window,
+                                            .ic = layer.ic,
+                                            .oc = layer.oc,
+                                            .epilogue = requantize(layer)};
+        require(x64::FloatFewOutputs::accepts(desc, machine));
+        return with_scratch(std::make_shared<x64::FloatFewOutputs>(desc, weights, *code), code, buffers,
+                            x64::FloatFewOutputs::packed_size(desc));
+    }
     if (layer.ic <= 4 || layer.name.starts_with("rows")) {
         x64::ImageConvolutionDesc desc;
-        if (layer.ic > 4) desc.source = x64::ImageConvolutionDesc::Source::interleaved_u8;
+        if (layer.name.starts_with("rows")) desc.source = x64::ImageConvolutionDesc::Source::interleaved_u8;
         desc.window = layer.window;
         desc.in_channels = layer.ic;
         desc.out_channels = layer.oc;
@@ -209,20 +236,12 @@ Prepared own(const Layer& layer, Buffers& buffers, Isa cap) {
         }
         require(x64::ImageConvolution::accepts(desc, machine));
         auto kernel = std::make_shared<x64::ImageConvolution>(desc, weights, *code);
-        auto scratch = std::make_shared<x64::Aligned<std::byte>>(kernel->scratch_size());
-        Prepared prepared = finish(kernel, code, {buffers.in.data(), buffers.out.data(), {}, scratch->data()},
-                                   x64::ImageConvolution::packed_size(desc, code->isa()));
-        prepared.keep.push_back(scratch);
-        return prepared;
+        return with_scratch(kernel, code, buffers, x64::ImageConvolution::packed_size(desc, code->isa()));
     }
     if (layer.oc <= 4) {
         const x64::FewOutputsDesc desc{layer.window, layer.ic, layer.oc, 0, requantize(layer)};
         auto kernel = std::make_shared<x64::FewOutputs>(desc, weights, *code);
-        auto scratch = std::make_shared<x64::Aligned<std::byte>>(kernel->scratch_size());
-        Prepared prepared = finish(kernel, code, {buffers.in.data(), buffers.out.data(), scratch->data()},
-                                   kernel->packed_size());
-        prepared.keep.push_back(scratch);
-        return prepared;
+        return with_scratch(kernel, code, buffers, kernel->packed_size());
     }
     if (layer.window.taps() > 1) {
         x64::DenseConvolutionDesc desc;

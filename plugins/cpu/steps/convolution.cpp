@@ -31,25 +31,32 @@ void read_fields(Problem& p, const T& op) {
     p.ic = weights[p.backward ? first : first + 1];
 }
 
-// As it is read: as the graph has it, or for products of bf16 as such, or as the float planes of an image.
-enum class Reads : std::uint8_t { values, bfloat, image };
+// As it is read: as the graph has it, or for products of bf16 as such, or as the float planes of an image, or as it is stored.
+enum class Reads : std::uint8_t { values, bfloat, image, stored };
+
+// Where a value lies already, as bf16 or f32.
+Place stored_place(Planner& planner, Value v) {
+    if (planner.stores_bfloat(v)) return planner.input_bfloat_rows(v, Layout::channels_last);
+    if (planner.layout_of(v) == Layout::plain) return planner.input(v, Layout::plain);
+    return planner.input_rows(v, Layout::channels_last);
+}
 
 Problem problem_of(Planner& planner, const Group& group, Reads reads) {
     const Graph& graph = planner.graph();
     const Node& node = graph.node(group.core);
     Problem p{group, node};
-    const bool bfloat = reads != Reads::values;
     const Value data = node.inputs[0];
     switch (reads) {
         case Reads::values: p.data = planner.input_rows(data, Layout::channels_last); break;
         case Reads::bfloat: p.data = planner.input_bfloat_rows(data, Layout::channels_last); break;
         case Reads::image: p.data = planner.input(data, Layout::plain); break;
+        case Reads::stored: p.data = stored_place(planner, data); break;
     }
     p.batch = p.data.dims()[0];
-    p.source = bfloat ? DataType::bf16 : data_type(p.data.type.element);
+    p.source = reads == Reads::image ? DataType::bf16 : data_type(p.data.type.element);
     p.weights = graph.constant(node.inputs[1])->aligned();
     p.program = program_of(graph, group);
-    if (bfloat) planner.use_stored_types(group, p.program);
+    if (reads != Reads::values) planner.use_stored_types(group, p.program);
     if (const auto* a = node.op.as<Convolution>()) read_fields(p, *a);
     else if (const auto* b = node.op.as<GroupConvolution>()) read_fields(p, *b);
     else if (const auto* c = node.op.as<ConvolutionBackpropData>()) read_fields(p, *c);
@@ -294,6 +301,15 @@ bool rows_are_faster(Planner& planner, const Problem& p) {
     return is_small(p) || looks_up(p.program.epilogue) ||
            planner.is_part_of_concat(p.group.output, Layout::channels_last);
 }
+
+// With VNNI a lane multiplies four codes at once, but of so few channels other kernels leave most of the lanes idle. Floats hold pixels in
+// theirs. The figures are in docs/adr/0008.
+bool floats_are_faster(const Planner& planner, const Problem& p) {
+    if (!planner.machine().vnni()) return true;
+    const bool wide = planner.machine().avx512();
+    const bool is_short = p.at(p.window.output, 0) < (wide ? 32 : 64);
+    return !is_short && (p.ic <= (wide ? 3 : 1) || p.oc <= (wide ? 2 : 1));
+}
 #endif
 
 using Candidate = KernelCandidate<const Problem>;
@@ -309,6 +325,9 @@ std::vector<Candidate> candidates_of([[maybe_unused]] Planner& planner, [[maybe_
     add(depthwise_is_faster(planner, p), {"depthwise", try_depthwise});
     add(true, {"float_depthwise", try_float_depthwise});
     add(!amx, {"few_outputs", try_few_outputs});
+    const Candidate in_floats{"float_few_outputs", try_float_few_outputs};
+    const bool floats = !p.integer() || (!amx && floats_are_faster(planner, p));
+    if (floats) first.push_back(in_floats);
     add(!amx || products < 64, {"image", try_image});
     add(true, {"few_rows", try_few_rows});
     add(!amx || products < 32, {"pointwise", try_pointwise});
@@ -316,6 +335,7 @@ std::vector<Candidate> candidates_of([[maybe_unused]] Planner& planner, [[maybe_
     add(!amx, {"windows", try_windows});
     add(!amx && rows_are_faster(planner, p), {"rows", try_rows});
     add(!amx && dense_is_faster(planner, p), {"dense", try_dense});
+    if (!floats) later.push_back(in_floats);
 #endif
 #if OCTET_ONEDNN
     // Its result has no pitch: the concatenation copies it.
@@ -325,11 +345,31 @@ std::vector<Candidate> candidates_of([[maybe_unused]] Planner& planner, [[maybe_
     return first;
 }
 
+#if defined(__x86_64__)
+// As the data lies, which may be in planes; false, before anything is planned, where no kernel does it.
+bool plan_few_outputs(Planner& planner, const Group& group) {
+    return has_few_outputs(planner.graph(), group) &&
+           try_float_few_outputs(planner, problem_of(planner, group, Reads::stored));
+}
+#endif
+
 #if OCTET_ONEDNN
+#if defined(__x86_64__)
+// Whether products of bf16 to a few channels are faster than those of floats that hold pixels in their lanes: by tiles of AMX, or of long
+// sums in short rows, some of whose pixels are computed twice.
+bool gains_from_bfloat(const Planner& planner, const Node& node) {
+    constexpr std::int64_t kLong = 16, kShortRow = 64, kMostOutputs = 2;
+    const Dims weights = planner.graph().shape(node.inputs[1]).sizes();
+    return weights[1] >= kLong && (planner.machine().amx() || (weights[0] > kMostOutputs &&
+                                                               node.outputs[0].type.shape.sizes().back() < kShortRow));
+}
+#endif
+
 // Products of bf16; false where no kernel has them.
 bool plan_bfloat(Planner& planner, const Group& group) {
     const Node& node = planner.graph().node(group.core);
 #if defined(__x86_64__)
+    if (!gains_from_bfloat(planner, node) && plan_few_outputs(planner, group)) return true;
     if (convolves_image(planner.graph(), node)) {
         const Problem image = problem_of(planner, group, Reads::image);
         return static_cast<bool>(try_planes(planner, image));
@@ -352,6 +392,10 @@ bool plan_bfloat(Planner& planner, const Group& group) {
 void plan_convolution(Planner& planner, const Group& group) {
 #if OCTET_ONEDNN
     if (planner.computes_bfloat(group) && plan_bfloat(planner, group)) return;
+#endif
+#if defined(__x86_64__)
+    const Value data = planner.graph().node(group.core).inputs[0];
+    if (planner.layout_of(data) == Layout::plain && plan_few_outputs(planner, group)) return;
 #endif
     const Problem p = problem_of(planner, group, Reads::values);
     const auto candidates = candidates_of(planner, p);

@@ -65,6 +65,8 @@ Acceptance try_planes(Planner& planner, const ConvolutionProblem& p);
 Acceptance try_rows(Planner& planner, const ConvolutionProblem& p);
 // To a few output channels.
 Acceptance try_few_outputs(Planner& planner, const ConvolutionProblem& p);
+// The same in floats, of floats or codes.
+Acceptance try_float_few_outputs(Planner& planner, const ConvolutionProblem& p);
 // A 1x1 convolution of codes or floats as a matrix product.
 Acceptance try_pointwise(Planner& planner, const ConvolutionProblem& p);
 // A 1x1 convolution of floats with a few pixels.

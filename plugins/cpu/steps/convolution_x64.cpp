@@ -7,6 +7,7 @@
 #include "plugins/cpu/kernels/x64/few_outputs.hpp"
 #include "plugins/cpu/kernels/x64/few_rows.hpp"
 #include "plugins/cpu/kernels/x64/float_depthwise.hpp"
+#include "plugins/cpu/kernels/x64/float_few_outputs.hpp"
 #include "plugins/cpu/kernels/x64/image_convolution.hpp"
 #include "plugins/cpu/kernels/x64/matmul.hpp"
 #include "plugins/cpu/steps/border.hpp"
@@ -249,6 +250,38 @@ Acceptance try_few_outputs(Planner& planner, const Problem& p) {
     auto kernel = std::make_shared<const x64::FewOutputs>(desc, p.weights.as<std::int8_t>(), planner.code());
     add_step(planner, p.group, b, x64::kernel_name("few_outputs", planner.code().isa()), scratch_work(kernel, b),
              scratch_each(*kernel) * static_cast<std::size_t>(planner.threads()), kernel->packed_size(), {});
+    return accepted();
+}
+
+Acceptance try_float_few_outputs(Planner& planner, const Problem& p) {
+    if (p.backward || p.rank() > 2 || p.groups != 1 || product(p.window.kernel) == 1)
+        return declined("it has no window of codes or floats");
+    if (p.integer() && p.source != DataType::u8) return declined("its codes have a sign");
+    if (!p.uniform_zero_point() || !codes_hold_zero(p))
+        return declined("its zero point is no code, or varies by channel");
+    const x64::FloatFewOutputsDesc desc{.type = p.source,
+                                        .planar = p.data.layout == Layout::plain,
+                                        .window = x64_window(p),
+                                        .ic = p.ic,
+                                        .oc = p.oc,
+                                        .in_stride = p.pitch(),
+                                        .zero_point = static_cast<std::uint8_t>(p.zero_point()),
+                                        .epilogue = p.program.epilogue,
+                                        .threads = planner.threads()};
+    if (auto a = x64::FloatFewOutputs::accepts(desc, planner.machine()); !a) return a;
+    const bool bfloat = p.program.epilogue.result == DataType::bf16;
+    StepBuffers b = buffers_of(planner, p);
+    b.out = planner.output_stored(p.group.output, Layout::channels_last, false).buffer;
+    const auto made = [&](const auto weights) {
+        return std::make_shared<const x64::FloatFewOutputs>(desc, weights, planner.code());
+    };
+    const auto kernel = p.integer() ? made(p.weights.as<std::int8_t>()) : made(p.weights.as<float>());
+    keep_weights(planner, p);
+    const std::string name = x64::kernel_name("few_outputs", planner.code().isa(), x64::Dots::none) +
+                             (p.source == DataType::bf16 ? "_bf16" : "");
+    add_step(planner, p.group, b, name, scratch_work(kernel, b),
+             scratch_each(*kernel) * static_cast<std::size_t>(planner.threads()),
+             x64::FloatFewOutputs::packed_size(desc), {}, bfloat ? DataType::bf16 : p.source);
     return accepted();
 }
 

@@ -6,7 +6,7 @@
 #include <array>
 #include <cstring>
 
-#include "plugins/cpu/kernels/x64/emit_epilogue.hpp"
+#include "plugins/cpu/kernels/x64/emit_pixels.hpp"
 
 namespace octet::cpu::x64 {
 namespace {
@@ -34,7 +34,8 @@ public:
           d(desc),
           parts_(static_cast<int>(desc.ic / 4)),
           outputs_(static_cast<int>(desc.oc)),
-          epilogue_(code, desc.epilogue, {}, offsetof(Call, epilogue), kTemp, bounded) {}
+          epilogue_(code, desc.epilogue, {}, offsetof(Call, epilogue), kTemp, bounded),
+          store_(code, epilogue_, desc.epilogue.result, outputs_) {}
 
     void emit();
 
@@ -46,12 +47,12 @@ private:
     void start();
     void multiply();
     std::array<std::uint32_t, 16> add_parts(int output);
-    void store_codes();
 
     Emitter& c;
     const FewOutputsDesc& d;
     const int parts_, outputs_;
     EpilogueEmitter epilogue_;
+    PixelStore store_;
     const Xbyak::Reg64 offset = Xbyak::util::rax, weights = Xbyak::util::rcx, out = Xbyak::util::rdx;
     const Xbyak::Reg64 count = Xbyak::util::rsi, row = Xbyak::util::r8;
 };
@@ -109,33 +110,12 @@ std::array<std::uint32_t, 16> FewOutputsEmitter::add_parts(int output) {
     return pixels[0];
 }
 
-// The codes of each channel lie four pixels by four beside each other; they are put pixel by pixel.
-void FewOutputsEmitter::store_codes() {
-    epilogue_.pack(0, outputs_, [this](int, int o) { return sum(o, 0); });
-    const auto outputs = static_cast<std::uint32_t>(outputs_);
-    std::array<std::uint8_t, 64> bytes{};
-    std::array<std::uint32_t, 16> dwords{};
-    for (std::uint32_t i = 0; i < 64; ++i) {
-        const std::uint32_t at = i % 16;
-        bytes[i] = static_cast<std::uint8_t>(at < 4 * outputs ? at % outputs * 4 + at / outputs : 0x80);
-    }
-    for (std::uint32_t i = 0; i < 4 * outputs; ++i) {
-        dwords[i] = i / outputs * 4 + i % outputs;
-    }
-    const Zmm packed = sum(0, 0), order(16);
-    c.vpshufb(packed, packed, c.table(bytes));
-    c.vmovdqu32(order, c.table(dwords));
-    c.vpermd(packed, order, packed);
-    c.vmovdqu8(c.at(out, 0) | c.k2, packed);
-}
-
 void FewOutputsEmitter::emit() {
-    const bool floats = d.epilogue.result == DataType::f32;
     c.mov(weights, c.at(c.rdi, offsetof(Call, weights)));
     c.mov(out, c.at(c.rdi, offsetof(Call, out)));
     c.mov(count, c.at(c.rdi, offsetof(Call, count)));
     c.xor_(offset, offset);
-    c.set_mask(c.k2, low_bits(16 * outputs_), c.r8);
+    store_.prepare(c.r8);
     epilogue_.load_pointers();
     Xbyak::Label next;
     c.L(next);
@@ -154,25 +134,16 @@ void FewOutputsEmitter::emit() {
     }
     const auto accumulator = [this](int, int o) { return sum(o, 0); };
     epilogue_.apply(1, 16 * outputs_, accumulator, true);
-    if (floats) {
-        c.vmovups(c.at(out, 0), sum(0, 0));
-    } else {
-        store_codes();
+    std::vector<Vec> channels;
+    for (int o = 0; o < outputs_; ++o) {
+        channels.push_back(sum(o, 0));
     }
+    store_.store(channels, out + std::size_t{0});
     c.advance(offset, kPixels * d.ic);
-    c.advance(out, kPixels * outputs_ * static_cast<std::int64_t>(size_of(d.epilogue.result)));
+    c.advance(out, store_.bytes());
     c.dec(count);
     c.jnz(next, Xbyak::CodeGenerator::T_NEAR);
     c.leave();
-}
-
-// Sixteen lanes for each channel, which hold pixels.
-std::vector<std::int64_t> channel_of_lane(std::int64_t channels) {
-    std::vector<std::int64_t> result(static_cast<std::size_t>(16 * channels));
-    for (std::size_t i = 0; i < result.size(); ++i) {
-        result[i] = static_cast<std::int64_t>(i / 16);
-    }
-    return result;
 }
 
 }  // namespace
@@ -207,9 +178,6 @@ Acceptance FewOutputs::accepts(const FewOutputsDesc& desc, const Machine& machin
                             [](const EpilogueOp& op) { return op.kind == EpilogueOp::Kind::combine; })) {
         return declined("its result is combined with an operand");
     }
-    if (desc.epilogue.result == DataType::f32 && desc.oc != 1) {
-        return declined("its result is several channels of floats");
-    }
     return x64::accepts(desc.epilogue, desc.oc);
 }
 
@@ -217,7 +185,7 @@ FewOutputs::FewOutputs(const FewOutputsDesc& desc, std::span<const std::int8_t> 
     : desc_(desc),
       code_(&code),
       strips_((desc.window.out_height() + kStripRows - 1) / kStripRows),
-      epilogue_(desc.epilogue, desc.oc, std::array<std::int64_t, kMaxOperands>{}, channel_of_lane(desc.oc)),
+      epilogue_(desc.epilogue, desc.oc, std::array<std::int64_t, kMaxOperands>{}, channel_of_lane(desc.oc, 16)),
       weights_(static_cast<std::size_t>((desc.window.taps() + 1) * desc.oc * 64)) {
     const bool bounded = !may_exceed_i32(desc_.epilogue,
                                          255.0 * 128 * static_cast<double>(desc.window.taps() * desc.ic));

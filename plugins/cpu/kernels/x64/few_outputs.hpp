@@ -22,7 +22,7 @@ struct FewOutputsDesc {
     std::int64_t ic = 0;  // 4, 8 or 16: a pixel lies within a lane of 128 bits
     std::int64_t oc = 0;
     std::uint8_t zero_point = 0;
-    Epilogue epilogue = {};  // without operands; to codes, or of one channel
+    Epilogue epilogue = {};  // without operands
 };
 
 class FewOutputs {

@@ -7,6 +7,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     x64/emit_epilogue.cpp
     x64/emit_elu.cpp
     x64/emit_dot.cpp
+    x64/emit_pixels.cpp
     x64/vector_isa.cpp
     x64/epilogue_data.cpp
     x64/depthwise.cpp
@@ -17,6 +18,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     x64/few_rows.cpp
     x64/float_depthwise.cpp
     x64/float_depthwise_emit.cpp
+    x64/float_few_outputs.cpp
+    x64/float_few_outputs_emit.cpp
     x64/image_convolution.cpp
     x64/image_bfloat.cpp
     x64/image_quantize.cpp
@@ -32,6 +35,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     x64/normalize.cpp
     x64/attention.cpp
     x64/panel_product.cpp
+    x64/planes.cpp
     x64/product.cpp
     x64/word_sums.cpp)
 endif()
