@@ -4,6 +4,7 @@
 #include "plugins/cpu/kernels/portable/convolution.hpp"
 #include "plugins/cpu/kernels/portable/copy.hpp"
 #include "plugins/cpu/kernels/portable/elementwise.hpp"
+#include "plugins/cpu/kernels/portable/interpolate.hpp"
 #include "plugins/cpu/kernels/portable/matmul.hpp"
 #include "plugins/cpu/kernels/portable/pixel_shuffle.hpp"
 #include "plugins/cpu/kernels/portable/pool.hpp"
@@ -97,6 +98,33 @@ void pool(benchmark::State& state) {
     report(state, static_cast<double>(out.size()) * 9);
 }
 BENCHMARK(pool)->Arg(0)->Arg(1);
+
+// Twice as high and wide: range(0) channels, range(1) taps of an axis, of a type of range(2).
+void interpolate(benchmark::State& state) {
+    Interpolate op;
+    op.type = op.epilogue.result = static_cast<DataType>(state.range(2));
+    op.channels = static_cast<std::size_t>(state.range(0));
+    op.input = {1, 128, 224};
+    op.output = {1, 256, 448};
+    const auto taps = static_cast<std::size_t>(state.range(1));
+    for (std::size_t a = 1; a < 3; ++a) {
+        op.axes[a] = {taps, {}, {}};
+        for (std::size_t i = 0; i < op.output[a] * taps; ++i) {
+            op.axes[a].index.push_back(static_cast<std::uint32_t>(std::min(i / taps / 2 + i % taps, op.input[a] - 1)));
+            if (taps > 1) op.axes[a].weight.push_back(0.25F);
+        }
+    }
+    const std::vector<float> in(op.channels * 128 * 224);
+    std::vector<float> out(in.size() * 4);
+    for (auto step : state) {
+        op.run({in.data(), nullptr, {}, out.data()}, 0, op.units());
+    }
+    report(state, static_cast<double>(out.size()));
+}
+BENCHMARK(interpolate)
+    ->ArgsProduct({{1, 2, 3, 4, 8, 16, 24, 64},
+                   {1, 2},
+                   {static_cast<int>(DataType::f32), static_cast<int>(DataType::bf16)}});
 
 void global_average(benchmark::State& state) {
     ReduceMean op;
