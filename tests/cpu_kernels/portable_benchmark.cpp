@@ -58,16 +58,22 @@ void transpose_to_channels_last(benchmark::State& state) {
 }
 BENCHMARK(transpose_to_channels_last)->Arg(1)->Arg(4);
 
+// range(0) channels, blocks of range(1), elements of range(2) bytes.
 void pixel_shuffle(benchmark::State& state) {
-    const PixelShuffle kernel{.lines = 270, .pixels = 480, .channels = static_cast<std::size_t>(state.range(0))};
-    const std::vector<std::uint8_t> in(kernel.lines * kernel.pixels * kernel.channels * 4);
+    const PixelShuffle kernel{.lines = 270,
+                              .pixels = 480,
+                              .channels = static_cast<std::size_t>(state.range(0)),
+                              .block = static_cast<std::size_t>(state.range(1)),
+                              .element_size = static_cast<std::size_t>(state.range(2))};
+    const std::size_t values = kernel.lines * kernel.pixels * kernel.channels * kernel.block * kernel.block;
+    const std::vector<std::uint8_t> in(values * kernel.element_size);
     std::vector<std::uint8_t> out(in.size());
     for (auto step : state) {
         kernel.run(in.data(), out.data(), 0, kernel.units());
     }
     report(state, static_cast<double>(in.size()));
 }
-BENCHMARK(pixel_shuffle)->Arg(8)->Arg(64);
+BENCHMARK(pixel_shuffle)->ArgsProduct({{1, 3, 8, 64}, {2}, {1, 2, 4}})->Args({3, 3, 4})->Args({3, 4, 1});
 
 void transpose_to_channels_first(benchmark::State& state) {
     const std::size_t shape[] = {1, 56 * 56, 256};
