@@ -98,6 +98,20 @@ TEST(Bfloat, LinearResizesStayNarrow) {
     EXPECT_EQ(run(graph, false), "");
 }
 
+TEST(Bfloat, BlocksOfPixelsStayNarrow) {
+    OCTET_NEEDS_BF16();
+    for (const auto mode : {DepthMode::blocks_first, DepthMode::depth_first}) {
+        Graph graph;
+        Edit edit(graph);
+        const Dims deep{1, 64, 6, 7}, wide{1, 16, 12, 14};
+        const Value a = identity_convolution(edit, deep, image(edit, deep));
+        const Value moved = edit.add(DepthToSpace{.block_size = 2, .mode = mode}, {a});
+        edit.add(Result{}, {identity_convolution(edit, wide, moved)});
+        EXPECT_EQ(run(graph), "f32>bf16 bf16>bf16 bf16>bf16 bf16>f32");
+        EXPECT_EQ(run(graph, false), "");
+    }
+}
+
 // Nothing narrow comes of it: a way to a result, and a concatenation with a part that is f32.
 TEST(Bfloat, WaysThatEndElsewhereStayFloat) {
     OCTET_NEEDS_BF16();

@@ -31,9 +31,10 @@ void Copies::note(Step& step) const {
     }
 }
 
-void add_copies(Planner& p, const Group& group, std::string kernel, Copies copies) {
+void add_copies(Planner& p, const Group& group, std::string kernel, Copies copies, bool bfloat) {
     Step step = p.step_for(group, std::move(kernel));
     copies.note(step);
+    if (bfloat) step.data = step.result = Element::bf16;
     step.work = work([copies = std::move(copies)](const Frame& f) { copies.run(f); });
     p.add(std::move(step));
 }
