@@ -212,6 +212,11 @@ BENCHMARK(softmax)
     ->Args({1, 1000, 1})
     ->Args({1917, 2, 1})
     ->Args({1917, 21, 1})
+    ->Args({100000, 3, 1})
+    ->Args({100000, 4, 1})
+    ->Args({100000, 5, 1})
+    ->Args({100000, 8, 1})
+    ->Args({1, 4, 100000})
     ->Args({1, 21, 4096});
 
 // 3x3 on 28x28: range(0) channels, range(1) groups; range(2) is 1 for integers, 2 for those with a zero point for each channel.

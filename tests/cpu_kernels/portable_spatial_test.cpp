@@ -338,8 +338,10 @@ TEST(PortableReduceMean, AgreesWithPlainLoops) {
     }
 }
 
-const AxisShape kAxisShapes[] = {{5, 1, 1}, {3, 2, 1},    {4, 21, 1},  {2, 1000, 1},       {1, 5000, 1},
-                                 {2, 7, 3}, {1, 19, 130}, {3, 64, 64}, {2, 100, 1, 20, 5}, {1, 6000, 1, 3000, 1}};
+const AxisShape kAxisShapes[] = {{5, 1, 1},   {3, 2, 1},    {4, 21, 1},       {2, 1000, 1},       {1, 5000, 1},
+                                 {2, 7, 3},   {1, 19, 130}, {3, 64, 64},      {2, 100, 1, 20, 5}, {1, 6000, 1, 3000, 1},
+                                 {700, 4, 1}, {1030, 2, 1}, {690, 3, 1},      {33, 5, 1},         {341, 6, 1},
+                                 {90, 7, 1},  {257, 8, 1},  {50, 8, 1, 2, 7}, {2, 32, 65},        {1, 33, 64}};
 
 ResultLayout layout_of(const AxisShape& shape) {
     return {shape.inner != 1 ? shape.inner : shape.channels == 0 ? shape.axis : shape.channels, shape.rows_per_batch};
@@ -401,6 +403,32 @@ TEST(PortableSoftMax, AgreesWithPlainArithmetic) {
         }
         return y;
     });
+}
+
+TEST(PortableSoftMax, PixelsBecomePlanes) {
+    for (std::size_t axis = 2; axis <= 8; ++axis) {
+        for (const std::size_t pixels : {1u, 17u, 255u, 1024u, 1100u}) {
+            const Guard guard = kGuards[axis % 2];
+            SoftMax op;
+            op.shape = {3 * pixels, axis, 1};
+            op.plane = pixels;
+            ASSERT_TRUE(SoftMax::takes_planes(op.shape));
+            Guarded<float> input(3 * pixels * axis, guard), rows(input.size(), guard), planes(input.size(), guard);
+            fill_uniform(input.span(), 74, -8, 8);
+            run_reversed(op.units(), [&](std::size_t begin, std::size_t end) {
+                op.run({input.data(), nullptr, {}, planes.data()}, begin, end);
+            });
+            op.plane = 0;
+            op.run({input.data(), nullptr, {}, rows.data()}, 0, op.units());
+            ASSERT_TRUE(planes.intact() && rows.intact());
+            for (std::size_t i = 0; i < input.size(); ++i) {
+                const std::size_t row = i / axis, to = (row / pixels * axis + i % axis) * pixels + row % pixels;
+                ASSERT_EQ(planes[to], rows[i]) << axis << " channels, " << pixels << " pixels, value " << i;
+            }
+        }
+    }
+    EXPECT_FALSE(SoftMax::takes_planes({1, 9, 1}));
+    EXPECT_FALSE(SoftMax::takes_planes({1, 4, 2}));
 }
 
 TEST(PortableSoftMax, RelativeErrorIsSmall) {
