@@ -51,7 +51,7 @@ bool passes_on(const Graph& graph, const Group& group) {
         case Group::Kind::pool: return node.inputs[0] == group.inputs[0] && images(node.inputs[0]);
         case Group::Kind::elementwise: return graph.shape(group.inputs[0]) == graph.shape(group.output);
         case Group::Kind::other:
-            if (const auto* op = node.op.as<Interpolate>()) return op->mode == InterpolateMode::nearest;
+            if (node.op.is<Interpolate>() || node.op.is<DepthToSpace>()) return true;
             return node.op.is<Concat>() &&
                    std::ranges::none_of(node.inputs, [&](Value v) { return graph.constant(v) != nullptr; });
         default: return false;

@@ -7,7 +7,7 @@
 
 namespace octet::cpu {
 
-// Bytes at a cache line that grow and are not kept when they do.
+// Bytes at a cache line that grow and are not kept when they do; many of them in huge pages, where the system has such.
 class GrowingMemory {
 public:
     GrowingMemory() = default;

@@ -81,6 +81,37 @@ TEST(Bfloat, WhatLiesBetweenProductsStaysNarrow) {
     EXPECT_EQ(run(graph, false), "");
 }
 
+// Blended in f32; halves of halves of quarters are exact.
+TEST(Bfloat, LinearResizesStayNarrow) {
+    OCTET_NEEDS_BF16();
+    Graph graph;
+    Edit edit(graph);
+    const Value a = identity_convolution(edit, kImage, image(edit));
+    const Value resized = edit.add(Interpolate{.mode = InterpolateMode::linear_onnx,
+                                               .coordinates = CoordinateMode::asymmetric,
+                                               .pads_begin = Dims(4, 0),
+                                               .pads_end = Dims(4, 0)},
+                                   {a, edit.constant(Tensor::vector<std::int64_t>({12, 14})),
+                                    edit.constant(Tensor::vector<std::int64_t>({2, 3}))});
+    edit.add(Result{}, {identity_convolution(edit, {1, 16, 12, 14}, resized)});
+    EXPECT_EQ(run(graph), "f32>bf16 bf16>bf16 bf16>bf16 bf16>f32");
+    EXPECT_EQ(run(graph, false), "");
+}
+
+TEST(Bfloat, BlocksOfPixelsStayNarrow) {
+    OCTET_NEEDS_BF16();
+    for (const auto mode : {DepthMode::blocks_first, DepthMode::depth_first}) {
+        Graph graph;
+        Edit edit(graph);
+        const Dims deep{1, 64, 6, 7}, wide{1, 16, 12, 14};
+        const Value a = identity_convolution(edit, deep, image(edit, deep));
+        const Value moved = edit.add(DepthToSpace{.block_size = 2, .mode = mode}, {a});
+        edit.add(Result{}, {identity_convolution(edit, wide, moved)});
+        EXPECT_EQ(run(graph), "f32>bf16 bf16>bf16 bf16>bf16 bf16>f32");
+        EXPECT_EQ(run(graph, false), "");
+    }
+}
+
 // Nothing narrow comes of it: a way to a result, and a concatenation with a part that is f32.
 TEST(Bfloat, WaysThatEndElsewhereStayFloat) {
     OCTET_NEEDS_BF16();

@@ -297,6 +297,23 @@ TEST(Transpose, WhatLiesChannelsLastIsGivenOutAsItLies) {
     check_case(make("view"), Lies::channels_last);
 }
 
+// The softmax over channels that lie last writes the planes of a result itself, but not where something else reads them, too.
+TEST(SoftMaxOfChannels, ResultsAreWrittenAsPlanes) {
+    for (const bool read : {false, true}) {
+        Graph graph;
+        Edit edit(graph);
+        const Value x = edit.add(Parameter{Element::f32, Shape(kImage), {}}, {}, "x");
+        const Value y = edit.add(SoftMax{1}, {identity_convolution(edit, kImage, x)}, "y");
+        edit.add(Result{}, {y});
+        if (read) edit.add(Result{}, {identity_convolution(edit, kImage, y)});
+        const Tensors inputs{random_tensor(graph.type(x), 1, -20, 20, 4)};
+        const Plan plan = Planner(std::make_shared<const Graph>(graph), detect_machine(), 2).run();
+        EXPECT_EQ(std::ranges::any_of(plan.steps, [](const Step& step) { return step.name == "y/reorder"; }), read);
+        const Tensors wanted = eval::evaluate(graph, inputs), got = run_plan(plan, inputs, 2);
+        for (std::size_t i = 0; i < wanted.size(); ++i) expect_near(wanted[i], got[i], 1e-6);
+    }
+}
+
 TEST(Convert, WhatIsOutOfRangeSaturates) {
     Graph graph;
     Edit edit(graph);

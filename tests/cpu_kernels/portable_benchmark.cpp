@@ -5,6 +5,7 @@
 #include "plugins/cpu/kernels/portable/copy.hpp"
 #include "plugins/cpu/kernels/portable/elementwise.hpp"
 #include "plugins/cpu/kernels/portable/gather_windows.hpp"
+#include "plugins/cpu/kernels/portable/interpolate.hpp"
 #include "plugins/cpu/kernels/portable/matmul.hpp"
 #include "plugins/cpu/kernels/portable/pixel_shuffle.hpp"
 #include "plugins/cpu/kernels/portable/pool.hpp"
@@ -58,16 +59,22 @@ void transpose_to_channels_last(benchmark::State& state) {
 }
 BENCHMARK(transpose_to_channels_last)->Arg(1)->Arg(4);
 
+// range(0) channels, blocks of range(1), elements of range(2) bytes.
 void pixel_shuffle(benchmark::State& state) {
-    const PixelShuffle kernel{.lines = 270, .pixels = 480, .channels = static_cast<std::size_t>(state.range(0))};
-    const std::vector<std::uint8_t> in(kernel.lines * kernel.pixels * kernel.channels * 4);
+    const PixelShuffle kernel{.lines = 270,
+                              .pixels = 480,
+                              .channels = static_cast<std::size_t>(state.range(0)),
+                              .block = static_cast<std::size_t>(state.range(1)),
+                              .element_size = static_cast<std::size_t>(state.range(2))};
+    const std::size_t values = kernel.lines * kernel.pixels * kernel.channels * kernel.block * kernel.block;
+    const std::vector<std::uint8_t> in(values * kernel.element_size);
     std::vector<std::uint8_t> out(in.size());
     for (auto step : state) {
         kernel.run(in.data(), out.data(), 0, kernel.units());
     }
     report(state, static_cast<double>(in.size()));
 }
-BENCHMARK(pixel_shuffle)->Arg(8)->Arg(64);
+BENCHMARK(pixel_shuffle)->ArgsProduct({{1, 3, 8, 64}, {2}, {1, 2, 4}})->Args({3, 3, 4})->Args({3, 4, 1});
 
 void gather_windows(benchmark::State& state) {
     const GatherWindows kernel{.window = {.input = {1, 5, 88}, .output = {1, 1, 88}, .kernel = {1, 5, 1}},
@@ -110,6 +117,33 @@ void pool(benchmark::State& state) {
     report(state, static_cast<double>(out.size()) * 9);
 }
 BENCHMARK(pool)->Arg(0)->Arg(1);
+
+// Twice as high and wide: range(0) channels, range(1) taps of an axis, of a type of range(2).
+void interpolate(benchmark::State& state) {
+    Interpolate op;
+    op.type = op.epilogue.result = static_cast<DataType>(state.range(2));
+    op.channels = static_cast<std::size_t>(state.range(0));
+    op.input = {1, 128, 224};
+    op.output = {1, 256, 448};
+    const auto taps = static_cast<std::size_t>(state.range(1));
+    for (std::size_t a = 1; a < 3; ++a) {
+        op.axes[a] = {taps, {}, {}};
+        for (std::size_t i = 0; i < op.output[a] * taps; ++i) {
+            op.axes[a].index.push_back(static_cast<std::uint32_t>(std::min(i / taps / 2 + i % taps, op.input[a] - 1)));
+            if (taps > 1) op.axes[a].weight.push_back(0.25F);
+        }
+    }
+    const std::vector<float> in(op.channels * 128 * 224);
+    std::vector<float> out(in.size() * 4);
+    for (auto step : state) {
+        op.run({in.data(), nullptr, {}, out.data()}, 0, op.units());
+    }
+    report(state, static_cast<double>(out.size()));
+}
+BENCHMARK(interpolate)
+    ->ArgsProduct({{1, 2, 3, 4, 8, 16, 24, 64},
+                   {1, 2},
+                   {static_cast<int>(DataType::f32), static_cast<int>(DataType::bf16)}});
 
 void global_average(benchmark::State& state) {
     ReduceMean op;
@@ -191,6 +225,11 @@ BENCHMARK(softmax)
     ->Args({1, 1000, 1})
     ->Args({1917, 2, 1})
     ->Args({1917, 21, 1})
+    ->Args({100000, 3, 1})
+    ->Args({100000, 4, 1})
+    ->Args({100000, 5, 1})
+    ->Args({100000, 8, 1})
+    ->Args({1, 4, 100000})
     ->Args({1, 21, 4096});
 
 // 3x3 on 28x28: range(0) channels, range(1) groups; range(2) is 1 for integers, 2 for those with a zero point for each channel.

@@ -52,16 +52,19 @@ void run(const StridedCopy& copy, const void* in, void* out) {
 }
 
 TEST(PixelShuffle, AgreesWithIndexArithmetic) {
-    for (const PixelShuffle& s :
-         {PixelShuffle{3, 5, 8, 2, 1}, PixelShuffle{2, 300, 16, 2, 1}, PixelShuffle{2, 7, 1, 2, 2},
-          PixelShuffle{1, 3, 5000, 2, 1}, PixelShuffle{4, 33, 3, 3, 4}, PixelShuffle{2, 9, 4, 4, 8},
-          PixelShuffle{1, 2100, 1, 4, 1}, PixelShuffle{2, 5, 7, 3, 2}, PixelShuffle{1, 1, 2049, 2, 4},
-          PixelShuffle{2, 0, 3, 2, 1}}) {
+    std::vector<PixelShuffle> cases = {{1, 3, 5000, 2, 1}, {1, 2100, 1, 4, 1}, {1, 1, 2049, 2, 4}, {2, 0, 3, 2, 1}};
+    for (const std::size_t block : {2u, 3u, 4u})
+        for (const std::size_t size : {1u, 2u, 4u, 8u})
+            for (const std::size_t channels : {1u, 2u, 3u, 4u, 5u, 8u, 16u, 33u, 64u})
+                for (const std::size_t pixels : {1u, 37u, 300u}) cases.push_back({2, pixels, channels, block, size});
+    for (const PixelShuffle& s : cases) {
         const std::size_t places = s.block * s.block;
         const std::size_t values = s.lines * s.pixels * s.channels * places;
-        Guarded<std::uint8_t> in(values * s.element_size), out(values * s.element_size);
+        const Guard guard = kGuards[s.channels % 2];
+        Guarded<std::uint8_t> in(values * s.element_size, guard), out(values * s.element_size, guard);
         for (std::size_t i = 0; i < in.size(); ++i) in[i] = static_cast<std::uint8_t>(i * 7 + i / 251);
         run_reversed(s.units(), [&](std::size_t begin, std::size_t end) { s.run(in.data(), out.data(), begin, end); });
+        ASSERT_TRUE(out.intact());
         for (std::size_t v = 0; v < values; ++v) {
             const std::size_t k = v % places, c = v / places % s.channels;
             const std::size_t pixel = v / places / s.channels % s.pixels, line = v / places / s.channels / s.pixels;

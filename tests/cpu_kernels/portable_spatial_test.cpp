@@ -1,4 +1,5 @@
 // Pooling, resampling, means and the operations along one axis against plain loops.
+#include "plugins/cpu/kernels/portable/bfloat.hpp"
 #include "plugins/cpu/kernels/portable/interpolate.hpp"
 #include "plugins/cpu/kernels/portable/normalize.hpp"
 #include "plugins/cpu/kernels/portable/pool.hpp"
@@ -26,6 +27,9 @@ Guarded<std::uint8_t> random_tensor(DataType type, std::size_t count, Guard guar
     auto memory = random_guarded<std::uint8_t>(count * size_of(type), guard, seed);
     if (type == DataType::f32) {
         fill_uniform({reinterpret_cast<float*>(memory.data()), count}, seed, -4, 4);
+    } else if (type == DataType::bf16) {
+        const std::vector<float> floats = random_vector(count, seed, -4, 4);
+        portable::to_bfloat(floats.data(), count, reinterpret_cast<std::uint16_t*>(memory.data()));
     }
     return memory;
 }
@@ -196,10 +200,12 @@ TEST(PortableWindowSum, AgreesWithPlainLoops) {
     }
 }
 
-Interpolate::Axis axis_of(std::size_t in, std::size_t out, std::size_t taps, Random& random) {
+// Places anywhere, or each near where it belongs.
+Interpolate::Axis axis_of(std::size_t in, std::size_t out, std::size_t taps, bool near, Random& random) {
     Interpolate::Axis axis{taps, {}, {}};
     for (std::size_t i = 0; i < out * taps; ++i) {
-        axis.index.push_back(static_cast<std::uint32_t>(random.below(in)));
+        const std::size_t place = near ? std::min(i / taps * in / out + i % taps, in - 1) : random.below(in);
+        axis.index.push_back(static_cast<std::uint32_t>(place));
         if (taps > 1) {
             axis.weight.push_back(random.uniform(-0.2F, 1.2F));
         }
@@ -228,38 +234,78 @@ double plain_interpolate(const Interpolate& op, const void* input, std::size_t r
     return sum;
 }
 
+// With and without an epilogue, to each type that the kernel stores.
+void check_interpolate(Interpolate op, Guard guard) {
+    const std::size_t stride = op.in_stride == 0 ? op.channels : op.in_stride;
+    const std::size_t in_pixels = op.batch * op.input[0] * op.input[1] * op.input[2];
+    const auto input = random_tensor(op.type, (in_pixels - 1) * stride + op.channels, guard, 52);
+    const std::size_t pixels = op.output[0] * op.output[1] * op.output[2];
+    const ResultLayout layout{op.channels, pixels, op.out_stride};
+    const auto plain = [&](std::size_t row, std::size_t c) { return plain_interpolate(op, input.data(), row, c); };
+    const bool codes = op.type == DataType::u8 || op.type == DataType::s8;
+    const auto results = codes ? std::vector{op.type} : std::vector{DataType::f32, DataType::bf16};
+    for (const DataType result : results) {
+        op.epilogue = {.result = result};
+        op.epilogue.low = result == DataType::s8 ? -128.0F : 0.0F;
+        op.epilogue.high = result == DataType::s8 ? 127.0F : 255.0F;
+        ASSERT_NO_FATAL_FAILURE(check_kernel(op, input.data(), layout, op.batch * pixels, guard, 1e-5, plain));
+    }
+    op.epilogue = to_u8(op.channels, codes ? 200 : 3, 53);
+    ASSERT_NO_FATAL_FAILURE(check_kernel(op, input.data(), layout, op.batch * pixels, guard, 1e-5, plain));
+}
+
+struct InterpolateShape {
+    std::array<std::size_t, 3> taps, input, output;
+    bool near = false;
+};
+
 TEST(PortableInterpolate, AgreesWithPlainLoops) {
+    const InterpolateShape shapes[] = {
+        {{1, 1, 1}, {1, 3, 4}, {1, 5, 7}},
+        {{1, 2, 2}, {1, 3, 4}, {1, 5, 7}},
+        {{2, 2, 2}, {2, 3, 4}, {3, 5, 7}},
+        {{1, 4, 4}, {1, 3, 4}, {1, 5, 7}},
+        {{1, 1, 2}, {1, 3, 4}, {1, 5, 7}},
+        {{1, 2, 1}, {1, 3, 4}, {1, 5, 7}},
+        {{1, 2, 2}, {1, 2, 300}, {1, 3, 601}, true},   // several tiles of a row, whose places lie close together
+        {{1, 2, 2}, {1, 2, 300}, {1, 3, 601}, false},  // or apart
+        {{1, 1, 3}, {1, 2, 601}, {1, 1, 300}, true},
+    };
     Random random(51);
-    for (const std::array<std::size_t, 3> taps :
-         {std::array<std::size_t, 3>{1, 1, 1}, {1, 2, 2}, {2, 2, 2}, {1, 4, 4}, {1, 1, 2}}) {
-        for (const std::size_t channels : {1u, 3u, 17u, 64u, 2050u}) {
-            for (const DataType type : {DataType::u8, DataType::s8, DataType::f32}) {
-                const Guard guard = kGuards[channels / 17 % 2];
+    for (const InterpolateShape& shape : shapes) {
+        for (const std::size_t channels : {1u, 2u, 3u, 4u, 8u, 16u, 17u, 64u, 2050u}) {
+            if (channels * shape.output[2] > 15'000) continue;
+            for (const DataType type : {DataType::u8, DataType::s8, DataType::f32, DataType::bf16}) {
                 Interpolate op;
                 op.type = type;
                 op.batch = 2;
                 op.channels = channels;
                 op.in_stride = channels == 17 ? 20 : 0;
                 op.out_stride = channels == 3 ? 5 : 0;
-                op.input = {taps[0], 3, 4};
-                op.output = {2 * taps[0] - 1, 5, 7};
-                for (std::size_t a = 0; a < 3; ++a) {
-                    op.axes[a] = axis_of(op.input[a], op.output[a], taps[a], random);
-                }
-                const std::size_t stride = op.in_stride == 0 ? channels : op.in_stride;
-                const auto input = random_tensor(type, (2 * op.input[0] * 12 - 1) * stride + channels, guard, 52);
-                const std::size_t pixels = op.output[0] * 35;
-                const ResultLayout layout{channels, pixels, op.out_stride};
-                const auto plain = [&](std::size_t row, std::size_t c) {
-                    return plain_interpolate(op, input.data(), row, c);
-                };
-                op.epilogue.result = type;
-                op.epilogue.low = type == DataType::s8 ? -128.0F : 0.0F;
-                op.epilogue.high = type == DataType::s8 ? 127.0F : 255.0F;
-                ASSERT_NO_FATAL_FAILURE(check_kernel(op, input.data(), layout, 2 * pixels, guard, 1e-5, plain));
-                op.epilogue = to_u8(channels, type == DataType::f32 ? 3 : 200, 53);
-                ASSERT_NO_FATAL_FAILURE(check_kernel(op, input.data(), layout, 2 * pixels, guard, 1e-5, plain));
+                op.input = shape.input;
+                op.output = shape.output;
+                for (std::size_t a = 0; a < 3; ++a)
+                    op.axes[a] = axis_of(op.input[a], op.output[a], shape.taps[a], shape.near, random);
+                SCOPED_TRACE(::testing::Message() << "channels " << channels << " type " << int(type) << " width "
+                                                  << shape.output[2] << " taps " << shape.taps[2]);
+                ASSERT_NO_FATAL_FAILURE(check_interpolate(op, kGuards[channels / 4 % 2]));
             }
+        }
+    }
+}
+
+// Copies of a pixel have a length of their own.
+TEST(PortableInterpolate, CopiesAnyPixel) {
+    Random random(54);
+    for (std::size_t channels = 1; channels <= 130; ++channels) {
+        for (const DataType type : {DataType::u8, DataType::bf16, DataType::f32}) {
+            Interpolate op;
+            op.type = op.epilogue.result = type;
+            op.channels = channels;
+            op.input = {1, 1, 3};
+            op.output = {1, 2, 5};
+            for (std::size_t a = 0; a < 3; ++a) op.axes[a] = axis_of(op.input[a], op.output[a], 1, false, random);
+            ASSERT_NO_FATAL_FAILURE(check_interpolate(op, kGuards[channels % 2])) << channels;
         }
     }
 }
@@ -292,8 +338,10 @@ TEST(PortableReduceMean, AgreesWithPlainLoops) {
     }
 }
 
-const AxisShape kAxisShapes[] = {{5, 1, 1}, {3, 2, 1},    {4, 21, 1},  {2, 1000, 1},       {1, 5000, 1},
-                                 {2, 7, 3}, {1, 19, 130}, {3, 64, 64}, {2, 100, 1, 20, 5}, {1, 6000, 1, 3000, 1}};
+const AxisShape kAxisShapes[] = {{5, 1, 1},   {3, 2, 1},    {4, 21, 1},       {2, 1000, 1},       {1, 5000, 1},
+                                 {2, 7, 3},   {1, 19, 130}, {3, 64, 64},      {2, 100, 1, 20, 5}, {1, 6000, 1, 3000, 1},
+                                 {700, 4, 1}, {1030, 2, 1}, {690, 3, 1},      {33, 5, 1},         {341, 6, 1},
+                                 {90, 7, 1},  {257, 8, 1},  {50, 8, 1, 2, 7}, {2, 32, 65},        {1, 33, 64}};
 
 ResultLayout layout_of(const AxisShape& shape) {
     return {shape.inner != 1 ? shape.inner : shape.channels == 0 ? shape.axis : shape.channels, shape.rows_per_batch};
@@ -355,6 +403,32 @@ TEST(PortableSoftMax, AgreesWithPlainArithmetic) {
         }
         return y;
     });
+}
+
+TEST(PortableSoftMax, PixelsBecomePlanes) {
+    for (std::size_t axis = 2; axis <= 8; ++axis) {
+        for (const std::size_t pixels : {1u, 17u, 255u, 1024u, 1100u}) {
+            const Guard guard = kGuards[axis % 2];
+            SoftMax op;
+            op.shape = {3 * pixels, axis, 1};
+            op.plane = pixels;
+            ASSERT_TRUE(SoftMax::takes_planes(op.shape));
+            Guarded<float> input(3 * pixels * axis, guard), rows(input.size(), guard), planes(input.size(), guard);
+            fill_uniform(input.span(), 74, -8, 8);
+            run_reversed(op.units(), [&](std::size_t begin, std::size_t end) {
+                op.run({input.data(), nullptr, {}, planes.data()}, begin, end);
+            });
+            op.plane = 0;
+            op.run({input.data(), nullptr, {}, rows.data()}, 0, op.units());
+            ASSERT_TRUE(planes.intact() && rows.intact());
+            for (std::size_t i = 0; i < input.size(); ++i) {
+                const std::size_t row = i / axis, to = (row / pixels * axis + i % axis) * pixels + row % pixels;
+                ASSERT_EQ(planes[to], rows[i]) << axis << " channels, " << pixels << " pixels, value " << i;
+            }
+        }
+    }
+    EXPECT_FALSE(SoftMax::takes_planes({1, 9, 1}));
+    EXPECT_FALSE(SoftMax::takes_planes({1, 4, 2}));
 }
 
 TEST(PortableSoftMax, RelativeErrorIsSmall) {

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "plugins/cpu/kernels/portable/bfloat.hpp"
 #include "plugins/cpu/kernels/portable/epilogue.hpp"
 #include "tests/cpu_kernels/guarded.hpp"
 
@@ -65,6 +66,8 @@ inline double element(DataType type, const void* data, std::size_t i) {
         case DataType::u8: return static_cast<const std::uint8_t*>(data)[i];
         case DataType::s8: return static_cast<const std::int8_t*>(data)[i];
         case DataType::s32: return static_cast<const std::int32_t*>(data)[i];
+        case DataType::bf16:
+            return static_cast<double>(portable::from_bfloat(static_cast<const std::uint16_t*>(data)[i]));
         default: return static_cast<double>(static_cast<const float*>(data)[i]);
     }
 }
@@ -101,14 +104,15 @@ inline double reference_value(const Epilogue& epilogue, const portable::ResultLa
     return x;
 }
 
-// A result against its exact value: floats within `tolerance` times their size (at least 1), codes exact unless the value lies
-// within `tolerance` times its size of a tie.
+// A result against its exact value: floats within `tolerance` times their size (at least 1), bf16 within half a step more, codes exact
+// unless the value lies within `tolerance` times its size of a tie.
 inline void expect_result(const Epilogue& epilogue, const void* out, std::size_t at, double exact,
                           double tolerance = 1e-5) {
     const double got = element(epilogue.result, out, at);
     const double margin = tolerance * std::max(1.0, std::fabs(exact));
-    if (epilogue.result == DataType::f32) {
-        ASSERT_NEAR(got, exact, margin) << "at " << at;
+    if (epilogue.result == DataType::f32 || epilogue.result == DataType::bf16) {
+        const double step = epilogue.result == DataType::bf16 ? std::fabs(exact) / 128 : 0;
+        ASSERT_NEAR(got, exact, margin + step / 2) << "at " << at;
         return;
     }
     const auto code = [&](double x) {

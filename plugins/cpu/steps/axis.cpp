@@ -1,6 +1,7 @@
 // Operations along an axis or several that are neighbours in memory.
 #include <algorithm>
 
+#include "ir/ops/core.hpp"
 #include "ir/ops/normalization.hpp"
 #include "ir/ops/quantization.hpp"
 #include "ir/ops/reduction.hpp"
@@ -125,9 +126,37 @@ bool keeps_dims(const Op& op) {
 
 }  // namespace
 
+namespace {
+
+// The few channels of an image whose planes are a result of the model.
+bool plan_result_planes(Planner& p, const Group& group, std::size_t axis) {
+    const Value data = group.inputs.empty() ? Value{} : group.inputs[0];
+    if (group.inputs.empty() || p.graph().element(data) != Element::f32 || !group.chain.empty()) return false;
+    const auto is_result = [&](const Use& use) { return p.graph().node(use.node).op.is<Result>(); };
+    const Dims dims = dims_of(p, data);
+    if (axis != 1 || p.layout_of(data) != Layout::channels_last || same_in_memory(dims) ||
+        !std::ranges::all_of(p.graph().uses(group.output), is_result))
+        return false;
+    portable::SoftMax kernel;
+    kernel.shape = *axes_in(dims, {axis}, Layout::channels_last);
+    kernel.plane = kernel.shape.outer / static_cast<std::size_t>(dims[0]);
+    if (!portable::SoftMax::takes_planes(kernel.shape)) return false;
+    StepBuffers b;
+    b.in = p.input(data, Layout::channels_last).buffer;
+    b.out = p.output(group.output, Layout::plain).buffer;
+    Step step = p.step_for(group, "portable_softmax");
+    b.note(step);
+    step.work = portable_work(std::move(kernel), b);
+    p.add(std::move(step));
+    return true;
+}
+
+}  // namespace
+
 bool plan_softmax(Planner& p, const Group& group) {
     const Node& node = p.graph().node(group.core);
     const std::size_t axis = normalise_axis(node.op.get<SoftMax>().axis, p.graph().shape(node.inputs[0]).rank());
+    if (plan_result_planes(p, group, axis)) return true;
     return plan_along(p, group, "portable_softmax", {axis}, portable::SoftMax{});
 }
 

@@ -63,7 +63,7 @@ struct Copies {
     // Notes what is read and written.
     void note(Step& step) const;
 };
-// The step is the copies alone.
-void add_copies(Planner& p, const Group& group, std::string kernel, Copies copies);
+// The step is the copies alone, of bf16 where the values are stored so.
+void add_copies(Planner& p, const Group& group, std::string kernel, Copies copies, bool bfloat = false);
 
 }  // namespace octet::cpu

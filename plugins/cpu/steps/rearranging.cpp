@@ -16,10 +16,10 @@ namespace {
 std::size_t extent(std::int64_t value) { return static_cast<std::size_t>(value); }
 
 bool add_copy(Planner& p, const Group& group, std::string kernel, portable::StridedCopy copy, BufferId source,
-              BufferId target) {
+              BufferId target, bool bfloat = false) {
     Copies copies;
     copies.add(std::move(copy), source, target);
-    add_copies(p, group, std::move(kernel), std::move(copies));
+    add_copies(p, group, std::move(kernel), std::move(copies), bfloat);
     return true;
 }
 
@@ -53,8 +53,9 @@ bool shuffle_pixels(Planner& p, const Group& group, const DepthToSpace& op, cons
                                         .pixels = extent(dims[3]),
                                         .channels = extent(out.dims()[1]),
                                         .block = extent(op.block_size),
-                                        .element_size = bytes_each(p, {group.core, 0})};
+                                        .element_size = bits_of(in.type.element) / 8};
     Step step = p.step_for(group, "portable_depth_to_space");
+    if (in.type.element == Element::bf16) step.data = step.result = Element::bf16;
     step.reads = {in.buffer};
     step.writes = {out.buffer};
     step.work = work([kernel, from = in.buffer, to = out.buffer](const Frame& f) {
@@ -151,14 +152,17 @@ bool plan_broadcast(Planner& p, const Group& group) {
 
 bool plan_depth_to_space(Planner& p, const Group& group) {
     const Node& node = p.graph().node(group.core);
-    if (!whole_bytes(p, node.inputs[0])) return false;
+    const Value data = node.inputs[0], value{group.core, 0};
+    if (!whole_bytes(p, data)) return false;
     const auto& op = node.op.get<DepthToSpace>();
-    const Place in = p.input(node.inputs[0]);
-    const Place out = p.output({group.core, 0}, in.layout);
+    const Layout layout = p.layout_of(data);
+    const bool narrow = p.stores_bfloat(value);
+    const Place in = narrow ? p.input_bfloat(data, layout) : p.input(data, layout);
+    const Place out = p.output_stored(value, layout, false);
     if (shuffle_pixels(p, group, op, in, out)) return true;
     auto copy = depth_copy(in.dims(), memory_steps(in.dims(), in.layout), memory_steps(out.dims(), in.layout),
-                           op.block_size, op.mode, bytes_each(p, node.inputs[0]));
-    return add_copy(p, group, "portable_depth_to_space", std::move(copy), in.buffer, out.buffer);
+                           op.block_size, op.mode, bits_of(in.type.element) / 8);
+    return add_copy(p, group, "portable_depth_to_space", std::move(copy), in.buffer, out.buffer, narrow);
 }
 
 bool plan_space_to_depth(Planner& p, const Group& group) {

@@ -15,12 +15,13 @@ namespace {
 
 using Axis = portable::Interpolate::Axis;
 
-// One table per spatial axis.
+// One table per spatial axis. Floats are read and written as they are stored.
 bool plan_tables(Planner& p, const Group& group, std::string name, DataType type, const std::vector<Axis>& tables) {
-    const Dims dims = dims_of(p, p.graph().node(group.core).inputs[0]);
-    const Dims result = dims_of(p, {group.core, 0});
+    const Value data = p.graph().node(group.core).inputs[0], value{group.core, 0};
+    const Dims dims = dims_of(p, data), result = dims_of(p, value);
     portable::Interpolate kernel;
-    kernel.type = kernel.epilogue.result = type;
+    kernel.type = p.stores_bfloat(data) ? DataType::bf16 : type;
+    kernel.epilogue.result = p.stores_bfloat(value) ? DataType::bf16 : type;
     if (type == DataType::s8) kernel.epilogue.low = -128;
     if (type == DataType::s8) kernel.epilogue.high = 127;
     kernel.batch = static_cast<std::size_t>(dims[0]);
@@ -32,16 +33,14 @@ bool plan_tables(Planner& p, const Group& group, std::string name, DataType type
         kernel.axes[at] = tables[i];
     }
     StepBuffers b;
-    const Value data = p.graph().node(group.core).inputs[0], value{group.core, 0};
-    const bool bfloat = type == DataType::bf16;
-    b.in = (bfloat ? p.input_bfloat(data, Layout::channels_last) : p.input(data, Layout::channels_last)).buffer;
-    const Place out = bfloat ? p.output_stored(value, Layout::channels_last)
-                             : p.output_rows(value, Layout::channels_last);
+    b.in = p.input_stored(data, Layout::channels_last, false).buffer;
+    const Place out = p.output_stored(value, Layout::channels_last);
     b.out = out.buffer;
     kernel.out_stride = out.pitch;
     Step step = p.step_for(group, std::move(name));
     b.note(step);
-    if (bfloat) step.data = step.result = Element::bf16;
+    if (kernel.type == DataType::bf16) step.data = Element::bf16;
+    if (kernel.epilogue.result == DataType::bf16) step.result = Element::bf16;
     step.work = portable_work(std::move(kernel), b);
     p.add(std::move(step));
     return true;
@@ -53,10 +52,13 @@ bool spatial_only(const Dims& dims, const Dims& result) {
            product(result) > 0;
 }
 
+// A tap that weighs nothing stands beside the first of its place, so that what is read lies close together.
 Axis table_of(const eval::Taps& taps) {
     Axis axis{taps.count, {}, {}};
     axis.index.assign(taps.places.begin(), taps.places.end());
     if (taps.count > 1) axis.weight = taps.weights;
+    for (std::size_t i = 0; i < axis.weight.size(); ++i)
+        if (axis.weight[i] == 0) axis.index[i] = axis.index[i / taps.count * taps.count];
     return axis;
 }
 
@@ -79,7 +81,7 @@ bool plan_interpolate(Planner& p, const Group& group) {
     std::vector<Axis> tables;
     for (std::size_t i = 2; i < dims.size(); ++i)
         tables.push_back(table_of(eval::axis_taps(op, dims[i], result[i], scales[i])));
-    return plan_tables(p, group, "portable_interpolate", data_type(p.stored_element({group.core, 0})), tables);
+    return plan_tables(p, group, "portable_interpolate", data_type(element), tables);
 }
 
 bool plan_edge_pad(Planner& p, const Group& group) {

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "plugins/cpu/kernels/portable/interleave.hpp"
+#include "plugins/cpu/kernels/portable/short_copy.hpp"
 #include "plugins/cpu/kernels/portable/vectorize.hpp"
 
 namespace octet::cpu::portable {
@@ -166,21 +167,24 @@ void run_blocks(const StridedCopy& copy, const void* in, void* out, std::size_t 
     const auto size = static_cast<std::ptrdiff_t>(copy.element_size);
     const Dim& rows = copy.dims[row_index];
     const Dim& columns = copy.dims.back();
-    const auto move = [&](std::size_t r, std::size_t c) {
-        const auto i = static_cast<std::ptrdiff_t>(r);
-        const auto j = static_cast<std::ptrdiff_t>(c);
-        std::memcpy(static_cast<std::byte*>(out) + (at.out + i * rows.out_step + j * columns.out_step) * size,
-                    static_cast<const std::byte*>(in) + (at.in + i * rows.in_step + j * columns.in_step) * size,
-                    copy.element_size);
-    };
-    // In the order in which they lie in the input: what is read in leaps waits for memory, what is written does not.
-    if (std::abs(rows.in_step) < std::abs(columns.in_step)) {
-        for (std::size_t c = at.column; c < at.column_end; ++c)
-            for (std::size_t r = at.row; r < at.row_end; ++r) move(r, c);
-        return;
-    }
-    for (std::size_t r = at.row; r < at.row_end; ++r)
-        for (std::size_t c = at.column; c < at.column_end; ++c) move(r, c);
+    const auto* from = static_cast<const std::byte*>(in) + at.in * size;
+    auto* to = static_cast<std::byte*>(out) + at.out * size;
+    with_short_copy(copy.element_size, [&](const auto& copy_block) {
+        const auto move = [&](std::size_t r, std::size_t c) {
+            const auto i = static_cast<std::ptrdiff_t>(r);
+            const auto j = static_cast<std::ptrdiff_t>(c);
+            copy_block(to + (i * rows.out_step + j * columns.out_step) * size,
+                       from + (i * rows.in_step + j * columns.in_step) * size);
+        };
+        // In the order in which they lie in the input: what is read in leaps waits for memory, what is written does not.
+        if (std::abs(rows.in_step) < std::abs(columns.in_step)) {
+            for (std::size_t c = at.column; c < at.column_end; ++c)
+                for (std::size_t r = at.row; r < at.row_end; ++r) move(r, c);
+            return;
+        }
+        for (std::size_t r = at.row; r < at.row_end; ++r)
+            for (std::size_t c = at.column; c < at.column_end; ++c) move(r, c);
+    });
 }
 
 std::vector<std::ptrdiff_t> dense_steps(std::span<const std::size_t> shape) {

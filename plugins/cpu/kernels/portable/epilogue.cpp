@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "plugins/cpu/kernels/portable/bfloat.hpp"
 #include "plugins/cpu/kernels/portable/math.hpp"
 #include "plugins/cpu/kernels/portable/vectorize.hpp"
 
@@ -156,7 +157,7 @@ void load(DataType type, const void* source, std::size_t offset, std::size_t cou
         case DataType::bf16: {
             const auto* from = static_cast<const std::uint16_t*>(source) + offset;
             for (std::size_t i = 0; i < count; ++i) {
-                values[i] = std::bit_cast<float>(static_cast<std::uint32_t>(from[i]) << 16);
+                values[i] = from_bfloat(from[i]);
             }
             return;
         }
@@ -241,6 +242,12 @@ void store_codes(const Epilogue& epilogue, const float* values, std::size_t coun
     }
 }
 
+void store_bfloats(const float* values, std::size_t count, std::uint16_t* out) {
+    for (std::size_t i = 0; i < count; ++i) {
+        out[i] = to_bfloat(values[i]);
+    }
+}
+
 void store(const Epilogue& epilogue, const ResultLayout& layout, const Tile& tile, const float* values, void* out) {
     const std::size_t stride = layout.stride == 0 ? layout.channels : layout.stride;
     const bool dense = tile.channels == stride;
@@ -252,6 +259,7 @@ void store(const Epilogue& epilogue, const ResultLayout& layout, const Tile& til
         switch (epilogue.result) {
             case DataType::u8: store_codes(epilogue, from, count, static_cast<std::uint8_t*>(out) + at); break;
             case DataType::s8: store_codes(epilogue, from, count, static_cast<std::int8_t*>(out) + at); break;
+            case DataType::bf16: store_bfloats(from, count, static_cast<std::uint16_t*>(out) + at); break;
             default: std::copy_n(from, count, static_cast<float*>(out) + at); break;
         }
     }
@@ -303,8 +311,9 @@ void check_epilogue(const Epilogue& epilogue, std::size_t channels, std::size_t 
             throw std::invalid_argument("epilogue reads an f16 operand");
         }
     }
-    if (epilogue.result != DataType::u8 && epilogue.result != DataType::s8 && epilogue.result != DataType::f32) {
-        throw std::invalid_argument("epilogue stores neither u8, s8 nor f32");
+    if (epilogue.result != DataType::u8 && epilogue.result != DataType::s8 && epilogue.result != DataType::f32 &&
+        epilogue.result != DataType::bf16) {
+        throw std::invalid_argument("epilogue stores neither u8, s8, f32 nor bf16");
     }
 }
 

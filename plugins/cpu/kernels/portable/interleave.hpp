@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <cstring>
 
 namespace octet::cpu::portable {
 
@@ -10,6 +11,17 @@ void interleave(const T* __restrict in, std::size_t in_stride, T* __restrict out
     for (std::size_t i = 0; i < count; ++i) {
         for (std::size_t s = 0; s < streams; ++s) {
             out[i * streams + s] = in[s * in_stride + i];
+        }
+    }
+}
+
+// The same for elements of `bytes` that lie anywhere; the stride counts elements.
+template <std::size_t streams, std::size_t bytes>
+void interleave_bytes(const std::byte* __restrict in, std::size_t in_stride, std::byte* __restrict out,
+                      std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+        for (std::size_t s = 0; s < streams; ++s) {
+            std::memcpy(out + (i * streams + s) * bytes, in + (s * in_stride + i) * bytes, bytes);
         }
     }
 }

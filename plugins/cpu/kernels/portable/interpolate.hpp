@@ -12,8 +12,7 @@ struct Interpolate {
         std::vector<float> weight = {};          // the same; empty where taps is 1
         bool operator==(const Axis&) const = default;
     };
-    DataType type =
-        DataType::f32;  // of the input: u8, s8 or f32; bf16 where all axes have one tap and nothing is done to it
+    DataType type = DataType::f32;  // of the input: u8, s8, f32 or bf16
     std::size_t batch = 1;
     std::size_t channels = 1;
     std::size_t in_stride = 0;  // elements from pixel to pixel; 0 means channels

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "plugins/cpu/kernels/portable/math.hpp"
+#include "plugins/cpu/kernels/portable/softmax_few.hpp"
 #include "plugins/cpu/kernels/portable/vectorize.hpp"
 
 namespace octet::cpu::portable {
@@ -40,9 +41,6 @@ void softmax_row(const SoftMax& op, const Arguments& args, std::size_t outer) {
         });
     });
 }
-
-// Rows that fit a tile are worked on together, so that short ones cost little more than their exponentials.
-std::size_t rows_together(const AxisShape& shape) { return std::max<std::size_t>(1, kTileValues / shape.axis); }
 
 void exponentials(const float* x, std::size_t rows, std::size_t axis, float* values) {
     for (std::size_t r = 0; r < rows; ++r) {
@@ -117,19 +115,20 @@ void softmax_columns(const SoftMax& op, const Arguments& args, std::size_t outer
 }  // namespace
 
 std::size_t SoftMax::units() const {
-    return shape.inner != 1 ? column_units(shape) : (shape.outer + rows_together(shape) - 1) / rows_together(shape);
+    if (shape.inner != 1) return column_units(shape);
+    const std::size_t rows = plane == 0 ? shape.outer : plane;
+    return shape.outer / rows * ((rows + rows_together(shape) - 1) / rows_together(shape));
 }
 
 void SoftMax::run(const Arguments& args, std::size_t begin, std::size_t end) const {
+    const std::size_t blocks = (shape.inner + kColumns - 1) / kColumns;
     for (std::size_t unit = begin; unit < end; ++unit) {
-        if (shape.inner == 1 && shape.axis <= kTileValues) {
-            softmax_rows(*this, args, unit);
-        } else if (shape.inner == 1) {
-            softmax_row(*this, args, unit);
-        } else {
-            const std::size_t blocks = (shape.inner + kColumns - 1) / kColumns;
-            softmax_columns(*this, args, unit / blocks, unit % blocks * kColumns);
-        }
+        if (takes_planes(shape)) softmax_few(*this, args, unit);
+        else if (shape.inner == 1 && shape.axis <= kTileValues) softmax_rows(*this, args, unit);
+        else if (shape.inner == 1) softmax_row(*this, args, unit);
+        else if (shape.axis <= kTileValues / kColumns)
+            softmax_planes(*this, args, unit / blocks, unit % blocks * kColumns);
+        else softmax_columns(*this, args, unit / blocks, unit % blocks * kColumns);
     }
 }
 

@@ -1,5 +1,6 @@
-set(portable_sources bfloat.cpp convolution.cpp copy.cpp dense.cpp dot_tile_base.cpp elementwise.cpp epilogue.cpp gate.cpp gather_windows.cpp interpolate.cpp matmul.cpp
-    normalize.cpp pixel_shuffle.cpp pool.cpp quantize.cpp recurrent.cpp reduce.cpp softmax.cpp vectorize.cpp window_sum.cpp)
+set(portable_sources bfloat.cpp convolution.cpp copy.cpp dense.cpp dot_tile_base.cpp elementwise.cpp epilogue.cpp gate.cpp gather_windows.cpp
+    interpolate.cpp matmul.cpp normalize.cpp pixel_shuffle.cpp pool.cpp quantize.cpp recurrent.cpp reduce.cpp softmax.cpp softmax_few.cpp
+    vectorize.cpp window_sum.cpp)
 list(TRANSFORM portable_sources PREPEND portable/)
 # Only explicit fused operations fuse, so that results do not depend on the instruction set.
 set_source_files_properties(${portable_sources} PROPERTIES COMPILE_OPTIONS "-ffp-contract=off;-fno-math-errno;-fno-trapping-math")
