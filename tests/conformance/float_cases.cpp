@@ -94,6 +94,7 @@ const std::vector<Conv> kConvolutions{{"1x1", {1, 19, 5, 7}, {21, 19, 1, 1}},
 const std::vector<Conv> kGrouped{{"depthwise", {1, 37, 9, 8}, {37, 1, 1, 3, 3}, 1, 1},
                                  {"depthwise_stride", {2, 16, 11, 11}, {16, 1, 1, 3, 3}, 2, 1},
                                  {"depthwise_5x5", {1, 20, 9, 9}, {20, 1, 1, 5, 5}, 1, 2},
+                                 {"depthwise_dilated", {1, 24, 14, 15}, {24, 1, 1, 3, 3}, 1, 2, 2},
                                  {"groups", {1, 12, 7, 7}, {3, 5, 4, 3, 3}, 1, 1}};
 
 template <class T>
