@@ -10,7 +10,7 @@ using namespace ir;
 
 namespace {
 
-// Fewer input channels than a vector of bf16 holds are padded up to it, and the conversion costs as much as is won.
+// Of fewer input channels the conversion costs as much as is won.
 constexpr std::int64_t kLeastDepth = 8;
 
 // A 1x1 convolution of a few pixels.

@@ -168,7 +168,7 @@ Acceptance try_onednn(Planner& planner, const Problem& p) {
     if (!p.uniform_zero_point()) return declined("its zero point varies by channel");
     StepBuffers b = buffers_of(planner, p);
     const int in_place = operand_in_place(planner, p, b.operands);
-    const bool depthwise = p.groups > 1 && p.ic == 1 && p.oc == 1;
+    const bool depthwise = !p.integer() && p.groups > 1 && p.ic == 1 && p.oc == 1;
     onednn::Creation made;
     for (const int place : {in_place, -1}) {
         made = p.backward ? create_backward(planner, p, place) : create_forward(planner, p, place);
