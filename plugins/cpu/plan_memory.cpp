@@ -1,28 +1,17 @@
 #include "plugins/cpu/plan_memory.hpp"
 
-#include <sys/mman.h>
-
-#include <cstdint>
 #include <new>
+
+#include "plugins/cpu/kernels/huge_pages.hpp"
 
 namespace octet::cpu {
 
 namespace {
 
 constexpr std::align_val_t kLine{64};
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
-// What no cache holds is found with fewer steps over the page tables: 3 to 5 % of models of large images. Only pages that lie in the
-// memory as a whole, so that it takes no more.
+// What no cache holds is found with fewer steps over the page tables: 3 to 5 % of models of large images.
 constexpr std::size_t kLeastInHugePages = 4 * kHugePage;
-
-void use_huge_pages([[maybe_unused]] std::byte* data, [[maybe_unused]] std::size_t bytes) {
-#ifdef MADV_HUGEPAGE
-    if (bytes < kLeastInHugePages) return;
-    const std::size_t before = (kHugePage - reinterpret_cast<std::uintptr_t>(data) % kHugePage) % kHugePage;
-    ::madvise(data + before, (bytes - before) / kHugePage * kHugePage, MADV_HUGEPAGE);
-#endif
-}
 
 }  // namespace
 
@@ -31,7 +20,7 @@ void GrowingMemory::grow(std::size_t wanted) {
     release();
     data_ = static_cast<std::byte*>(::operator new(wanted, kLine));
     bytes_ = wanted;
-    use_huge_pages(data_, bytes_);
+    if (bytes_ >= kLeastInHugePages) use_huge_pages(data_, bytes_);
 }
 
 void GrowingMemory::release() {

@@ -7,11 +7,12 @@
 #include <mutex>
 #include <new>
 
+#include "plugins/cpu/kernels/huge_pages.hpp"
+
 namespace octet::cpu {
 namespace {
 
 constexpr std::size_t kLine = 64;
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kMuch = kHugePage / 4;        // less is not worth taking a huge page apart
 constexpr std::size_t kLeastChunk = 4 * kHugePage;  // what is not touched costs nothing
@@ -28,9 +29,7 @@ public:
         base_ = static_cast<std::byte*>(memory);
         const auto misplaced = reinterpret_cast<std::uintptr_t>(base_) % kHugePage;
         next_ = base_ + (misplaced == 0 ? 0 : kHugePage - misplaced);
-#ifdef MADV_HUGEPAGE
-        ::madvise(next_, mapped_ - kHugePage, MADV_HUGEPAGE);
-#endif
+        use_huge_pages(next_, mapped_ - kHugePage);
     }
     Chunk(const Chunk&) = delete;
     Chunk& operator=(const Chunk&) = delete;

@@ -53,7 +53,7 @@ inline StepBuffers buffers_of(Planner& planner, const ConvolutionProblem& p) {
     return buffers_of(planner, p, p.program);
 }
 
-// convolution_x64.cpp. Each plans the step, or says why not.
+// convolution_x64.cpp, convolution_products.cpp. Each plans the step, or says why not.
 Acceptance try_depthwise(Planner& planner, const ConvolutionProblem& p);
 // The same of floats.
 Acceptance try_float_depthwise(Planner& planner, const ConvolutionProblem& p);

@@ -80,6 +80,13 @@ std::optional<Problem> problem_of(Planner& planner, const Group& group, bool bfl
     return p;
 }
 
+BufferId output_of(Planner& planner, const Problem& p) {
+    const bool bfloat = p.program.epilogue.result == DataType::bf16;
+    return (bfloat ? planner.output_bfloat(p.group.output, Layout::plain)
+                   : planner.output(p.group.output, Layout::plain))
+        .buffer;
+}
+
 #if OCTET_ONEDNN
 onednn::MatrixStrides strides_of(const Dims& dims, bool transposed, const Dims& outer) {
     onednn::MatrixStrides s;
@@ -96,9 +103,7 @@ onednn::MatrixStrides strides_of(const Dims& dims, bool transposed, const Dims& 
 }
 
 void use_onednn(Planner& planner, Problem& p, onednn::Creation& made) {
-    p.buffers.out = (p.program.epilogue.result == DataType::bf16 ? planner.output_bfloat(p.group.output, Layout::plain)
-                                                                 : planner.output(p.group.output, Layout::plain))
-                        .buffer;
+    p.buffers.out = output_of(planner, p);
     const std::string name = "onednn_" + made.kernel->implementation();
     const std::size_t scratch = made.kernel->scratch_bytes();
     const std::size_t packed = made.kernel->packed_bytes();
@@ -171,14 +176,10 @@ Acceptance try_own(Planner& planner, Problem& p) {
     planner.code().later([weights] {});  // the product reads them with the other tasks
     const auto kernel = codes ? std::make_shared<const x64::MatMul>(desc, weights.as<std::int8_t>(), planner.code())
                               : std::make_shared<const x64::MatMul>(desc, weights.as<float>(), planner.code());
-    const bool bfloat = p.program.epilogue.result == DataType::bf16;
-    p.buffers.out = (bfloat ? planner.output_bfloat(p.group.output, Layout::plain)
-                            : planner.output(p.group.output, Layout::plain))
-                        .buffer;
-    std::string name = x64::kernel_name("matmul", planner.code().isa(), codes ? x64::Dots::tiles : x64::Dots::none);
-    if (p.source == DataType::bf16) name += "_bf16";
-    add_step(planner, p.group, p.buffers, std::move(name), matmul_work(planner, kernel, p.buffers), 0,
-             x64::MatMul::packed_size(desc, planner.code().isa()), {}, p.source);
+    p.buffers.out = output_of(planner, p);
+    add_step(planner, p.group, p.buffers, x64_name(planner, "matmul", p.source),
+             matmul_work(planner, kernel, p.buffers), 0, x64::MatMul::packed_size(desc, planner.code().isa()), {},
+             p.source);
     return accepted();
 }
 

@@ -84,6 +84,13 @@ std::shared_ptr<const Work> portable_work(Kernel kernel, StepBuffers b) {
 }
 
 #if defined(__x86_64__)
+// The name of a kernel that takes codes or floats.
+inline std::string x64_name(Planner& planner, const char* what, DataType source) {
+    const bool floats = source == DataType::f32 || source == DataType::bf16;
+    const std::string bare = x64::kernel_name(what, planner.code().isa(), floats ? x64::Dots::none : x64::Dots::tiles);
+    return source == DataType::bf16 ? bare + "_bf16" : bare;
+}
+
 template <class Args>
 Args x64_args(const Frame& f, const StepBuffers& b) {
     Args args{};
